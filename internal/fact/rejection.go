@@ -1,0 +1,105 @@
+package fact
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Reason says why a record was quarantined. The list is closed and part of the
+// contract.
+type Reason string
+
+// The reasons, in the order of contract version 1.
+const (
+	ReasonEmpty            Reason = "empty"
+	ReasonTombstone        Reason = "tombstone"
+	ReasonNotObject        Reason = "not_object"
+	ReasonJSON             Reason = "json"
+	ReasonEncoding         Reason = "encoding"
+	ReasonUTF8             Reason = "utf8"
+	ReasonNUL              Reason = "nul"
+	ReasonDuplicateKey     Reason = "duplicate_key"
+	ReasonDepth            Reason = "depth"
+	ReasonTokenLimit       Reason = "token_limit"
+	ReasonTooLarge         Reason = "too_large"
+	ReasonNumber           Reason = "number"
+	ReasonRange            Reason = "range"
+	ReasonTime             Reason = "time"
+	ReasonTimeRange        Reason = "time_range"
+	ReasonID               Reason = "id"
+	ReasonSchema           Reason = "schema"
+	ReasonUnsupported      Reason = "unsupported"
+	ReasonUnsupportedType  Reason = "unsupported_type"
+	ReasonModeConflict     Reason = "mode_conflict"
+	ReasonHeaderLimit      Reason = "header_limit"
+	ReasonSubjectMismatch  Reason = "subject_mismatch"
+	ReasonIDConflict       Reason = "id_conflict"
+	ReasonDefinition       Reason = "definition"
+	ReasonParameters       Reason = "parameters"
+	ReasonCycle            Reason = "cycle"
+	ReasonLimit            Reason = "limit"
+	ReasonSourceNotAllowed Reason = "source_not_allowed"
+	ReasonPanic            Reason = "panic"
+	ReasonCrash            Reason = "crash"
+	ReasonDatabase         Reason = "database"
+)
+
+// Reasons is the closed list.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonEmpty, ReasonTombstone, ReasonNotObject, ReasonJSON, ReasonEncoding, ReasonUTF8,
+		ReasonNUL, ReasonDuplicateKey, ReasonDepth, ReasonTokenLimit, ReasonTooLarge, ReasonNumber,
+		ReasonRange, ReasonTime, ReasonTimeRange, ReasonID, ReasonSchema, ReasonUnsupported,
+		ReasonUnsupportedType, ReasonModeConflict, ReasonHeaderLimit, ReasonSubjectMismatch,
+		ReasonIDConflict, ReasonDefinition, ReasonParameters, ReasonCycle, ReasonLimit,
+		ReasonSourceNotAllowed, ReasonPanic, ReasonCrash, ReasonDatabase,
+	}
+}
+
+// Rejection is why a record cannot become a fact: it names the field, the
+// value (cut) and the rule, for the person who has to mend the producer.
+type Rejection struct {
+	Reason Reason
+	Field  string // path in the record, such as "data.exit_code" or "ce_time"; empty when it is the whole
+	Value  string // as received, cut to 80 characters, not quoted; empty when there is none
+	Rule   string // what would have been right
+}
+
+// Reject builds a Rejection; value is cut and made printable.
+func Reject(reason Reason, field, value, rule string) *Rejection {
+	return &Rejection{Reason: reason, Field: field, Value: Cut(value), Rule: rule}
+}
+
+// Error is one line: reason, field, value and rule.
+func (r *Rejection) Error() string {
+	var b strings.Builder
+	b.WriteString(string(r.Reason))
+	if r.Field != "" {
+		b.WriteString(": " + r.Field)
+	}
+	if r.Value != "" {
+		fmt.Fprintf(&b, " = %q", r.Value)
+	}
+	if r.Rule != "" {
+		b.WriteString(": " + r.Rule)
+	}
+	return b.String()
+}
+
+const cutAt = 80
+
+// Cut shortens a hostile value for a message: at most 80 characters, valid
+// UTF-8, with an ellipsis when something is missing.
+func Cut(s string) string {
+	long := len(s) > 4*cutAt
+	if long {
+		s = s[:4*cutAt]
+	}
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\u2400")
+	if utf8.RuneCountInString(s) <= cutAt && !long {
+		return s
+	}
+	r := []rune(s)
+	return string(r[:min(cutAt, len(r))]) + "…"
+}

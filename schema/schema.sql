@@ -1,0 +1,675 @@
+-- The desired state of the schema test_coordination: the source of the Atlas
+-- migrations and of sqlc's types. Change this file, then run
+--   make migrate-new name=what_changes
+-- Atlas compares tables, columns, keys, checks, indexes and comments. What it
+-- does not compare (partitions, functions, views, grants, storage parameters)
+-- stands here and, by hand, in a migration; a test holds the two together.
+--
+-- Conventions: status words are text with a named CHECK; ids are text chosen
+-- by the coordinator; durations are double precision seconds; an order key is
+-- fact.Order in its byte form (sequence, time, event key), which sorts as the
+-- events do; marks are fact.Marks, the order keys that a row's fields came from.
+
+-- The dev database of a diff has it, and a plan must not drop it.
+CREATE SCHEMA IF NOT EXISTS "public";
+CREATE SCHEMA IF NOT EXISTS "test_coordination";
+
+-- ---------------------------------------------------------------- ingest --
+
+CREATE TABLE "test_coordination"."ingest_partitions" (
+  "topic"          text        NOT NULL,
+  "partition"      integer     NOT NULL,
+  "generation"     integer     NOT NULL DEFAULT 1,
+  "topic_id"       uuid        NULL,
+  "epoch"          bigint      NOT NULL DEFAULT 0,
+  "owner"          text        NOT NULL DEFAULT '',
+  "next_offset"    bigint      NOT NULL,
+  "attempts"       integer     NOT NULL DEFAULT 0,
+  "clean_stop"     boolean     NOT NULL DEFAULT true,
+  "stopped_reason" text        NOT NULL DEFAULT '',
+  "applied"        bigint      NOT NULL DEFAULT 0,
+  "duplicates"     bigint      NOT NULL DEFAULT 0,
+  "quarantined"    bigint      NOT NULL DEFAULT 0,
+  "claimed_at"     timestamptz NOT NULL,
+  "updated_at"     timestamptz NOT NULL,
+  CONSTRAINT "ingest_partitions_pkey" PRIMARY KEY ("topic", "partition"),
+  CONSTRAINT "ingest_partitions_next_offset_check" CHECK ("next_offset" >= 0),
+  CONSTRAINT "ingest_partitions_partition_check" CHECK ("partition" >= 0)
+);
+COMMENT ON TABLE "test_coordination"."ingest_partitions" IS 'Position in each partition of the input topics. The only truth about what has been ingested; the offset in Kafka is a lag gauge.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."generation" IS 'Raised by an operator''s reset, so that offsets of a re-created topic are not taken for those of the former one.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."topic_id" IS 'Kafka''s id of the topic when the partition was first claimed; another id means that the topic was re-created.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."epoch" IS 'Raised by each claim (S0). A worker whose epoch is old is fenced.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."next_offset" IS 'First offset that is not ingested. Moves only by compare-and-set in the transaction that writes the batch (S4a).';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."attempts" IS 'Starts at this offset after an unclean stop; three of them quarantine the next record as crash.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."clean_stop" IS 'False while a worker is fetching or decoding (S1, S2) records that it has not got past.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."stopped_reason" IS 'Why nobody may ingest this partition until an operator acts; empty when it runs.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."applied" IS 'Records applied since the partition was first seen; with duplicates and quarantined the sum of all records ingested.';
+
+CREATE TABLE "test_coordination"."ingest_gaps" (
+  "topic"       text        NOT NULL,
+  "partition"   integer     NOT NULL,
+  "generation"  integer     NOT NULL,
+  "from_offset" bigint      NOT NULL,
+  "to_offset"   bigint      NOT NULL,
+  "cause"       text        NOT NULL,
+  "detected_at" timestamptz NOT NULL,
+  "accepted_at" timestamptz NULL,
+  "accepted_by" text        NOT NULL DEFAULT '',
+  CONSTRAINT "ingest_gaps_pkey" PRIMARY KEY ("topic", "partition", "generation", "from_offset"),
+  CONSTRAINT "ingest_gaps_cause_check" CHECK ("cause" IN ('retention', 'recreated'))
+);
+COMMENT ON TABLE "test_coordination"."ingest_gaps" IS 'Offsets that Kafka no longer held when they were wanted. Each stops its partition until an operator accepts the loss.';
+COMMENT ON COLUMN "test_coordination"."ingest_gaps"."to_offset" IS 'First offset after the hole. Below from_offset when the topic was re-created and is shorter than our position.';
+
+CREATE TABLE "test_coordination"."quarantined_records" (
+  "id"             bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
+  "topic"          text        NOT NULL,
+  "partition"      integer     NOT NULL,
+  "generation"     integer     NOT NULL,
+  "kafka_offset"   bigint      NOT NULL,
+  "reason"         text        NOT NULL,
+  "field"          text        NOT NULL DEFAULT '',
+  "detail"         text        NOT NULL DEFAULT '',
+  "record_key"     bytea       NULL,
+  "record_value"   bytea       NULL,
+  "record_headers" jsonb       NOT NULL DEFAULT '[]',
+  "record_time"    timestamptz NULL,
+  "value_length"   bigint      NOT NULL DEFAULT 0,
+  "value_sha256"   bytea       NULL,
+  "complete"       boolean     NOT NULL DEFAULT true,
+  "status"         text        NOT NULL DEFAULT 'open',
+  "quarantined_at" timestamptz NOT NULL,
+  "resolved_at"    timestamptz NULL,
+  "resolved_by"    text        NOT NULL DEFAULT '',
+  "resolution"     text        NOT NULL DEFAULT '',
+  CONSTRAINT "quarantined_records_pkey" PRIMARY KEY ("id"),
+  CONSTRAINT "quarantined_records_address_key" UNIQUE ("topic", "partition", "generation", "kafka_offset"),
+  CONSTRAINT "quarantined_records_status_check" CHECK ("status" IN ('open', 'requeued', 'discarded')),
+  CONSTRAINT "quarantined_records_reason_check" CHECK ("reason" IN (
+    'empty', 'tombstone', 'not_object', 'json', 'encoding', 'utf8', 'nul', 'duplicate_key', 'depth', 'token_limit',
+    'too_large', 'number', 'range', 'time', 'time_range', 'id', 'schema', 'unsupported', 'unsupported_type',
+    'mode_conflict', 'header_limit', 'subject_mismatch', 'id_conflict', 'definition', 'parameters', 'cycle', 'limit',
+    'source_not_allowed', 'panic', 'crash', 'database'))
+);
+CREATE INDEX "quarantined_records_open_idx" ON "test_coordination"."quarantined_records" ("id") WHERE "status" = 'open';
+COMMENT ON TABLE "test_coordination"."quarantined_records" IS 'Kafka records that could not be accepted, as they were, with the reason. Nothing is dropped: an operator requeues or discards them, and the row stays.';
+COMMENT ON COLUMN "test_coordination"."quarantined_records"."detail" IS 'The value (cut) and the rule that it broke.';
+COMMENT ON COLUMN "test_coordination"."quarantined_records"."record_value" IS 'NULL for a tombstone. The first 64 KiB where complete is false.';
+COMMENT ON COLUMN "test_coordination"."quarantined_records"."record_headers" IS 'Array of [name, value] in base64, in order; a null value is null.';
+COMMENT ON COLUMN "test_coordination"."quarantined_records"."value_length" IS 'Bytes of the whole value, after decompression.';
+
+-- ------------------------------------------------------------ definitions --
+
+CREATE TABLE "test_coordination"."definition_events" (
+  "event_key"      bytea       NOT NULL,
+  "aggregate"      text        NOT NULL,
+  "subject"        text        NOT NULL,
+  "order_key"      bytea       NOT NULL,
+  "type"           text        NOT NULL,
+  "source"         text        NOT NULL,
+  "event_id"       text        NOT NULL,
+  "event_time"     timestamptz NOT NULL,
+  "sequence"       bigint      NULL,
+  "digest"         bytea       NOT NULL,
+  "digest_version" smallint    NOT NULL,
+  "time_suspect"   boolean     NOT NULL DEFAULT false,
+  "trace_parent"   text        NOT NULL DEFAULT '',
+  "correlation_id" text        NOT NULL DEFAULT '',
+  "topic"          text        NULL,
+  "partition"      integer     NULL,
+  "kafka_offset"   bigint      NULL,
+  "data"           jsonb       NOT NULL,
+  "extensions"     jsonb       NULL,
+  "unknown_fields" jsonb       NULL,
+  "recorded_at"    timestamptz NOT NULL,
+  CONSTRAINT "definition_events_pkey" PRIMARY KEY ("event_key"),
+  CONSTRAINT "definition_events_aggregate_check" CHECK ("aggregate" IN ('template', 'scenario', 'schedule'))
+);
+CREATE INDEX "definition_events_subject_idx" ON "test_coordination"."definition_events" ("aggregate", "subject", "order_key");
+COMMENT ON TABLE "test_coordination"."definition_events" IS 'Accepted events about templates, scenarios and schedules: their identity and their history.';
+COMMENT ON COLUMN "test_coordination"."definition_events"."data" IS 'The event''s data; a definition text is named by its hash and lies in the version''s row.';
+COMMENT ON COLUMN "test_coordination"."definition_events"."kafka_offset" IS 'NULL, with topic and partition, for an event of this service.';
+
+CREATE TABLE "test_coordination"."templates" (
+  "template_id"  text        NOT NULL,
+  "version"      bigint      NOT NULL,
+  "current_hash" bytea       NULL,
+  "author"       text        NOT NULL DEFAULT '',
+  "change_note"  text        NOT NULL DEFAULT '',
+  "published_at" timestamptz NULL,
+  "marks"        bytea       NOT NULL,
+  "created_at"   timestamptz NOT NULL,
+  "updated_at"   timestamptz NOT NULL,
+  CONSTRAINT "templates_pkey" PRIMARY KEY ("template_id")
+);
+COMMENT ON TABLE "test_coordination"."templates" IS 'Scenario templates with typed parameters: a pointer to the current version of each.';
+COMMENT ON COLUMN "test_coordination"."templates"."version" IS 'Rises with every committed change of the row; not the number of a template version.';
+
+CREATE TABLE "test_coordination"."template_versions" (
+  "template_id"  text        NOT NULL,
+  "number"       integer     NOT NULL,
+  "content_hash" bytea       NOT NULL,
+  "definition"   text        NOT NULL,
+  "name"         text        NOT NULL DEFAULT '',
+  "created_at"   timestamptz NOT NULL,
+  CONSTRAINT "template_versions_pkey" PRIMARY KEY ("template_id", "number"),
+  CONSTRAINT "template_versions_content_hash_key" UNIQUE ("template_id", "content_hash"),
+  CONSTRAINT "template_versions_content_hash_check" CHECK (octet_length("content_hash") = 32)
+);
+COMMENT ON TABLE "test_coordination"."template_versions" IS 'Immutable contents of templates, byte for byte.';
+COMMENT ON COLUMN "test_coordination"."template_versions"."number" IS 'From 1, in the order in which contents were first accepted.';
+COMMENT ON COLUMN "test_coordination"."template_versions"."content_hash" IS 'sha-256 of the definition text.';
+
+CREATE TABLE "test_coordination"."scenarios" (
+  "scenario_id"         text        NOT NULL,
+  "version"             bigint      NOT NULL,
+  "status"              text        NOT NULL,
+  "current_hash"        bytea       NULL,
+  "scenario_type"       text        NOT NULL DEFAULT '',
+  "category"            text        NOT NULL DEFAULT '',
+  "services_under_test" text[]      NOT NULL DEFAULT '{}',
+  "expected_outcomes"   text[]      NOT NULL DEFAULT '{}',
+  "tags"                text[]      NOT NULL DEFAULT '{}',
+  "author"              text        NOT NULL DEFAULT '',
+  "change_note"         text        NOT NULL DEFAULT '',
+  "template_id"         text        NOT NULL DEFAULT '',
+  "template_version"    text        NOT NULL DEFAULT '',
+  "template_parameters" jsonb       NULL,
+  "published_at"        timestamptz NULL,
+  "declared_at"         timestamptz NULL,
+  "marks"               bytea       NOT NULL,
+  "created_at"          timestamptz NOT NULL,
+  "updated_at"          timestamptz NOT NULL,
+  CONSTRAINT "scenarios_pkey" PRIMARY KEY ("scenario_id"),
+  CONSTRAINT "scenarios_status_check" CHECK ("status" IN ('draft', 'active', 'archived', 'deprecated'))
+);
+COMMENT ON TABLE "test_coordination"."scenarios" IS 'Named chaos test definitions: a pointer to the current version of each, and what was said when it was published.';
+COMMENT ON COLUMN "test_coordination"."scenarios"."version" IS 'Rises with every committed change of the row; not the number of a scenario version.';
+COMMENT ON COLUMN "test_coordination"."scenarios"."current_hash" IS 'Content of the current version; NULL while only other events have named the scenario.';
+COMMENT ON COLUMN "test_coordination"."scenarios"."declared_at" IS 'Time of the event whose dependency list holds; NULL when none was declared.';
+
+CREATE TABLE "test_coordination"."scenario_versions" (
+  "scenario_id"  text        NOT NULL,
+  "number"       integer     NOT NULL,
+  "content_hash" bytea       NOT NULL,
+  "form"         text        NOT NULL,
+  "definition"   text        NOT NULL,
+  "name"         text        NOT NULL DEFAULT '',
+  "created_at"   timestamptz NOT NULL,
+  CONSTRAINT "scenario_versions_pkey" PRIMARY KEY ("scenario_id", "number"),
+  CONSTRAINT "scenario_versions_content_hash_key" UNIQUE ("scenario_id", "content_hash"),
+  CONSTRAINT "scenario_versions_content_hash_check" CHECK (octet_length("content_hash") = 32),
+  CONSTRAINT "scenario_versions_form_check" CHECK ("form" IN ('parsed', 'opaque'))
+);
+COMMENT ON TABLE "test_coordination"."scenario_versions" IS 'Immutable contents of scenarios, byte for byte.';
+COMMENT ON COLUMN "test_coordination"."scenario_versions"."number" IS 'From 1, in the order in which contents were first accepted.';
+COMMENT ON COLUMN "test_coordination"."scenario_versions"."content_hash" IS 'sha-256 of the definition text.';
+COMMENT ON COLUMN "test_coordination"."scenario_versions"."form" IS 'parsed: a chaos.trading/v1 document, checked; opaque: any other text, kept verbatim.';
+
+CREATE TABLE "test_coordination"."scenario_dependencies" (
+  "scenario_id"     text             NOT NULL,
+  "depends_on"      text             NOT NULL,
+  "kind"            text             NOT NULL,
+  "max_age_seconds" double precision NULL,
+  CONSTRAINT "scenario_dependencies_pkey" PRIMARY KEY ("scenario_id", "depends_on", "kind"),
+  CONSTRAINT "scenario_dependencies_kind_check" CHECK ("kind" IN ('requires_success', 'requires_run', 'conflicts_with', 'must_not_overlap')),
+  CONSTRAINT "scenario_dependencies_self_check" CHECK ("scenario_id" <> "depends_on"),
+  CONSTRAINT "scenario_dependencies_max_age_check" CHECK ("max_age_seconds" > 0)
+);
+CREATE INDEX "scenario_dependencies_depends_on_idx" ON "test_coordination"."scenario_dependencies" ("depends_on");
+COMMENT ON TABLE "test_coordination"."scenario_dependencies" IS 'What a scenario needs or excludes: the whole list of its latest declaration. No foreign keys: either side may be known first.';
+COMMENT ON COLUMN "test_coordination"."scenario_dependencies"."max_age_seconds" IS 'How old the required run may be; NULL: any age.';
+
+CREATE TABLE "test_coordination"."schedules" (
+  "schedule_id"               text             NOT NULL,
+  "version"                   bigint           NOT NULL,
+  "removed"                   boolean          NOT NULL DEFAULT false,
+  "scenario_id"               text             NOT NULL DEFAULT '',
+  "kind"                      text             NULL,
+  "cron"                      text             NOT NULL DEFAULT '',
+  "time_zone"                 text             NOT NULL DEFAULT '',
+  "run_at"                    timestamptz      NULL,
+  "after_scenario_id"         text             NOT NULL DEFAULT '',
+  "event_type"                text             NOT NULL DEFAULT '',
+  "enabled"                   boolean          NOT NULL DEFAULT true,
+  "concurrency_policy"        text             NOT NULL DEFAULT 'allow',
+  "starting_deadline_seconds" double precision NULL,
+  "not_before"                timestamptz      NULL,
+  "not_after"                 timestamptz      NULL,
+  "parameters"                jsonb            NULL,
+  "set_at"                    timestamptz      NULL,
+  "marks"                     bytea            NOT NULL,
+  "created_at"                timestamptz      NOT NULL,
+  "updated_at"                timestamptz      NOT NULL,
+  CONSTRAINT "schedules_pkey" PRIMARY KEY ("schedule_id"),
+  CONSTRAINT "schedules_kind_check" CHECK ("kind" IN ('once', 'cron', 'after_scenario', 'event')),
+  CONSTRAINT "schedules_concurrency_policy_check" CHECK ("concurrency_policy" IN ('allow', 'forbid', 'replace')),
+  CONSTRAINT "schedules_starting_deadline_check" CHECK ("starting_deadline_seconds" > 0)
+);
+CREATE INDEX "schedules_scenario_id_idx" ON "test_coordination"."schedules" ("scenario_id");
+COMMENT ON TABLE "test_coordination"."schedules" IS 'When scenarios are due. A removed schedule stays as a tombstone, so that an older event cannot bring it back.';
+COMMENT ON COLUMN "test_coordination"."schedules"."kind" IS 'NULL for a tombstone of a schedule that was never set here.';
+
+-- ------------------------------------------------------------- executions --
+
+CREATE TABLE "test_coordination"."execution_ids" (
+  "execution_id"  text        NOT NULL,
+  "latest_run"    integer     NOT NULL DEFAULT 0,
+  "buckets"       date[]      NOT NULL DEFAULT '{}',
+  "first_seen_at" timestamptz NOT NULL,
+  "pruned_at"     timestamptz NULL,
+  CONSTRAINT "execution_ids_pkey" PRIMARY KEY ("execution_id")
+);
+COMMENT ON TABLE "test_coordination"."execution_ids" IS 'One row for each execution id ever seen. Its row lock serialises all writers of the id (S4b).';
+COMMENT ON COLUMN "test_coordination"."execution_ids"."buckets" IS 'Distinct buckets of the id''s runs: where to look for its events.';
+COMMENT ON COLUMN "test_coordination"."execution_ids"."pruned_at" IS 'When retention removed the last of its runs.';
+
+CREATE TABLE "test_coordination"."executions" (
+  "execution_id"        text             NOT NULL,
+  "run"                 integer          NOT NULL,
+  "bucket"              date             NOT NULL,
+  "version"             bigint           NOT NULL,
+  "run_id"              text             NULL,
+  "status"              text             NOT NULL,
+  "reported_outcome"    text             NOT NULL DEFAULT '',
+  "scenario_id"         text             NOT NULL DEFAULT '',
+  "scenario_version"    text             NOT NULL DEFAULT '',
+  "environment"         text             NOT NULL DEFAULT '',
+  "coordinator_id"      text             NOT NULL DEFAULT '',
+  "start_source"        text             NOT NULL DEFAULT '',
+  "trigger_type"        text             NOT NULL DEFAULT '',
+  "trigger_actor"       text             NOT NULL DEFAULT '',
+  "trigger_uri"         text             NOT NULL DEFAULT '',
+  "group_id"            text             NOT NULL DEFAULT '',
+  "attempt"             integer          NULL,
+  "dry_run"             boolean          NULL,
+  "requested_at"        timestamptz      NULL,
+  "started_at"          timestamptz      NULL,
+  "ended_at"            timestamptz      NULL,
+  "deadline"            timestamptz      NULL,
+  "last_event_at"       timestamptz      NULL,
+  "last_heartbeat_at"   timestamptz      NULL,
+  "progress"            double precision NULL,
+  "message"             text             NOT NULL DEFAULT '',
+  "current_phase"       text             NOT NULL DEFAULT '',
+  "pause_reason"        text             NOT NULL DEFAULT '',
+  "exit_code"           integer          NULL,
+  "error_message"       text             NOT NULL DEFAULT '',
+  "lifecycle"           text             NOT NULL,
+  "interrupt_cause"     text             NOT NULL DEFAULT '',
+  "interrupt_events"    bigint           NULL,
+  "interrupted_at"      timestamptz      NULL,
+  "superseded_by"       integer          NULL,
+  "events"              bigint           NOT NULL DEFAULT 0,
+  "own_events"          bigint           NOT NULL DEFAULT 0,
+  "log_lines"           bigint           NOT NULL DEFAULT 0,
+  "snapshots"           integer          NOT NULL DEFAULT 0,
+  "phases_total"        integer          NOT NULL DEFAULT 0,
+  "steps_total"         integer          NOT NULL DEFAULT 0,
+  "steps_failed"        integer          NOT NULL DEFAULT 0,
+  "faults_total"        integer          NOT NULL DEFAULT 0,
+  "faults_active"       integer          NOT NULL DEFAULT 0,
+  "validations_passed"  integer          NOT NULL DEFAULT 0,
+  "validations_failed"  integer          NOT NULL DEFAULT 0,
+  "validations_skipped" integer          NOT NULL DEFAULT 0,
+  "validations_error"   integer          NOT NULL DEFAULT 0,
+  "end_order"           bytea            NULL,
+  "marks"               bytea            NOT NULL,
+  "created_at"          timestamptz      NOT NULL,
+  "updated_at"          timestamptz      NOT NULL,
+  "settled_change_at"   timestamptz      NULL,
+  CONSTRAINT "executions_pkey" PRIMARY KEY ("execution_id", "run"),
+  CONSTRAINT "executions_run_id_key" UNIQUE ("execution_id", "run_id"),
+  CONSTRAINT "executions_run_check" CHECK ("run" > 0),
+  CONSTRAINT "executions_status_check" CHECK ("status" IN ('pending', 'running', 'paused', 'passed', 'failed', 'error', 'cancelled', 'timeout', 'interrupted')),
+  CONSTRAINT "executions_lifecycle_check" CHECK ("lifecycle" IN ('pending', 'running', 'paused')),
+  CONSTRAINT "executions_reported_outcome_check" CHECK ("reported_outcome" IN ('', 'passed', 'failed', 'error', 'cancelled', 'timeout')),
+  CONSTRAINT "executions_interrupt_cause_check" CHECK ("interrupt_cause" IN ('', 'superseded', 'no_sign_of_life')),
+  CONSTRAINT "executions_progress_check" CHECK ("progress" BETWEEN 0 AND 1)
+) WITH (fillfactor = 70);
+CREATE INDEX "executions_live_idx" ON "test_coordination"."executions" ("execution_id", "run") WHERE "status" IN ('pending', 'running', 'paused');
+CREATE INDEX "executions_settled_change_idx" ON "test_coordination"."executions" ("settled_change_at") WHERE "settled_change_at" IS NOT NULL;
+CREATE INDEX "executions_created_idx" ON "test_coordination"."executions" ("created_at", "execution_id", "run");
+CREATE INDEX "executions_scenario_idx" ON "test_coordination"."executions" ("scenario_id", "created_at", "execution_id", "run");
+COMMENT ON TABLE "test_coordination"."executions" IS 'Runs of scenarios: the folded state of each, in small columns. Big JSON lies in execution_details.';
+COMMENT ON COLUMN "test_coordination"."executions"."run" IS 'Number of the run among those of its execution id, from 1: the coordinator reuses ids.';
+COMMENT ON COLUMN "test_coordination"."executions"."bucket" IS 'Date (UTC) on which the run was first heard of here. All its rows carry it; tables are partitioned by it.';
+COMMENT ON COLUMN "test_coordination"."executions"."version" IS 'Rises with every committed change; readers and Redis compare it. A duplicate changes nothing.';
+COMMENT ON COLUMN "test_coordination"."executions"."run_id" IS 'The producer''s runid attribute; NULL when it gives none.';
+COMMENT ON COLUMN "test_coordination"."executions"."reported_outcome" IS 'The coordinator''s word; status may be failed where a validation failed although the coordinator said passed.';
+COMMENT ON COLUMN "test_coordination"."executions"."scenario_version" IS 'As the coordinator named it: sha-256 or number; empty: the version current at that time.';
+COMMENT ON COLUMN "test_coordination"."executions"."start_source" IS 'Source of the first started event: another one that starts the same id begins a new run.';
+COMMENT ON COLUMN "test_coordination"."executions"."lifecycle" IS 'What the status is as long as the run has not ended.';
+COMMENT ON COLUMN "test_coordination"."executions"."interrupt_events" IS 'The interruption holds only while events has this value: any later real event revives the run.';
+COMMENT ON COLUMN "test_coordination"."executions"."events" IS 'Accepted events of others. With own_events the number that the next event gets as its arrival.';
+COMMENT ON COLUMN "test_coordination"."executions"."end_order" IS 'Order key of the event that decided the end; later events that are not terminal are late.';
+COMMENT ON COLUMN "test_coordination"."executions"."settled_change_at" IS 'updated_at of a terminal run, NULL before: changes after the end are found by it without an index that heartbeats would touch.';
+
+CREATE TABLE "test_coordination"."execution_details" (
+  "execution_id"           text    NOT NULL,
+  "run"                    integer NOT NULL,
+  "labels"                 jsonb   NULL,
+  "parameters"             jsonb   NULL,
+  "configuration_snapshot" jsonb   NULL,
+  "system_state"           jsonb   NULL,
+  "summary"                jsonb   NULL,
+  CONSTRAINT "execution_details_pkey" PRIMARY KEY ("execution_id", "run"),
+  CONSTRAINT "execution_details_run_fkey" FOREIGN KEY ("execution_id", "run") REFERENCES "test_coordination"."executions" ("execution_id", "run") ON DELETE CASCADE
+);
+COMMENT ON TABLE "test_coordination"."execution_details" IS 'The big JSON of a run, apart from executions so that lists never read it.';
+COMMENT ON COLUMN "test_coordination"."execution_details"."system_state" IS 'Of the latest heartbeat that carried one.';
+
+CREATE TABLE "test_coordination"."execution_events" (
+  "bucket"         date        NOT NULL,
+  "execution_id"   text        NOT NULL,
+  "run"            integer     NOT NULL,
+  "event_key"      bytea       NOT NULL,
+  "order_key"      bytea       NOT NULL,
+  "arrival"        bigint      NOT NULL,
+  "type"           text        NOT NULL,
+  "source"         text        NOT NULL,
+  "event_id"       text        NOT NULL,
+  "event_time"     timestamptz NOT NULL,
+  "sequence"       bigint      NULL,
+  "digest"         bytea       NOT NULL,
+  "digest_version" smallint    NOT NULL,
+  "run_guessed"    boolean     NOT NULL DEFAULT false,
+  "time_suspect"   boolean     NOT NULL DEFAULT false,
+  "trace_parent"   text        NOT NULL DEFAULT '',
+  "correlation_id" text        NOT NULL DEFAULT '',
+  "topic"          text        NULL,
+  "partition"      integer     NULL,
+  "kafka_offset"   bigint      NULL,
+  "data"           jsonb       NOT NULL,
+  "extensions"     jsonb       NULL,
+  "unknown_fields" jsonb       NULL,
+  "recorded_at"    timestamptz NOT NULL,
+  CONSTRAINT "execution_events_pkey" PRIMARY KEY ("execution_id", "event_key", "bucket")
+) PARTITION BY RANGE ("bucket");
+CREATE INDEX "execution_events_timeline_idx" ON "test_coordination"."execution_events" ("execution_id", "run", "order_key");
+COMMENT ON TABLE "test_coordination"."execution_events" IS 'Accepted events of a run: their identity and the run''s timeline. Everything else of a run can be folded again from here.';
+COMMENT ON COLUMN "test_coordination"."execution_events"."event_key" IS 'sha-256 over source, id and subject: the identity of the event.';
+COMMENT ON COLUMN "test_coordination"."execution_events"."arrival" IS 'Number of the event in its run by order of arrival, from 1: an address, never an order.';
+COMMENT ON COLUMN "test_coordination"."execution_events"."event_time" IS 'When it happened, by the producer''s clock, to the microsecond; order_key keeps nanoseconds.';
+COMMENT ON COLUMN "test_coordination"."execution_events"."digest" IS 'sha-256 over the canonical form: same key and same digest is a duplicate.';
+COMMENT ON COLUMN "test_coordination"."execution_events"."run_guessed" IS 'Which run it belongs to was ambiguous when it was accepted.';
+COMMENT ON COLUMN "test_coordination"."execution_events"."kafka_offset" IS 'NULL, with topic and partition, for an event of this service.';
+COMMENT ON COLUMN "test_coordination"."execution_events"."data" IS 'The event''s data without what has rows of its own: log lines, the state of a snapshot.';
+
+CREATE TABLE "test_coordination"."execution_phases" (
+  "bucket"       date        NOT NULL,
+  "execution_id" text        NOT NULL,
+  "run"          integer     NOT NULL,
+  "phase"        text        NOT NULL,
+  "ordinal"      integer     NULL,
+  "description"  text        NOT NULL DEFAULT '',
+  "status"       text        NOT NULL,
+  "started_at"   timestamptz NULL,
+  "finished_at"  timestamptz NULL,
+  "error"        text        NOT NULL DEFAULT '',
+  "marks"        bytea       NOT NULL,
+  CONSTRAINT "execution_phases_pkey" PRIMARY KEY ("execution_id", "run", "phase", "bucket"),
+  CONSTRAINT "execution_phases_status_check" CHECK ("status" IN ('pending', 'running', 'passed', 'failed', 'skipped', 'error'))
+) PARTITION BY RANGE ("bucket");
+COMMENT ON TABLE "test_coordination"."execution_phases" IS 'Phases of a run.';
+
+CREATE TABLE "test_coordination"."execution_steps" (
+  "bucket"           date             NOT NULL,
+  "execution_id"     text             NOT NULL,
+  "run"              integer          NOT NULL,
+  "step_id"          text             NOT NULL,
+  "attempt"          integer          NOT NULL,
+  "kind"             text             NOT NULL,
+  "phase"            text             NOT NULL DEFAULT '',
+  "service"          text             NOT NULL DEFAULT '',
+  "action"           text             NOT NULL DEFAULT '',
+  "parameters"       jsonb            NULL,
+  "status"           text             NOT NULL,
+  "started_at"       timestamptz      NULL,
+  "finished_at"      timestamptz      NULL,
+  "duration_seconds" double precision NULL,
+  "error"            text             NOT NULL DEFAULT '',
+  "marks"            bytea            NOT NULL,
+  CONSTRAINT "execution_steps_pkey" PRIMARY KEY ("execution_id", "run", "step_id", "attempt", "bucket"),
+  CONSTRAINT "execution_steps_kind_check" CHECK ("kind" IN ('action', 'parallel_action', 'assertion', 'wait', 'rollback')),
+  CONSTRAINT "execution_steps_status_check" CHECK ("status" IN ('pending', 'running', 'passed', 'failed', 'skipped', 'error'))
+) PARTITION BY RANGE ("bucket");
+COMMENT ON TABLE "test_coordination"."execution_steps" IS 'Steps of a run: actions, assertions, waits and rollbacks, one row an attempt.';
+COMMENT ON COLUMN "test_coordination"."execution_steps"."attempt" IS 'From 1; 1 where the coordinator does not count.';
+
+CREATE TABLE "test_coordination"."fault_injections" (
+  "bucket"           date             NOT NULL,
+  "execution_id"     text             NOT NULL,
+  "run"              integer          NOT NULL,
+  "fault_id"         text             NOT NULL,
+  "fault_type"       text             NOT NULL DEFAULT '',
+  "target_service"   text             NOT NULL DEFAULT '',
+  "parameters"       jsonb            NULL,
+  "phase"            text             NOT NULL DEFAULT '',
+  "step_id"          text             NOT NULL DEFAULT '',
+  "blast_radius"     text             NOT NULL DEFAULT '',
+  "status"           text             NOT NULL,
+  "requested_at"     timestamptz      NULL,
+  "injected_at"      timestamptz      NULL,
+  "cleared_at"       timestamptz      NULL,
+  "recovered_at"     timestamptz      NULL,
+  "recovery_seconds" double precision NULL,
+  "error"            text             NOT NULL DEFAULT '',
+  "clear_error"      text             NOT NULL DEFAULT '',
+  "injection"        text             NULL,
+  "marks"            bytea            NOT NULL,
+  CONSTRAINT "fault_injections_pkey" PRIMARY KEY ("execution_id", "run", "fault_id", "bucket"),
+  CONSTRAINT "fault_injections_status_check" CHECK ("status" IN ('pending', 'injected', 'in_progress', 'cleared', 'recovered', 'failed')),
+  CONSTRAINT "fault_injections_injection_check" CHECK ("injection" IN ('pending', 'injected', 'in_progress', 'cleared', 'recovered', 'failed'))
+) PARTITION BY RANGE ("bucket");
+COMMENT ON TABLE "test_coordination"."fault_injections" IS 'Chaos actions on their targets.';
+COMMENT ON COLUMN "test_coordination"."fault_injections"."injection" IS 'Status that the latest injection event named; status also counts clearing and recovery.';
+COMMENT ON COLUMN "test_coordination"."fault_injections"."recovery_seconds" IS 'As the coordinator measured it, else from clearing to recovery.';
+
+CREATE TABLE "test_coordination"."validation_results" (
+  "bucket"                 date             NOT NULL,
+  "execution_id"           text             NOT NULL,
+  "run"                    integer          NOT NULL,
+  "validation_id"          text             NOT NULL,
+  "order_key"              bytea            NOT NULL,
+  "assertion_type"         text             NOT NULL,
+  "status"                 text             NOT NULL,
+  "recorded_at"            timestamptz      NOT NULL,
+  "phase"                  text             NOT NULL DEFAULT '',
+  "step_id"                text             NOT NULL DEFAULT '',
+  "fault_id"               text             NOT NULL DEFAULT '',
+  "service"                text             NOT NULL DEFAULT '',
+  "expected"               text             NOT NULL DEFAULT '',
+  "actual"                 text             NOT NULL DEFAULT '',
+  "operator"               text             NOT NULL DEFAULT '',
+  "threshold"              double precision NULL,
+  "unit"                   text             NOT NULL DEFAULT '',
+  "within_seconds"         double precision NULL,
+  "observed_after_seconds" double precision NULL,
+  "message"                text             NOT NULL DEFAULT '',
+  "evidence"               jsonb            NULL,
+  "steady_state"           text             NOT NULL DEFAULT '',
+  "correlation_id"         text             NOT NULL DEFAULT '',
+  CONSTRAINT "validation_results_pkey" PRIMARY KEY ("execution_id", "run", "validation_id", "bucket"),
+  CONSTRAINT "validation_results_status_check" CHECK ("status" IN ('passed', 'failed', 'skipped', 'error')),
+  CONSTRAINT "validation_results_steady_state_check" CHECK ("steady_state" IN ('', 'before', 'during', 'after'))
+) PARTITION BY RANGE ("bucket");
+COMMENT ON TABLE "test_coordination"."validation_results" IS 'Results of assertions. Recorded twice under one id, the last in order holds.';
+COMMENT ON COLUMN "test_coordination"."validation_results"."order_key" IS 'Of the event that the row came from.';
+COMMENT ON COLUMN "test_coordination"."validation_results"."recorded_at" IS 'Time of that event, by the producer''s clock.';
+
+CREATE TABLE "test_coordination"."system_snapshots" (
+  "bucket"       date        NOT NULL,
+  "execution_id" text        NOT NULL,
+  "run"          integer     NOT NULL,
+  "snapshot_id"  text        NOT NULL,
+  "arrival"      bigint      NOT NULL,
+  "order_key"    bytea       NOT NULL,
+  "kind"         text        NOT NULL,
+  "service"      text        NOT NULL DEFAULT '',
+  "phase"        text        NOT NULL DEFAULT '',
+  "captured_at"  timestamptz NOT NULL,
+  "health"       text        NOT NULL DEFAULT '',
+  "state"        json        NULL,
+  "metrics"      jsonb       NULL,
+  CONSTRAINT "system_snapshots_pkey" PRIMARY KEY ("execution_id", "run", "snapshot_id", "arrival", "bucket"),
+  CONSTRAINT "system_snapshots_kind_check" CHECK ("kind" IN ('baseline', 'periodic', 'pre_injection', 'post_injection', 'recovery', 'manual'))
+) PARTITION BY RANGE ("bucket");
+COMMENT ON TABLE "test_coordination"."system_snapshots" IS 'States of the system, or of one service, at moments of a run. Captured twice under one id, both are kept and the last in order is the one shown.';
+COMMENT ON COLUMN "test_coordination"."system_snapshots"."arrival" IS 'Of the event in execution_events that brought it.';
+COMMENT ON COLUMN "test_coordination"."system_snapshots"."state" IS 'json, not jsonb: given back byte for byte as it was accepted.';
+
+CREATE TABLE "test_coordination"."execution_logs" (
+  "bucket"       date        NOT NULL,
+  "execution_id" text        NOT NULL,
+  "run"          integer     NOT NULL,
+  "logged_at"    timestamptz NOT NULL,
+  "arrival"      bigint      NOT NULL,
+  "line"         integer     NOT NULL,
+  "level"        text        NOT NULL DEFAULT '',
+  "service"      text        NOT NULL DEFAULT '',
+  "phase"        text        NOT NULL DEFAULT '',
+  "step_id"      text        NOT NULL DEFAULT '',
+  "message"      text        NOT NULL,
+  "attributes"   jsonb       NULL,
+  CONSTRAINT "execution_logs_pkey" PRIMARY KEY ("execution_id", "run", "logged_at", "arrival", "line", "bucket")
+) PARTITION BY RANGE ("bucket");
+COMMENT ON TABLE "test_coordination"."execution_logs" IS 'Log lines of a run, in the order of their own times.';
+COMMENT ON COLUMN "test_coordination"."execution_logs"."arrival" IS 'Of the event in execution_events that brought the line.';
+COMMENT ON COLUMN "test_coordination"."execution_logs"."line" IS 'Place of the line in its event, from 0.';
+
+-- ------------------------------------------------- not compared by Atlas --
+
+-- Where a row goes when nobody made the partition in time. Its use raises an alarm.
+CREATE TABLE "test_coordination"."execution_events_default"   PARTITION OF "test_coordination"."execution_events"   DEFAULT;
+CREATE TABLE "test_coordination"."execution_phases_default"   PARTITION OF "test_coordination"."execution_phases"   DEFAULT;
+CREATE TABLE "test_coordination"."execution_steps_default"    PARTITION OF "test_coordination"."execution_steps"    DEFAULT;
+CREATE TABLE "test_coordination"."fault_injections_default"   PARTITION OF "test_coordination"."fault_injections"   DEFAULT;
+CREATE TABLE "test_coordination"."validation_results_default" PARTITION OF "test_coordination"."validation_results" DEFAULT;
+CREATE TABLE "test_coordination"."system_snapshots_default"   PARTITION OF "test_coordination"."system_snapshots"   DEFAULT;
+CREATE TABLE "test_coordination"."execution_logs_default"     PARTITION OF "test_coordination"."execution_logs"     DEFAULT;
+
+-- ensure_partitions makes the partitions that hold the buckets first..last, of
+-- a month or a day each, for every partitioned table of the schema, and tells
+-- how many it made. A span that another partition already covers is left as it
+-- is, so the grain may change. SECURITY DEFINER: the writer of a hardened
+-- installation may not create tables. The lock timeout keeps a busy table's
+-- writers from queueing behind us; the caller tries again later.
+CREATE FUNCTION "test_coordination"."ensure_partitions"(first date, last date, grain text) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = test_coordination, pg_temp
+SET lock_timeout = '2s'
+AS $$
+DECLARE
+  parent  regclass;
+  lower   date;
+  upper   date;
+  child   text;
+  made    integer := 0;
+BEGIN
+  IF grain NOT IN ('month', 'day') THEN
+    RAISE EXCEPTION 'grain is %, want month or day', grain USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF last < first OR last > first + 3660 THEN
+    RAISE EXCEPTION 'last bucket % is not within ten years after %', last, first USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  FOR parent IN
+    SELECT p.partrelid FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
+    WHERE c.relnamespace = 'test_coordination'::regnamespace ORDER BY c.relname
+  LOOP
+    lower := date_trunc(grain, first::timestamp)::date;
+    WHILE lower <= last LOOP
+      upper := (lower + CASE grain WHEN 'month' THEN interval '1 month' ELSE interval '1 day' END)::date;
+      child := (SELECT relname FROM pg_class WHERE oid = parent) ||
+               to_char(lower, CASE grain WHEN 'month' THEN '"_y"YYYY"m"MM' ELSE '"_y"YYYY"m"MM"d"DD' END);
+      IF to_regclass(format('test_coordination.%I', child)) IS NULL THEN
+        BEGIN
+          EXECUTE format('CREATE TABLE test_coordination.%I PARTITION OF %s FOR VALUES FROM (%L) TO (%L)', child, parent, lower, upper);
+          made := made + 1;
+        EXCEPTION
+          WHEN invalid_object_definition THEN NULL; -- overlaps a partition of another grain
+        END;
+      END IF;
+      lower := upper;
+    END LOOP;
+  END LOOP;
+  RETURN made;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION "test_coordination"."ensure_partitions"(date, date, text) FROM PUBLIC;
+COMMENT ON FUNCTION "test_coordination"."ensure_partitions"(date, date, text) IS 'Makes the partitions for the buckets first..last, by month or day, and returns how many were new.';
+
+-- stray_rows counts, table by table, what lies in DEFAULT partitions: rows
+-- whose partition was not made in time.
+CREATE FUNCTION "test_coordination"."stray_rows"() RETURNS TABLE (parent text, stray bigint)
+LANGUAGE plpgsql STABLE
+SET search_path = test_coordination, pg_temp
+AS $$
+DECLARE
+  child regclass;
+BEGIN
+  FOR parent, child IN
+    SELECT c.relname, p.partdefid::regclass FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
+    WHERE c.relnamespace = 'test_coordination'::regnamespace AND p.partdefid <> 0 ORDER BY c.relname
+  LOOP
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT 100000) AS rows', child) INTO stray;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION "test_coordination"."stray_rows"() IS 'Rows in each DEFAULT partition, counted up to 100,000.';
+
+-- ------------------------------------------------------------- analytics --
+-- The stable contract for analysts: names and meaning of these columns are
+-- kept; tables behind them may change.
+
+CREATE VIEW "test_coordination"."analytics_executions" AS
+SELECT e.execution_id, e.run, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment,
+       e.coordinator_id, e.trigger_type, e.trigger_actor, e.group_id, e.attempt, e.dry_run,
+       e.requested_at, e.started_at, e.ended_at,
+       extract(epoch FROM e.ended_at - e.started_at)::double precision AS duration_seconds,
+       e.status IN ('passed', 'failed', 'error', 'cancelled', 'timeout', 'interrupted') AS terminal,
+       e.interrupt_cause, e.exit_code, e.error_message, e.events, e.log_lines, e.steps_total, e.steps_failed,
+       e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error,
+       e.created_at AS first_seen_at
+FROM "test_coordination"."executions" AS e;
+COMMENT ON VIEW "test_coordination"."analytics_executions" IS 'One row for each run.';
+
+CREATE VIEW "test_coordination"."analytics_validations" AS
+SELECT v.execution_id, v.run, e.scenario_id, e.environment, v.validation_id, v.assertion_type, v.status, v.recorded_at,
+       v.phase, v.step_id, v.fault_id, v.service, v.expected, v.actual, v.operator, v.threshold, v.unit,
+       v.within_seconds, v.observed_after_seconds, v.message, v.steady_state, v.correlation_id
+FROM "test_coordination"."validation_results" AS v
+JOIN "test_coordination"."executions" AS e ON e.execution_id = v.execution_id AND e.run = v.run;
+COMMENT ON VIEW "test_coordination"."analytics_validations" IS 'One row for each assertion of each run.';
+
+CREATE VIEW "test_coordination"."analytics_faults" AS
+SELECT f.execution_id, f.run, e.scenario_id, e.environment, f.fault_id, f.fault_type, f.target_service, f.phase, f.step_id,
+       f.blast_radius, f.status, f.injected_at, f.cleared_at, f.recovered_at,
+       extract(epoch FROM f.cleared_at - f.injected_at)::double precision AS active_seconds, f.recovery_seconds, f.error
+FROM "test_coordination"."fault_injections" AS f
+JOIN "test_coordination"."executions" AS e ON e.execution_id = f.execution_id AND e.run = f.run;
+COMMENT ON VIEW "test_coordination"."analytics_faults" IS 'One row for each fault injection of each run.';
+
+CREATE VIEW "test_coordination"."analytics_timeline" AS
+SELECT v.execution_id, v.run, v.order_key, v.type, v.event_time, v.source, v.event_id, v.sequence,
+       coalesce(v.order_key > e.end_order AND v.type <> 'test-coordination.execution.finished.v1', false) AS late,
+       coalesce(v.order_key > e.end_order AND v.type = 'test-coordination.execution.finished.v1'
+                AND v.data->>'outcome' IS DISTINCT FROM e.reported_outcome, false) AS conflicting_outcome,
+       v.run_guessed, v.time_suspect, v.topic, v.partition, v.kafka_offset, v.recorded_at
+FROM "test_coordination"."execution_events" AS v
+JOIN "test_coordination"."executions" AS e ON e.execution_id = v.execution_id AND e.run = v.run;
+COMMENT ON VIEW "test_coordination"."analytics_timeline" IS 'One row for each accepted event of each run, with its flags. Sort by order_key.';
+COMMENT ON COLUMN "test_coordination"."analytics_timeline"."late" IS 'Ordered after the end of the run: shown, but changes no status.';
+
+-- Analysts of the ecosystem connect as monitor_user; other databases have no such role.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'monitor_user') THEN
+    GRANT USAGE ON SCHEMA "test_coordination" TO monitor_user;
+    GRANT SELECT ON "test_coordination"."analytics_executions", "test_coordination"."analytics_validations",
+      "test_coordination"."analytics_faults", "test_coordination"."analytics_timeline" TO monitor_user;
+  END IF;
+END
+$$;
