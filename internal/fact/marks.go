@@ -118,3 +118,11 @@ func ParseMarks(b []byte) (Marks, error) {
 	}
 	return m, nil
 }
+
+// Reset empties a slot, for a field whose events are first compared by
+// something other than their order.
+func (m *Marks) Reset(slot int) {
+	if slot < len(m.orders) {
+		m.orders[slot] = Order{}
+	}
+}

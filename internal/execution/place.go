@@ -1,0 +1,70 @@
+package execution
+
+// Placement is the decision which run an event belongs to. It is made once,
+// when the event is accepted, and stored with it.
+type Placement struct {
+	Run   RunNumber
+	Opens bool // no such run yet
+
+	// Guessed tells that the producer gave no runid and the event could belong
+	// to another run as well.
+	Guessed bool
+
+	// Supersedes is the unfinished run that this start replaces, 0 when none:
+	// it has died without a word and becomes interrupted.
+	Supersedes RunNumber
+}
+
+// Place decides which run an event belongs to. latest is the run with the
+// highest number of the event's execution id, nil when there is none; byRunID
+// is the run that the event's runid has been seen with, 0 when the event
+// carries none or a new one.
+//
+// With a runid: same id, same run; new id, new run. Without, the latest run,
+// except that requested or started open the next one where contract.md's rules
+// (a) and (b) say so. An event dated in the far future opens no run, unless
+// there is none that it could join.
+func Place(latest *Run, byRunID RunNumber, e *Event) Placement {
+	switch {
+	case latest == nil:
+		return Placement{Run: 1, Opens: true}
+	case byRunID != 0:
+		return Placement{Run: byRunID}
+	case e.RunID != "" && !e.Suspect:
+		return Placement{Run: latest.Number + 1, Opens: true}
+	case e.Suspect || !opens(latest, e):
+		return Placement{Run: latest.Number, Guessed: ambiguous(latest, e)}
+	}
+	p := Placement{Run: latest.Number + 1, Opens: true}
+	if !latest.Status.Terminal() {
+		p.Supersedes = latest.Number
+	}
+	return p
+}
+
+// opens tells whether an event without a runid begins a new run.
+func opens(latest *Run, e *Event) bool {
+	started, isStart := e.Payload.(*Started)
+	if _, isRequest := e.Payload.(*Requested); !isStart && !isRequest {
+		return false
+	}
+	if latest.Status.Terminal() { // rule (a)
+		return e.Time.After(latest.end())
+	}
+	if !isStart || !latest.HasStarted() || !e.Time.After(latest.StartOrder().Time) { // rule (b)
+		return false
+	}
+	first := latest.StartOrder().Sequence
+	return e.Source != latest.StartSource ||
+		started.CoordinatorID != "" && latest.CoordinatorID != "" && started.CoordinatorID != latest.CoordinatorID ||
+		e.Sequence != 0 && e.Sequence <= first
+}
+
+// ambiguous tells whether an event that joins the latest run without naming it
+// could belong to another.
+func ambiguous(latest *Run, e *Event) bool {
+	return e.RunID != "" || // dated in the far future, and of a run not seen before
+		latest.RunID != "" ||
+		latest.Number > 1 ||
+		latest.Status.Terminal() && e.Time.After(latest.end())
+}
