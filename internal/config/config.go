@@ -1,0 +1,174 @@
+// Package config is the configuration of tcda: one struct, read from flags,
+// then the environment, then a YAML file, then defaults, and validated as a
+// whole.
+//
+// The struct's tags are the single source of truth. A field's place gives the
+// flag (--postgres-pool-size), the environment variable
+// (TEST_COORDINATOR_ADAPTER_POSTGRES_POOL_SIZE) and the key in the file
+// (postgres-pool-size, or pool-size under postgres); help and default are the
+// tags of that name; min, max, oneof and nonempty are rules. What depends on
+// more than one setting is in rules.go.
+//
+// The package opens no connection and reads no file but those that hold
+// settings. It knows nothing of the packages that it configures: the
+// composition root hands each of them its part.
+package config
+
+import (
+	"slices"
+	"time"
+)
+
+// EnvPrefix begins the name of every environment variable that tcda reads.
+const EnvPrefix = "TEST_COORDINATOR_ADAPTER_"
+
+// Config is the whole configuration. Take it from Load, or embed it in a
+// command line and give kong what Sources returns; call Validate before use.
+type Config struct {
+	File string `name:"config" placeholder:"PATH" help:"YAML file with settings."`
+
+	Service    Service    `embed:"" group:"Service"`
+	Postgres   Postgres   `embed:"" prefix:"postgres-" group:"PostgreSQL"`
+	Redis      Redis      `embed:"" prefix:"redis-" group:"Redis"`
+	Kafka      Kafka      `embed:"" prefix:"kafka-" group:"Kafka"`
+	Ingest     Ingest     `embed:"" prefix:"ingest-" group:"Ingest"`
+	Limits     Limits     `embed:"" prefix:"limits-" group:"Limits on records"`
+	Reconcile  Reconcile  `embed:"" prefix:"reconcile-" group:"Reconcile"`
+	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
+	Retention  Retention  `embed:"" prefix:"retention-" group:"Retention"`
+	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
+	Log        Log        `embed:"" prefix:"log-" group:"Log"`
+	Tracing    Tracing    `embed:"" prefix:"tracing-" group:"Tracing"`
+
+	unread []Problem // values that could not be read; Validate reports them with the rest
+}
+
+// Service is what concerns the process as a whole.
+type Service struct {
+	Instance        string        `form:"instance" help:"Name of this process, unique among those running; the host's name if empty. It owns partitions and signs events under this name."`
+	Roles           []string      `default:"ingest,reconcile,maintain" oneof:"ingest,reconcile,maintain" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again), maintain (make partitions ahead). Health and metrics are always served."`
+	ShutdownTimeout time.Duration `default:"25s" min:"1s" max:"10m" help:"How long a graceful stop may take."`
+}
+
+// Roles that serve can play.
+const (
+	RoleIngest    = "ingest"
+	RoleReconcile = "reconcile"
+	RoleMaintain  = "maintain"
+)
+
+// Plays tells whether serve was given the role.
+func (s Service) Plays(role string) bool {
+	return slices.Contains(s.Roles, role)
+}
+
+// Postgres is the store, the only truth.
+type Postgres struct {
+	URL              URL           `default:"postgres://localhost:5432/trading_ecosystem" help:"postgres://user:password@host:port/database; a driver in the scheme (postgresql+asyncpg://) is dropped."`
+	PoolSize         int           `default:"8" min:"2" max:"1000" help:"Most connections at once."`
+	ConnectTimeout   time.Duration `default:"5s" min:"100ms" max:"1m" help:"How long opening a connection may take."`
+	StatementTimeout time.Duration `default:"15s" min:"100ms" max:"10m" help:"How long one statement may run; below ingest-apply-budget."`
+	LockTimeout      time.Duration `default:"5s" min:"10ms" max:"10m" help:"How long a statement waits for a lock."`
+	IdleTimeout      time.Duration `default:"10s" min:"100ms" max:"10m" help:"How long a transaction may sit idle before the server ends it; a frozen process blocks its successor no longer than this."`
+	Schema           string        `default:"test_coordination" form:"identifier" help:"Schema that holds every table."`
+	RevisionsSchema  string        `default:"test_coordination" form:"identifier" help:"Schema of Atlas's table of applied migrations."`
+}
+
+// Redis holds live state and hints; nothing in it is needed for correctness.
+type Redis struct {
+	Enabled        bool          `default:"true" negatable:"" help:"Keep live state in Redis. Without it ingest works and live followers see nothing."`
+	URL            URL           `default:"redis://localhost:6379/0" help:"redis://, rediss:// (TLS) or unix:// URL."`
+	Prefix         string        `default:"test:" form:"keyprefix" help:"Begins every key."`
+	PoolSize       int           `default:"10" min:"1" max:"1000" help:"Most connections at once."`
+	ConnectTimeout time.Duration `default:"2s" min:"10ms" max:"1m" help:"How long opening a connection may take."`
+	Timeout        time.Duration `default:"1s" min:"10ms" max:"1m" help:"How long one round trip may take."`
+	HintTimeout    time.Duration `default:"50ms" min:"1ms" max:"10s" help:"How long a batch waits for idempotency hints before it does without."`
+	TerminalTTL    time.Duration `name:"terminal-ttl" default:"24h" min:"1s" max:"8760h" help:"How long the state of an ended execution is kept."`
+	IdempotencyTTL time.Duration `name:"idempotency-ttl" default:"24h" min:"1s" max:"8760h" help:"How long an idempotency hint is kept."`
+	StreamLength   int64         `default:"1000" min:"1" max:"1000000" help:"Changes kept in the stream of one execution, about."`
+}
+
+// Kafka is where events come from.
+type Kafka struct {
+	Brokers          []string      `default:"localhost:9092" nonempty:"" help:"Bootstrap brokers as host:port, comma-separated."`
+	GroupID          string        `name:"group-id" default:"test-coordinator-adapter" nonempty:"" help:"Consumer group."`
+	ClientID         string        `name:"client-id" default:"tcda" nonempty:"" help:"Name shown in the brokers' logs and quotas."`
+	TopicScenarios   string        `default:"test-coordination.scenarios" form:"topic" help:"Input topic of templates, definitions, dependencies and schedules."`
+	TopicExecutions  string        `default:"test-coordination.executions" form:"topic" help:"Input topic of everything that a run emits."`
+	TLS              bool          `name:"tls" help:"Speak TLS with the brokers."`
+	TLSCAFile        string        `name:"tls-ca-file" placeholder:"PATH" help:"PEM certificates to trust; the system's if empty."`
+	TLSCertFile      string        `name:"tls-cert-file" placeholder:"PATH" help:"PEM client certificate, for mutual TLS."`
+	TLSKeyFile       string        `name:"tls-key-file" placeholder:"PATH" help:"PEM key of the client certificate."`
+	SASLMechanism    string        `name:"sasl-mechanism" default:"none" oneof:"none,plain,scram-sha-256,scram-sha-512" help:"How to authenticate: none, plain, scram-sha-256 or scram-sha-512."`
+	SASLUser         string        `name:"sasl-user" help:"User to authenticate as."`
+	SASLPassword     Secret        `name:"sasl-password" help:"Password of that user."`
+	DialTimeout      time.Duration `default:"5s" min:"100ms" max:"1m" help:"How long opening a connection may take."`
+	FetchMaxWait     time.Duration `default:"250ms" min:"1ms" max:"10s" help:"How long a broker holds a fetch open for new records."`
+	FetchBytes       Size          `default:"1MiB" min:"1KiB" max:"100MiB" help:"Bytes of one partition per fetch, before decompression."`
+	SessionTimeout   time.Duration `default:"30s" min:"1s" max:"10m" help:"The group gives a silent member's partitions to others after this."`
+	Heartbeat        time.Duration `default:"3s" min:"100ms" max:"1m" help:"Between two signs of life; at most a third of the session timeout."`
+	RebalanceTimeout time.Duration `default:"30s" min:"1s" max:"10m" help:"How long a rebalance waits for members to rejoin."`
+	CommitInterval   time.Duration `default:"2s" min:"100ms" max:"5m" help:"Between two commits of offsets to Kafka, which are a gauge of lag and nothing more."`
+}
+
+// Ingest is the engine that carries records from Kafka into PostgreSQL.
+type Ingest struct {
+	BatchRecords   int           `default:"1000" min:"1" max:"10000" help:"Most records in one transaction."`
+	BatchBytes     Size          `default:"8MiB" min:"64KiB" max:"256MiB" help:"Most bytes of records in one transaction, after decompression."`
+	Linger         time.Duration `default:"20ms" min:"0s" max:"5s" help:"How long a batch that is not full waits for more."`
+	ApplyBudget    time.Duration `default:"20s" min:"1s" max:"10m" help:"How long a batch in hand may take to finish after a rebalance or a stop; below kafka-session-timeout."`
+	Watchdog       time.Duration `default:"1m" min:"1s" max:"1h" help:"A partition without progress for this long, with records waiting, gives itself up and is claimed anew."`
+	AllowedSources []string      `help:"CloudEvents sources that are accepted, comma-separated; all if empty. Others are quarantined (source_not_allowed)."`
+}
+
+// Limits bound what a record may hold; beyond them it is quarantined with the
+// reason. Two limits of the contract are not settings, because stored keys
+// and readers rest on them: the form of ids, and integers within 2^53-1.
+type Limits struct {
+	RecordBytes     Size          `default:"1MiB" min:"1KiB" max:"64MiB" help:"A record's value after decompression (too_large)."`
+	JSONDepth       int           `name:"json-depth" default:"32" min:"4" max:"512" help:"Nesting of JSON (depth)."`
+	JSONTokens      int           `name:"json-tokens" default:"10000" min:"100" max:"10000000" help:"JSON tokens of a record (token_limit)."`
+	BulkJSONTokens  int           `name:"bulk-json-tokens" default:"100000" min:"100" max:"10000000" help:"The same for log_appended and snapshot_captured."`
+	Headers         int           `default:"64" min:"16" max:"1000" help:"Headers of a record (header_limit)."`
+	HeaderBytes     Size          `default:"64KiB" min:"1KiB" max:"1MiB" help:"All names and values of a record's headers (header_limit)."`
+	SourceBytes     Size          `default:"255B" min:"1B" max:"2KiB" help:"The source of an event (schema)."`
+	StringBytes     Size          `default:"64KiB" min:"1KiB" max:"8MiB" help:"Any string that has no limit of its own (schema)."`
+	DefinitionBytes Size          `default:"512KiB" min:"1KiB" max:"8MiB" help:"The text of a definition (schema)."`
+	NumberChars     int           `default:"32" min:"8" max:"320" help:"Characters of a JSON number (number)."`
+	LogLines        int           `default:"1000" min:"1" max:"10000" help:"Lines in one log_appended (schema)."`
+	TimeEarliest    time.Time     `default:"2000-01-01T00:00:00Z" help:"Earlier times are refused (time_range)."`
+	TimeAhead       time.Duration `default:"24h" min:"1s" max:"8760h" help:"A time further ahead is accepted as suspect and ordered by sequence."`
+}
+
+// Reconcile is the loop that makes Redis right again.
+type Reconcile struct {
+	Interval time.Duration `default:"30s" min:"1s" max:"1h" help:"Between two passes over what changed lately and over live executions."`
+}
+
+// Partitions is how the tables of a run's children are cut.
+type Partitions struct {
+	By    string `default:"monthly" oneof:"monthly,daily" help:"Width of a partition: monthly or daily. Every partition costs locks in each generic plan; daily is for many runs a day."`
+	Ahead int    `default:"3" min:"1" max:"60" help:"Partitions made in advance."`
+}
+
+// Retention is how long runs are kept.
+type Retention struct {
+	Days int `default:"0" min:"0" max:"36500" help:"Days that runs are kept; 0 keeps them for ever."`
+}
+
+// HTTP is the listener of health and metrics.
+type HTTP struct {
+	Listen string `default:":8080" form:"listen" help:"Address as host:port; all interfaces if the host is empty."`
+}
+
+// Log is where a person looks first.
+type Log struct {
+	Level  string `default:"info" oneof:"trace,debug,info,warn,error" help:"Least severe level that is written: trace, debug, info, warn or error."`
+	Format string `default:"auto" oneof:"auto,json,console" help:"json, console, or auto: console on a terminal, json elsewhere."`
+}
+
+// Tracing is OpenTelemetry, off unless an endpoint is given.
+type Tracing struct {
+	Endpoint string  `form:"otlp" placeholder:"URL" help:"OTLP endpoint: http(s)://host:4318 (HTTP) or grpc(s)://host:4317 (gRPC); off if empty."`
+	Ratio    float64 `default:"1" min:"0" max:"1" help:"Share of new traces that is recorded; continued traces follow their parent."`
+}
