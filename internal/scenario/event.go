@@ -30,16 +30,18 @@ type Payload interface{ payload() }
 type (
 	// TemplatePublished states the current content of a template.
 	TemplatePublished struct {
-		TemplateID TemplateID
-		Definition string // kept byte for byte
-		Author     string
-		ChangeNote string
+		TemplateID  TemplateID
+		Definition  string      // kept byte for byte
+		ContentHash ContentHash // of the definition; needed only where the text was not loaded
+		Author      string
+		ChangeNote  string
 	}
 
 	// Published states the current content of a scenario.
 	Published struct {
 		ScenarioID        ID
-		Definition        string // kept byte for byte
+		Definition        string      // kept byte for byte
+		ContentHash       ContentHash // of the definition; needed only where the text was not loaded
 		ScenarioType      string
 		Category          string
 		ServicesUnderTest []string

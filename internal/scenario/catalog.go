@@ -1,0 +1,148 @@
+package scenario
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+)
+
+// Catalog is what a set of events about scenarios, templates and schedules
+// folds to. Folding a batch into what is stored, the store puts the rows that
+// the batch touches into a catalog, applies the events, and writes those rows
+// back; refolding everything begins with an empty one. The zero value is empty.
+type Catalog struct {
+	Scenarios map[ID]*Scenario
+	Templates map[TemplateID]*Template
+	Schedules map[ScheduleID]*ScheduleState
+}
+
+// Apply folds an event. Any order of the same events, with any repetition,
+// gives the same catalog.
+func (c *Catalog) Apply(e *Event) {
+	switch p := e.Payload.(type) {
+	case *TemplatePublished:
+		entry(&c.Templates, p.TemplateID, func() *Template { return &Template{ID: p.TemplateID} }).Apply(e)
+	case *Published:
+		c.scenario(p.ScenarioID).Apply(e)
+	case *StatusChanged:
+		c.scenario(p.ScenarioID).Apply(e)
+	case *DependenciesDeclared:
+		c.scenario(p.ScenarioID).Apply(e)
+	case *ScheduleSet:
+		c.schedule(p.Schedule.ScheduleID).Apply(e)
+	case *ScheduleRemoved:
+		c.schedule(p.ScheduleID).Apply(e)
+	}
+}
+
+func (c *Catalog) scenario(id ID) *Scenario {
+	return entry(&c.Scenarios, id, func() *Scenario { return &Scenario{ID: id} })
+}
+
+func (c *Catalog) schedule(id ScheduleID) *ScheduleState {
+	return entry(&c.Schedules, id, func() *ScheduleState {
+		return &ScheduleState{Schedule: Schedule{ScheduleID: id}}
+	})
+}
+
+func entry[K comparable, V any](m *map[K]*V, key K, create func() *V) *V {
+	if *m == nil {
+		*m = make(map[K]*V)
+	}
+	v := (*m)[key]
+	if v == nil {
+		v = create()
+		(*m)[key] = v
+	}
+	return v
+}
+
+// Admit decides what Check cannot, because it depends on what else is known:
+// dependencies must not close a cycle with those of other scenarios, and the
+// parameters that a scenario says it was made with must fit its template. On
+// success the graph holds the new dependencies.
+//
+// A declaration that an already accepted later one has overtaken changes no
+// dependency, and is admitted without a look at the graph. A template that is
+// not in the catalog, perhaps because its event is still to come, is taken on
+// trust.
+func (c *Catalog) Admit(e *Event, g *Graph, limits Limits) *fact.Rejection {
+	switch p := e.Payload.(type) {
+	case *DependenciesDeclared:
+		if s := c.Scenarios[p.ScenarioID]; s != nil && !e.Order().After(s.Dependencies.Declared) {
+			return nil
+		}
+		return g.Declare(p.ScenarioID, p.Dependencies, limits)
+	case *Published:
+		if p.Template == nil {
+			return nil
+		}
+		template, problems := c.Resolve(p.Template.TemplateID, p.Template.Version, limits)
+		if len(problems) > 0 {
+			return problems.Reject(fact.ReasonDefinition, "data.template")
+		}
+		if template == nil {
+			return nil
+		}
+		return template.CheckParameters(p.Template.Parameters).Reject(fact.ReasonParameters, "data.template.parameters")
+	}
+	return nil
+}
+
+// maxExtends is how many templates may stand on one another.
+const maxExtends = 16
+
+// Resolve is a version of a template, merged with all that it extends. The
+// version is a number, a content hash, or empty for the current one; of bases
+// it is always the current one. The definition is nil when one of the texts is
+// not in the catalog.
+func (c *Catalog) Resolve(id TemplateID, version string, limits Limits) (*Definition, Problems) {
+	d, problems := c.template(id, version, limits)
+	for depth := 0; d != nil && d.Metadata.Extends != ""; depth++ {
+		if depth == maxExtends {
+			return nil, Problems{{Path: "metadata.extends", Value: string(id), Message: fmt.Sprintf("more than %d templates stand on one another, or in a circle", maxExtends)}}
+		}
+		base, problems := c.template(d.Metadata.Extends, "", limits)
+		if base == nil {
+			return nil, problems
+		}
+		if d, problems = d.Extend(base, limits); len(problems) > 0 {
+			return nil, problems
+		}
+	}
+	return d, problems
+}
+
+func (c *Catalog) template(id TemplateID, version string, limits Limits) (*Definition, Problems) {
+	t := c.Templates[id]
+	if t == nil {
+		return nil, nil
+	}
+	v := t.version(version)
+	if v == nil || v.Text == "" {
+		return nil, nil
+	}
+	return ParseDefinition(v.Text, limits)
+}
+
+// version finds a version by number, hash, or as the current one; nil when it
+// is not known here.
+func (t *Template) version(version string) *Version {
+	if version == "" {
+		return t.Versions[t.Current]
+	}
+	if hash, err := ParseContentHash(version); err == nil {
+		return t.Versions[hash]
+	}
+	number, err := strconv.ParseInt(version, 10, 32)
+	if err != nil {
+		return nil
+	}
+	for _, v := range t.Versions {
+		if v.Number == int32(number) {
+			return v
+		}
+	}
+	return nil
+}
