@@ -25,6 +25,7 @@ CREATE TABLE "test_coordination"."ingest_partitions" (
   "owner"          text        NOT NULL DEFAULT '',
   "next_offset"    bigint      NOT NULL,
   "attempts"       integer     NOT NULL DEFAULT 0,
+  "careful_until"  bigint      NOT NULL DEFAULT 0,
   "clean_stop"     boolean     NOT NULL DEFAULT true,
   "stopped_reason" text        NOT NULL DEFAULT '',
   "applied"        bigint      NOT NULL DEFAULT 0,
@@ -41,8 +42,9 @@ COMMENT ON COLUMN "test_coordination"."ingest_partitions"."generation" IS 'Raise
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."topic_id" IS 'Kafka''s id of the topic when the partition was first claimed; another id means that the topic was re-created.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."epoch" IS 'Raised by each claim (S0). A worker whose epoch is old is fenced.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."next_offset" IS 'First offset that is not ingested. Moves only by compare-and-set in the transaction that writes the batch (S4a).';
-COMMENT ON COLUMN "test_coordination"."ingest_partitions"."attempts" IS 'Starts at this offset after an unclean stop; three of them quarantine the next record as crash.';
-COMMENT ON COLUMN "test_coordination"."ingest_partitions"."clean_stop" IS 'False while a worker is fetching or decoding (S1, S2) records that it has not got past.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."attempts" IS 'Unclean deaths since the records at next_offset were last decoded alive; three of them quarantine the next record as crash.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."careful_until" IS 'Below this offset records are taken one at a time, so that a deadly one can be told from its neighbours.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."clean_stop" IS 'False while a worker owns the partition; still false at the next claim, it died without a word.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."stopped_reason" IS 'Why nobody may ingest this partition until an operator acts; empty when it runs.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."applied" IS 'Records applied since the partition was first seen; with duplicates and quarantined the sum of all records ingested.';
 
@@ -465,7 +467,7 @@ CREATE TABLE "test_coordination"."fault_injections" (
 ) PARTITION BY RANGE ("bucket");
 COMMENT ON TABLE "test_coordination"."fault_injections" IS 'Chaos actions on their targets.';
 COMMENT ON COLUMN "test_coordination"."fault_injections"."injection" IS 'Status that the latest injection event named; status also counts clearing and recovery.';
-COMMENT ON COLUMN "test_coordination"."fault_injections"."recovery_seconds" IS 'As the coordinator measured it, else from clearing to recovery.';
+COMMENT ON COLUMN "test_coordination"."fault_injections"."recovery_seconds" IS 'As the coordinator measured it.';
 
 CREATE TABLE "test_coordination"."validation_results" (
   "bucket"                 date             NOT NULL,
@@ -647,7 +649,8 @@ COMMENT ON VIEW "test_coordination"."analytics_validations" IS 'One row for each
 CREATE VIEW "test_coordination"."analytics_faults" AS
 SELECT f.execution_id, f.run, e.scenario_id, e.environment, f.fault_id, f.fault_type, f.target_service, f.phase, f.step_id,
        f.blast_radius, f.status, f.injected_at, f.cleared_at, f.recovered_at,
-       extract(epoch FROM f.cleared_at - f.injected_at)::double precision AS active_seconds, f.recovery_seconds, f.error
+       extract(epoch FROM f.cleared_at - f.injected_at)::double precision AS active_seconds,
+       coalesce(f.recovery_seconds, extract(epoch FROM f.recovered_at - coalesce(f.cleared_at, f.injected_at))::double precision) AS recovery_seconds, f.error
 FROM "test_coordination"."fault_injections" AS f
 JOIN "test_coordination"."executions" AS e ON e.execution_id = f.execution_id AND e.run = f.run;
 COMMENT ON VIEW "test_coordination"."analytics_faults" IS 'One row for each fault injection of each run.';

@@ -1,0 +1,17 @@
+-- PhasesTouched loads phases before a fold.
+-- name: PhasesTouched :many
+SELECT p.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(phases)::text[])) AS u(id, run, phase)
+JOIN test_coordination.execution_phases AS p ON p.execution_id = u.id AND p.run = u.run AND p.phase = u.phase
+WHERE p.bucket = ANY (sqlc.arg(buckets)::date[]);
+
+-- PhasesOfRun are all phases of one run.
+-- name: PhasesOfRun :many
+SELECT * FROM test_coordination.execution_phases WHERE execution_id = $1 AND run = $2 AND bucket = $3 ORDER BY phase;
+
+-- SavePhase is part of S4e.
+-- name: SavePhase :batchexec
+INSERT INTO test_coordination.execution_phases (bucket, execution_id, run, phase, ordinal, description, status, started_at, finished_at, error, marks)
+VALUES (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(phase), sqlc.narg(ordinal), sqlc.arg(description), sqlc.arg(status), sqlc.narg(started_at), sqlc.narg(finished_at), sqlc.arg(error), sqlc.arg(marks))
+ON CONFLICT (execution_id, run, phase, bucket) DO UPDATE SET
+  ordinal = excluded.ordinal, description = excluded.description, status = excluded.status, started_at = excluded.started_at,
+  finished_at = excluded.finished_at, error = excluded.error, marks = excluded.marks;

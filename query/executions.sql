@@ -1,0 +1,68 @@
+-- LatestRuns are the runs with the highest number of the given ids.
+-- name: LatestRuns :many
+SELECT e.* FROM test_coordination.execution_ids AS i
+JOIN test_coordination.executions AS e ON e.execution_id = i.execution_id AND e.run = i.latest_run
+WHERE i.execution_id = ANY (sqlc.arg(ids)::text[]);
+
+-- RunsByRunID are the runs that producers named.
+-- name: RunsByRunID :many
+SELECT e.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(run_ids)::text[])) AS u(id, run_id)
+JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run_id = u.run_id;
+
+-- RunByNumber is one run.
+-- name: RunByNumber :one
+SELECT * FROM test_coordination.executions WHERE execution_id = $1 AND run = $2;
+
+-- RunsPage walks all runs by key, for verification.
+-- name: RunsPage :many
+SELECT * FROM test_coordination.executions
+WHERE (execution_id, run) > (sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer)
+ORDER BY execution_id, run LIMIT sqlc.arg(page);
+
+-- LiveRuns walks the runs that have not ended.
+-- name: LiveRuns :many
+SELECT * FROM test_coordination.executions
+WHERE status IN ('pending', 'running', 'paused') AND (execution_id, run) > (sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer)
+ORDER BY execution_id, run LIMIT sqlc.arg(page);
+
+-- SettledRuns walks the runs that changed at or after their end since a moment.
+-- name: SettledRuns :many
+SELECT * FROM test_coordination.executions
+WHERE settled_change_at IS NOT NULL AND (settled_change_at, execution_id, run) > (sqlc.arg(since)::timestamptz, sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer)
+ORDER BY settled_change_at, execution_id, run LIMIT sqlc.arg(page);
+
+-- RunsByStatus counts, for people: it reads the whole table.
+-- name: RunsByStatus :many
+SELECT status, count(*)::bigint AS runs FROM test_coordination.executions GROUP BY status ORDER BY status;
+
+-- SaveRun is part of S4e: the folded state of one run.
+-- name: SaveRun :batchexec
+INSERT INTO test_coordination.executions
+  (execution_id, run, bucket, version, run_id, status, reported_outcome, scenario_id, scenario_version, environment, coordinator_id, start_source,
+   trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at,
+   progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by,
+   events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active,
+   validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at)
+VALUES
+  (sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(bucket), sqlc.arg(version), sqlc.narg(run_id), sqlc.arg(status), sqlc.arg(reported_outcome), sqlc.arg(scenario_id), sqlc.arg(scenario_version), sqlc.arg(environment), sqlc.arg(coordinator_id), sqlc.arg(start_source),
+   sqlc.arg(trigger_type), sqlc.arg(trigger_actor), sqlc.arg(trigger_uri), sqlc.arg(group_id), sqlc.narg(attempt), sqlc.narg(dry_run), sqlc.narg(requested_at), sqlc.narg(started_at), sqlc.narg(ended_at), sqlc.narg(deadline), sqlc.narg(last_event_at), sqlc.narg(last_heartbeat_at),
+   sqlc.narg(progress), sqlc.arg(message), sqlc.arg(current_phase), sqlc.arg(pause_reason), sqlc.narg(exit_code), sqlc.arg(error_message), sqlc.arg(lifecycle), sqlc.arg(interrupt_cause), sqlc.narg(interrupt_events), sqlc.narg(interrupted_at), sqlc.narg(superseded_by),
+   sqlc.arg(events), sqlc.arg(own_events), sqlc.arg(log_lines), sqlc.arg(snapshots), sqlc.arg(phases_total), sqlc.arg(steps_total), sqlc.arg(steps_failed), sqlc.arg(faults_total), sqlc.arg(faults_active),
+   sqlc.arg(validations_passed), sqlc.arg(validations_failed), sqlc.arg(validations_skipped), sqlc.arg(validations_error), sqlc.narg(end_order), sqlc.arg(marks), sqlc.arg(created_at), sqlc.arg(updated_at), sqlc.narg(settled_change_at))
+ON CONFLICT (execution_id, run) DO UPDATE SET
+  version = excluded.version, status = excluded.status, reported_outcome = excluded.reported_outcome,
+  scenario_id = excluded.scenario_id, scenario_version = excluded.scenario_version, environment = excluded.environment,
+  coordinator_id = excluded.coordinator_id, start_source = excluded.start_source,
+  trigger_type = excluded.trigger_type, trigger_actor = excluded.trigger_actor, trigger_uri = excluded.trigger_uri,
+  group_id = excluded.group_id, attempt = excluded.attempt, dry_run = excluded.dry_run,
+  requested_at = excluded.requested_at, started_at = excluded.started_at, ended_at = excluded.ended_at, deadline = excluded.deadline,
+  last_event_at = excluded.last_event_at, last_heartbeat_at = excluded.last_heartbeat_at,
+  progress = excluded.progress, message = excluded.message, current_phase = excluded.current_phase, pause_reason = excluded.pause_reason,
+  exit_code = excluded.exit_code, error_message = excluded.error_message, lifecycle = excluded.lifecycle,
+  interrupt_cause = excluded.interrupt_cause, interrupt_events = excluded.interrupt_events, interrupted_at = excluded.interrupted_at, superseded_by = excluded.superseded_by,
+  events = excluded.events, own_events = excluded.own_events, log_lines = excluded.log_lines, snapshots = excluded.snapshots,
+  phases_total = excluded.phases_total, steps_total = excluded.steps_total, steps_failed = excluded.steps_failed,
+  faults_total = excluded.faults_total, faults_active = excluded.faults_active,
+  validations_passed = excluded.validations_passed, validations_failed = excluded.validations_failed,
+  validations_skipped = excluded.validations_skipped, validations_error = excluded.validations_error,
+  end_order = excluded.end_order, marks = excluded.marks, updated_at = excluded.updated_at, settled_change_at = excluded.settled_change_at;

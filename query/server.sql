@@ -1,0 +1,17 @@
+-- ClusterIdentity tells which PostgreSQL this is: another system identifier is
+-- another cluster, another timeline a failover. On a standby there is no
+-- current WAL position, and the timeline is 0.
+-- name: ClusterIdentity :one
+SELECT (SELECT system_identifier FROM pg_control_system())::text AS system_identifier,
+  CASE WHEN pg_is_in_recovery() THEN '00000000' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END::text AS timeline_hex;
+
+-- TryLeadership takes the lock of a loop that runs once among all instances,
+-- for the length of the connection's session.
+-- name: TryLeadership :one
+SELECT pg_try_advisory_lock(hashtextextended('tcda:' || sqlc.arg(loop)::text, 0))::boolean AS won;
+
+-- LockDefinitions serialises all writers of templates, scenarios, dependencies
+-- and schedules until the end of the transaction: they are few, and a cycle of
+-- dependencies could be committed by two transactions that each see none.
+-- name: LockDefinitions :exec
+SELECT pg_advisory_xact_lock(hashtextextended('tcda:definitions', 0));
