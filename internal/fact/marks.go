@@ -16,6 +16,10 @@ type Marks struct {
 	orders []Order
 }
 
+// MaxSlots is how many slots marks can have: one byte names an order in their
+// stored form, and each slot may hold one of its own.
+const MaxSlots = 255
+
 // Of is the order of the event that slot's value came from; zero when none.
 func (m *Marks) Of(slot int) Order {
 	if slot < len(m.orders) {
@@ -45,10 +49,21 @@ func (m *Marks) First(slot int, o Order) bool {
 }
 
 func (m *Marks) set(slot int, o Order) {
+	if slot >= MaxSlots { // would be stored as the order of another slot
+		panic(fmt.Sprintf("fold marks: slot %d of %d", slot, MaxSlots))
+	}
 	for len(m.orders) <= slot {
 		m.orders = append(m.orders, Order{})
 	}
 	m.orders[slot] = o
+}
+
+// Reset empties a slot, for a field whose events are first compared by
+// something other than their order.
+func (m *Marks) Reset(slot int) {
+	if slot < len(m.orders) {
+		m.orders[slot] = Order{}
+	}
 }
 
 // Clone is an independent copy.
@@ -68,7 +83,7 @@ func (m *Marks) Bytes() []byte {
 		}
 		at := -1
 		for j := range distinct {
-			if distinct[j].Key == o.Key { // a key has one order
+			if distinct[j].Compare(o) == 0 {
 				at = j
 				break
 			}
@@ -107,6 +122,9 @@ func ParseMarks(b []byte) (Marks, error) {
 		}
 	}
 	index := b[n*OrderSize:]
+	if len(index) > MaxSlots {
+		return Marks{}, fmt.Errorf("fold marks: %d slots, at most %d", len(index), MaxSlots)
+	}
 	m := Marks{orders: make([]Order, len(index))}
 	for i, at := range index {
 		if int(at) > n {
@@ -117,12 +135,4 @@ func ParseMarks(b []byte) (Marks, error) {
 		}
 	}
 	return m, nil
-}
-
-// Reset empties a slot, for a field whose events are first compared by
-// something other than their order.
-func (m *Marks) Reset(slot int) {
-	if slot < len(m.orders) {
-		m.orders[slot] = Order{}
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -73,14 +72,18 @@ func (o Order) Bytes() []byte {
 	return b
 }
 
-// UnmarshalBinary reads what AppendBinary wrote.
+// lastSecond is 9999-12-31T23:59:59Z: no accepted event is dated later.
+const lastSecond = 253402300799
+
+// UnmarshalBinary reads what AppendBinary wrote for the order of an event. A
+// zero order or one outside the accepted times is an error.
 func (o *Order) UnmarshalBinary(b []byte) error {
 	if len(b) != OrderSize {
 		return fmt.Errorf("order key of %d bytes, want %d", len(b), OrderSize)
 	}
 	seq, sec := binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])
 	nsec := binary.BigEndian.Uint32(b[16:])
-	if seq > uint64(MaxSequence)+1 || sec > math.MaxInt64 || nsec >= 1e9 {
+	if seq == 0 || seq > uint64(MaxSequence)+1 || sec > lastSecond || nsec >= 1e9 {
 		return fmt.Errorf("order key out of range: sequence %d, second %d, nanosecond %d", seq, sec, nsec)
 	}
 	o.Sequence = Sequence(seq)

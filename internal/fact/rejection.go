@@ -2,7 +2,9 @@ package fact
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -58,7 +60,8 @@ func Reasons() []Reason {
 }
 
 // Rejection is why a record cannot become a fact: it names the field, the
-// value (cut) and the rule, for the person who has to mend the producer.
+// value (cut) and the rule, for the person who has to mend the producer. All
+// three may repeat what a hostile record said, keys included.
 type Rejection struct {
 	Reason Reason
 	Field  string // path in the record, such as "data.exit_code" or "ce_time"; empty when it is the whole
@@ -66,9 +69,18 @@ type Rejection struct {
 	Rule   string // what would have been right
 }
 
-// Reject builds a Rejection; value is cut and made printable.
+// Lengths at which the parts of a Rejection are cut, in characters. A path is
+// still of use at a length at which a value no longer is.
+const (
+	valueLength = 80
+	fieldLength = 200
+	ruleLength  = 400
+)
+
+// Reject builds a Rejection; its parts are cut and made fit to be stored as
+// text: valid UTF-8 without NUL.
 func Reject(reason Reason, field, value, rule string) *Rejection {
-	return &Rejection{Reason: reason, Field: field, Value: Cut(value), Rule: rule}
+	return &Rejection{Reason: reason, Field: cut(field, fieldLength), Value: Cut(value), Rule: cut(rule, ruleLength)}
 }
 
 // Error is one line: reason, field, value and rule.
@@ -76,30 +88,45 @@ func (r *Rejection) Error() string {
 	var b strings.Builder
 	b.WriteString(string(r.Reason))
 	if r.Field != "" {
-		b.WriteString(": " + r.Field)
+		b.WriteString(": " + oneLine(r.Field))
 	}
 	if r.Value != "" {
 		fmt.Fprintf(&b, " = %q", r.Value)
 	}
 	if r.Rule != "" {
-		b.WriteString(": " + r.Rule)
+		b.WriteString(": " + oneLine(r.Rule))
 	}
 	return b.String()
 }
 
-const cutAt = 80
+// oneLine escapes what a terminal or a log would take for more than text.
+func oneLine(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}
 
 // Cut shortens a hostile value for a message: at most 80 characters, valid
-// UTF-8, with an ellipsis when something is missing.
-func Cut(s string) string {
-	long := len(s) > 4*cutAt
+// UTF-8 without NUL, with an ellipsis when something is missing.
+func Cut(s string) string { return cut(s, valueLength) }
+
+func cut(s string, length int) string {
+	// No more is looked at than the longest encoding of so many characters.
+	long := len(s) > utf8.UTFMax*length
 	if long {
-		s = s[:4*cutAt]
+		s = s[:utf8.UTFMax*length]
 	}
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\u2400")
-	if utf8.RuneCountInString(s) <= cutAt && !long {
+	if utf8.RuneCountInString(s) <= length && !long {
 		return s
 	}
 	r := []rune(s)
-	return string(r[:min(cutAt, len(r))]) + "…"
+	return string(r[:min(length, len(r))]) + "…"
 }
