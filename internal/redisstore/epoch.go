@@ -1,0 +1,156 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Epoch says where the content of Redis came from: a PostgreSQL cluster and
+// its timeline.
+type Epoch struct {
+	System   string // system identifier; opaque here
+	Timeline uint32
+}
+
+// String is the epoch as the sentinel holds it: system:timeline.
+func (e Epoch) String() string { return fmt.Sprintf("%s:%d", e.System, e.Timeline) }
+
+func parseEpoch(text string) (Epoch, bool) {
+	i := strings.LastIndexByte(text, ':')
+	if i < 1 {
+		return Epoch{}, false
+	}
+	timeline, err := strconv.ParseUint(text[i+1:], 10, 32)
+	return Epoch{System: text[:i], Timeline: uint32(timeline)}, err == nil
+}
+
+// SentinelState is what the sentinel says about the content of Redis.
+type SentinelState string
+
+// The states of the sentinel.
+const (
+	// SentinelSame: the content came from this epoch.
+	SentinelSame SentinelState = "same"
+	// SentinelMissing: Redis was flushed, restarted without its data, or has
+	// evicted the sentinel, and so perhaps more. Sweep, then SetSentinel.
+	SentinelMissing SentinelState = "missing"
+	// SentinelOlder: PostgreSQL has begun a new timeline since. Sweep, then
+	// SetSentinel.
+	SentinelOlder SentinelState = "older_timeline"
+	// SentinelNewer: the content is of a timeline that this PostgreSQL has
+	// not reached: the caller talks to a primary that was replaced. Leave it.
+	SentinelNewer SentinelState = "newer_timeline"
+	// SentinelForeign: the content is of another cluster and says nothing.
+	// DeleteOwnKeys, sweep, then SetSentinel.
+	SentinelForeign SentinelState = "other_system"
+)
+
+// CheckSentinel compares the sentinel with the epoch of PostgreSQL. It also
+// serves as a probe: it reads one key.
+func (s *Store) CheckSentinel(ctx context.Context, want Epoch) (SentinelState, error) {
+	var text string
+	err := s.do(ctx, "read sentinel", s.cfg.Budget, func(ctx context.Context) error {
+		var err error
+		text, err = s.client.Get(ctx, s.keys.epoch()).Result()
+		if errors.Is(err, redis.Nil) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	held, ok := parseEpoch(text)
+	switch {
+	case !ok:
+		return SentinelMissing, nil
+	case held.System != want.System:
+		return SentinelForeign, nil
+	case held.Timeline < want.Timeline:
+		return SentinelOlder, nil
+	case held.Timeline > want.Timeline:
+		return SentinelNewer, nil
+	}
+	return SentinelSame, nil
+}
+
+// SetSentinel says that Redis now holds all that e has; a sweep does so at its
+// end, so that a sweep that dies is done again.
+func (s *Store) SetSentinel(ctx context.Context, e Epoch) error {
+	return s.do(ctx, "set sentinel", s.cfg.Budget, func(ctx context.Context) error {
+		return s.client.Set(ctx, s.keys.epoch(), e.String(), 0).Err()
+	})
+}
+
+// DeleteOwnKeys removes every key of this store, and no other of the shared
+// server or of the prefix, and returns how many. It scans the whole keyspace in
+// bounded steps; ctx bounds the sum.
+func (s *Store) DeleteOwnKeys(ctx context.Context) (int, error) {
+	var deleted atomic.Int64 // a cluster's nodes are scanned side by side
+	err := s.forEachNode(ctx, func(ctx context.Context, node *redis.Client) error {
+		for _, pattern := range s.keys.families() {
+			n, err := s.deleteMatching(ctx, node, pattern)
+			deleted.Add(int64(n))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return int(deleted.Load()), fmt.Errorf("delete own keys: %w", err)
+	}
+	return int(deleted.Load()), nil
+}
+
+func (s *Store) deleteMatching(ctx context.Context, node *redis.Client, pattern string) (int, error) {
+	deleted := 0
+	var cursor uint64
+	for {
+		err := s.do(ctx, "delete "+pattern, s.cfg.Budget, func(ctx context.Context) error {
+			keys, next, err := node.Scan(ctx, cursor, pattern, pipelineLength).Result()
+			if err != nil {
+				return err
+			}
+			// One command a key: together they may lie in several slots.
+			pipe := node.Pipeline()
+			cmds := make([]*redis.IntCmd, len(keys))
+			for i, key := range keys {
+				cmds[i] = pipe.Unlink(ctx, key)
+			}
+			if _, err := pipe.Exec(ctx); err != nil {
+				return err
+			}
+			for _, cmd := range cmds {
+				deleted += int(cmd.Val())
+			}
+			cursor = next
+			return nil
+		})
+		if err != nil || cursor == 0 {
+			return deleted, err
+		}
+	}
+}
+
+// RunID identifies the running server process, or processes of a cluster, where
+// INFO is allowed; it changes when one restarts. Without the right it is an
+// ErrDenied, and the sentinel alone tells of restarts that lost data.
+func (s *Store) RunID(ctx context.Context) (string, error) {
+	var ids []string
+	err := s.do(ctx, "read run id", s.cfg.Budget, func(ctx context.Context) error {
+		var err error
+		ids, err = s.runIDs(ctx)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return strings.Join(ids, ","), nil
+}
