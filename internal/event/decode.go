@@ -1,0 +1,218 @@
+package event
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"github.com/go-json-experiment/json/jsontext"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+)
+
+// Decoder turns records into events. It is safe for concurrent use.
+type Decoder struct {
+	limits    Limits
+	validator protovalidate.Validator
+}
+
+// NewDecoder compiles the rules of the contract.
+func NewDecoder(limits Limits) (*Decoder, error) {
+	if err := limits.check(); err != nil {
+		return nil, fmt.Errorf("check limits: %w", err)
+	}
+	messages := make([]proto.Message, 0, len(kinds))
+	for _, k := range kinds {
+		messages = append(messages, k.message.Zero().Interface())
+	}
+	validator, err := protovalidate.New(protovalidate.WithFailFast(), protovalidate.WithMessages(messages...), protovalidate.WithDisableLazy())
+	if err != nil {
+		return nil, fmt.Errorf("compile the contract's rules: %w", err)
+	}
+	return &Decoder{limits: limits, validator: validator}, nil
+}
+
+// Decoded is an accepted event: exactly one of Execution and Scenario is set.
+// Nothing in it shares memory with the record.
+type Decoded struct {
+	Execution *execution.Event
+	Scenario  *scenario.Event
+
+	// KeyMismatch is set when the record's key is not the event's subject:
+	// such an event is applied, and counted.
+	KeyMismatch bool
+}
+
+// Header is the event's envelope, whichever it is.
+func (d *Decoded) Header() *fact.Header {
+	if d.Execution != nil {
+		return &d.Execution.Header
+	}
+	return &d.Scenario.Header
+}
+
+// Decode reads a record; now only decides whether a time is suspect. A record
+// that cannot be accepted gives the rejection that names why.
+func (d *Decoder) Decode(record kafkarecord.Record, now time.Time) (Decoded, *fact.Rejection) {
+	if rejection := d.checkSize(record); rejection != nil {
+		return Decoded{}, rejection
+	}
+	headers, contentType, binary, rejection := d.readHeaders(record.Headers)
+	if rejection != nil {
+		return Decoded{}, rejection
+	}
+
+	var e *envelope
+	switch encoding := encodingOf(contentType); {
+	case encoding == encodingUnsupported:
+		return Decoded{}, fact.Reject(fact.ReasonUnsupported, contentTypeHeader, contentType,
+			"application/json, application/protobuf or application/cloudevents+json, in UTF-8")
+	case encoding == encodingStructured, !binary && encoding != encodingProtobuf:
+		// Without ce_ headers only the body can be the envelope: some
+		// producers forget the content type of the structured mode.
+		if e, rejection = d.readStructured(record.Value); rejection != nil {
+			return Decoded{}, rejection
+		}
+		if binary {
+			if rejection := conflict(headers, e); rejection != nil {
+				return Decoded{}, rejection
+			}
+		}
+		if e.traceParent == "" {
+			e.traceParent = headers.traceParent
+		}
+	default:
+		e = headers
+		e.data = record.Value
+		if contentType != "" {
+			e.contentType = contentType
+		}
+	}
+
+	decoded, rejection := d.decodeEnvelope(e, now)
+	if rejection == nil {
+		decoded.KeyMismatch = string(record.Key) != decoded.Header().Subject
+	}
+	return decoded, rejection
+}
+
+func (d *Decoder) checkSize(record kafkarecord.Record) *fact.Rejection {
+	size := int64(len(record.Key) + len(record.Value))
+	if record.Oversize != nil {
+		size = max(size, record.Oversize.Length)
+	}
+	switch {
+	case record.Oversize != nil || size > int64(d.limits.Record):
+		return fact.Reject(fact.ReasonTooLarge, "", strconv.FormatInt(size, 10), "a record of at most "+strconv.Itoa(d.limits.Record)+" bytes")
+	case record.Value == nil:
+		return fact.Reject(fact.ReasonTombstone, "", "", "a record with a value; nothing is removed by tombstones")
+	case len(record.Value) == 0:
+		return fact.Reject(fact.ReasonEmpty, "", "", "a record with a value")
+	default:
+		return nil
+	}
+}
+
+func (d *Decoder) decodeEnvelope(e *envelope, now time.Time) (Decoded, *fact.Rejection) {
+	header, k, rejection := d.header(e, now)
+	if rejection != nil {
+		return Decoded{}, rejection
+	}
+	if e.data == nil {
+		return Decoded{}, fact.Reject(fact.ReasonSchema, "data", "", "required")
+	}
+	m := k.message.New().Interface()
+	unknown, rejection := d.readData(e, k, m)
+	if rejection != nil {
+		return Decoded{}, rejection
+	}
+	if e.prefix != "" && claims(unknown) {
+		body, rejection := d.readStructured(e.data)
+		if rejection != nil {
+			return Decoded{}, fact.Reject(fact.ReasonModeConflict, rejection.Field, rejection.Value, "headers and body name the same event; the body: "+rejection.Rule)
+		}
+		if rejection := conflict(e, body); rejection != nil {
+			return Decoded{}, rejection
+		}
+		return d.decodeEnvelope(body, now)
+	}
+
+	normalise(m)
+	if rejection := checkRules(d.validator, m); rejection != nil {
+		return Decoded{}, rejection
+	}
+	if subject := m.ProtoReflect().Get(k.subject).String(); subject != header.Subject {
+		return Decoded{}, fact.Reject(fact.ReasonSubjectMismatch, within("data", string(k.subject.Name())), subject, "the subject, which is "+header.Subject)
+	}
+	header.Unknown = objectOf(unknown)
+	return assemble(header, k, m)
+}
+
+// claims tells whether data itself looks like a CloudEvent. No message of the
+// contract has a field of this name.
+func claims(unknown []member) bool {
+	for _, m := range unknown {
+		if m.name == "specversion" {
+			return true
+		}
+	}
+	return false
+}
+
+// readData reads the data into m and gives what version 1 does not name.
+func (d *Decoder) readData(e *envelope, k *kind, m proto.Message) ([]member, *fact.Rejection) {
+	switch encodingOf(e.contentType) {
+	case encodingJSON, encodingNone:
+		r := newJSONReader(e.data, "data", k.maxTokens(&d.limits), &d.limits)
+		rejection := r.readMessage(k.plan, m.ProtoReflect())
+		if rejection != nil && !e.text && isProtobufOf(k, e.data) {
+			return nil, fact.Reject(fact.ReasonEncoding, "data", "", "JSON, as the content type says; this is protobuf")
+		}
+		return r.unknown, rejection
+	case encodingProtobuf:
+		if e.text || isJSON(e.data) {
+			return nil, fact.Reject(fact.ReasonEncoding, "data", string(e.data[:min(len(e.data), 512)]), "protobuf, as the content type says; this is JSON")
+		}
+		r := newWireReader(k.maxTokens(&d.limits), &d.limits)
+		rejection := r.readMessage(e.data, k.plan, m.ProtoReflect())
+		return r.unknown, rejection
+	default:
+		return nil, e.reject(fact.ReasonUnsupported, "datacontenttype", e.contentType, "application/json or application/protobuf")
+	}
+}
+
+// isProtobufOf tells whether bytes that are no JSON are the protobuf of the
+// expected message: all of it known, with an id where the id belongs.
+func isProtobufOf(k *kind, data []byte) bool {
+	m := k.message.New()
+	return proto.Unmarshal(data, m.Interface()) == nil &&
+		len(m.GetUnknown()) == 0 &&
+		isID(m.Get(k.subject).String())
+}
+
+// isJSON tells whether bytes are a JSON object. No protobuf of the contract
+// begins with a brace: it would be the group of a field 15.
+func isJSON(data []byte) bool {
+	trimmed := bytes.TrimLeft(data, " \t\r\n")
+	return len(trimmed) > 0 && trimmed[0] == '{' && jsontext.Value(trimmed).IsValid()
+}
+
+// assemble makes the event of a message that has met all rules.
+func assemble(header fact.Header, k *kind, m proto.Message) (Decoded, *fact.Rejection) {
+	sum, err := digest(k.typ, header.Subject, header.Time, header.Sequence, m)
+	if err != nil { // only text that is not UTF-8 is refused, and none is left here
+		return Decoded{}, fact.Reject(fact.ReasonEncoding, "data", "", err.Error())
+	}
+	header.Digest = sum
+	header.Data = appendMessage(make([]byte, 0, 256), k.plan, m.ProtoReflect(), k.omit, lineCount(m))
+	if k.execution != nil {
+		return Decoded{Execution: &execution.Event{Header: header, Payload: k.execution(m)}}, nil
+	}
+	return Decoded{Scenario: &scenario.Event{Header: header, Payload: k.scenario(m)}}, nil
+}

@@ -1,0 +1,275 @@
+package event
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+)
+
+// wireReader reads protobuf and holds the message to the limits that
+// jsonReader holds JSON to; depth and tokens are those of the same event
+// written as JSON. What version 1 does not name is taken out and kept.
+type wireReader struct {
+	limits    *Limits
+	left      int
+	maxTokens int
+	path      path
+	unknown   []member
+}
+
+func newWireReader(maxTokens int, limits *Limits) *wireReader {
+	return &wireReader{limits: limits, left: maxTokens, maxTokens: maxTokens, path: make(path, 0, 8)}
+}
+
+func (r *wireReader) readMessage(data []byte, plan *messagePlan, m protoreflect.Message) *fact.Rejection {
+	if err := proto.Unmarshal(data, m.Interface()); err != nil {
+		// The library has no type for this error; both sentences are its own.
+		if strings.Contains(err.Error(), "invalid UTF-8") {
+			return fact.Reject(fact.ReasonUTF8, "data", "", "valid UTF-8: "+err.Error())
+		}
+		return fact.Reject(fact.ReasonEncoding, "data", string(data[:min(len(data), 512)]), "protobuf of "+string(m.Descriptor().FullName())+", as the content type says")
+	}
+	return r.message(plan, m, 1)
+}
+
+func (r *wireReader) message(plan *messagePlan, m protoreflect.Message, depth int) *fact.Rejection {
+	if rejection := r.enter(depth); rejection != nil {
+		return rejection
+	}
+	r.keepUnknown(m)
+	for _, field := range plan.fields {
+		if !m.Has(field.desc) {
+			continue
+		}
+		if rejection := r.count(1); rejection != nil {
+			return rejection
+		}
+		r.path.enter(field.name)
+		if rejection := r.field(field, m, depth); rejection != nil {
+			return rejection
+		}
+		r.path.leave()
+	}
+	return nil
+}
+
+func (r *wireReader) field(field *fieldPlan, m protoreflect.Message, depth int) *fact.Rejection {
+	value := m.Get(field.desc)
+	switch {
+	case field.desc.IsList():
+		return r.list(field, value.List(), depth+1)
+	case field.desc.IsMap():
+		return r.mapping(field, m.Mutable(field.desc).Map(), depth+1)
+	case field.shape == shapeValue && isNull(value.Message().Interface()):
+		r.keepUnknown(value.Message())
+		m.Clear(field.desc) // null says nothing, as in JSON
+		return r.count(1)
+	case field.shape == shapeDouble:
+		f, rejection := r.double(value.Float())
+		if rejection == nil {
+			m.Set(field.desc, protoreflect.ValueOfFloat64(f))
+		}
+		return rejection
+	default:
+		return r.single(field, value, depth)
+	}
+}
+
+func (r *wireReader) list(field *fieldPlan, list protoreflect.List, depth int) *fact.Rejection {
+	if rejection := r.enter(depth); rejection != nil {
+		return rejection
+	}
+	if field.maxItems > 0 && list.Len() > field.maxItems {
+		return r.reject(fact.ReasonLimit, "", "at most "+strconv.Itoa(field.maxItems)+" elements")
+	}
+	for i := range list.Len() {
+		r.path.element(i)
+		if rejection := r.single(field, list.Get(i), depth); rejection != nil {
+			return rejection
+		}
+		r.path.leave()
+	}
+	return nil
+}
+
+func (r *wireReader) mapping(field *fieldPlan, entries protoreflect.Map, depth int) (rejection *fact.Rejection) {
+	if rejection := r.enter(depth); rejection != nil {
+		return rejection
+	}
+	entries.Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
+		r.path.enter(key.String())
+		if rejection = r.text(key.String(), r.limits.String); rejection != nil {
+			return false
+		}
+		if field.shape == shapeDouble {
+			var f float64
+			if f, rejection = r.double(value.Float()); rejection == nil {
+				entries.Set(key, protoreflect.ValueOfFloat64(f)) // an existing key: allowed while ranging
+			}
+		} else {
+			rejection = r.single(field, value, depth)
+		}
+		if rejection != nil {
+			return false
+		}
+		r.path.leave()
+		return true
+	})
+	return rejection
+}
+
+func (r *wireReader) single(field *fieldPlan, value protoreflect.Value, depth int) *fact.Rejection {
+	switch field.shape {
+	case shapeString:
+		size := r.limits.String
+		if field.definition {
+			size = r.limits.Definition
+		}
+		return r.text(value.String(), size)
+	case shapeMessage:
+		return r.message(field.nested, value.Message(), depth+1)
+	case shapeStruct, shapeValue:
+		r.keepUnknown(value.Message())
+		if object, ok := value.Message().Interface().(*structpb.Struct); ok {
+			return r.object(object, depth+1)
+		}
+		return r.value(value.Message().Interface().(*structpb.Value), depth)
+	case shapeTime:
+		r.keepUnknown(value.Message())
+		t := value.Message().Interface().(*timestamppb.Timestamp)
+		if flaw := checkTimestamp(t, r.limits); flaw != nil {
+			return r.reject(flaw.reason, fmt.Sprintf("%d s, %d ns", t.GetSeconds(), t.GetNanos()), flaw.rule)
+		}
+	case shapeDuration:
+		r.keepUnknown(value.Message())
+		d := value.Message().Interface().(*durationpb.Duration)
+		if flaw := checkDuration(d); flaw != nil {
+			return r.reject(flaw.reason, string(appendDuration(nil, d)), flaw.rule)
+		}
+	case shapeBool, shapeInt32, shapeInt64, shapeDouble:
+	}
+	return r.count(1)
+}
+
+// value walks any JSON. A value without a kind is null.
+func (r *wireReader) value(value *structpb.Value, depth int) *fact.Rejection {
+	r.keepUnknown(value.ProtoReflect())
+	switch kind := value.GetKind().(type) {
+	case *structpb.Value_StringValue:
+		return r.text(kind.StringValue, r.limits.String)
+	case *structpb.Value_NumberValue:
+		f, rejection := r.double(kind.NumberValue)
+		kind.NumberValue = f
+		return rejection
+	case *structpb.Value_BoolValue:
+		return r.count(1)
+	case *structpb.Value_StructValue:
+		r.keepUnknown(kind.StructValue.ProtoReflect())
+		return r.object(kind.StructValue, depth+1)
+	case *structpb.Value_ListValue:
+		if rejection := r.enter(depth + 1); rejection != nil {
+			return rejection
+		}
+		r.keepUnknown(kind.ListValue.ProtoReflect())
+		for i, element := range kind.ListValue.GetValues() {
+			r.path.element(i)
+			if rejection := r.value(element, depth+1); rejection != nil {
+				return rejection
+			}
+			r.path.leave()
+		}
+		return nil
+	default:
+		value.Kind = &structpb.Value_NullValue{}
+		return r.count(1)
+	}
+}
+
+func (r *wireReader) object(object *structpb.Struct, depth int) *fact.Rejection {
+	if rejection := r.enter(depth); rejection != nil {
+		return rejection
+	}
+	for name, value := range object.GetFields() {
+		r.path.enter(name)
+		if rejection := r.text(name, r.limits.String); rejection != nil {
+			return rejection
+		}
+		if rejection := r.value(value, depth); rejection != nil {
+			return rejection
+		}
+		r.path.leave()
+	}
+	return nil
+}
+
+func (r *wireReader) text(text string, size int) *fact.Rejection {
+	if flaw := checkString(text, size); flaw != nil {
+		return r.reject(flaw.reason, text, flaw.rule)
+	}
+	return r.count(1)
+}
+
+// double gives the number as it is kept: minus zero becomes zero, as in JSON.
+func (r *wireReader) double(f float64) (float64, *fact.Rejection) {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return f, r.reject(fact.ReasonNumber, strconv.FormatFloat(f, 'g', -1, 64), "a number is a finite 64-bit float")
+	}
+	return f + 0, r.count(1)
+}
+
+// enter begins an object or an array, and counts both of its ends.
+func (r *wireReader) enter(depth int) *fact.Rejection {
+	if depth > r.limits.Depth {
+		return r.reject(fact.ReasonDepth, "", "at most "+strconv.Itoa(r.limits.Depth)+" levels of nesting")
+	}
+	return r.count(2)
+}
+
+func (r *wireReader) count(tokens int) *fact.Rejection {
+	if r.left -= tokens; r.left < 0 {
+		return r.reject(fact.ReasonTokenLimit, "", "at most "+strconv.Itoa(r.maxTokens)+" JSON tokens")
+	}
+	return nil
+}
+
+// keepUnknown takes the bytes of unknown fields out of a message.
+func (r *wireReader) keepUnknown(m protoreflect.Message) {
+	unknown := m.GetUnknown()
+	if len(unknown) == 0 {
+		return
+	}
+	r.path.enter("protobuf")
+	r.unknown = append(r.unknown, member{
+		name:  r.path.String(),
+		value: appendString(nil, base64.StdEncoding.EncodeToString(unknown)),
+	})
+	r.path.leave()
+	m.SetUnknown(nil)
+}
+
+func (r *wireReader) reject(reason fact.Reason, value, rule string) *fact.Rejection {
+	return fact.Reject(reason, within("data", r.path.String()), value, rule)
+}
+
+func isNull(m proto.Message) bool {
+	value, ok := m.(*structpb.Value)
+	if !ok {
+		return false
+	}
+	switch value.GetKind().(type) {
+	case nil, *structpb.Value_NullValue:
+		return true
+	default:
+		return false
+	}
+}
