@@ -1,0 +1,169 @@
+// Package kafkalog reads Kafka: which partitions this process owns, and what
+// lies in them from a position that the caller keeps. It knows nothing of the
+// events in the records, and nothing of where positions are stored.
+//
+// It stands on kafka-go for connections, TLS, SASL, metadata and consumer
+// groups, and goes below kafka-go's Reader, which rewinds a group's offset when
+// a former owner commits late, delivers records of aborted transactions and
+// their markers, hands out records after a rebalance, skips what retention has
+// removed without a word, and stops for ever at a batch that compaction has
+// emptied. Here a [Group] gives assignments only; a [PartitionReader] fetches
+// over kafka-go's Transport from wherever it is told to, and everything that
+// is not simply the next record is an error with a type or a visible advance
+// of the position.
+//
+// Rules that are easily broken, and were paid for:
+//   - The offset committed to Kafka is a gauge for lag tools, never a position.
+//   - A handler of a [Group] returns when its context ends, and not before,
+//     unless it wants the whole group to rebalance.
+//   - From the end of that context until the handler returns there are no
+//     heartbeats: finish within the session timeout.
+//   - The records of a [Batch] lie in memory that Release gives back.
+//   - Generation numbers restart when a group is deleted: they fence nothing.
+package kafkalog
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+	"github.com/segmentio/kafka-go/sasl/scram"
+)
+
+// Config says how to reach a cluster. Zero values of the times and sizes stand
+// for the defaults named beside them.
+type Config struct {
+	Brokers  []string // host:port, any of which leads to the others
+	ClientID string
+	TLS      *tls.Config // nil: no TLS
+	SASL     *SASL       // nil: no authentication
+
+	// Topics are those that will be read. Their leaders are kept known; without
+	// any, those of all topics of the cluster are.
+	Topics []string
+
+	DialTimeout    time.Duration // connect, TLS and SASL together: 5 s
+	RequestTimeout time.Duration // one round trip, beside the wait of a fetch: 10 s
+	MetadataAge    time.Duration // after how long at most a moved leader is noticed: 1 s
+
+	// MaxResponseBytes is the largest response that is read into memory:
+	// 100 MiB, as much as a broker accepts in one request by default.
+	MaxResponseBytes int
+
+	Logger zerolog.Logger // the zero value discards
+}
+
+// Mechanism is a way to authenticate.
+type Mechanism string
+
+// The mechanisms that are supported, by their names in Kafka.
+const (
+	Plain       Mechanism = "PLAIN"
+	ScramSHA256 Mechanism = "SCRAM-SHA-256"
+	ScramSHA512 Mechanism = "SCRAM-SHA-512"
+)
+
+// SASL is who we are to the brokers.
+type SASL struct {
+	Mechanism Mechanism
+	User      string
+	Password  string
+}
+
+func (s *SASL) mechanism() (sasl.Mechanism, error) {
+	switch s.Mechanism {
+	case Plain:
+		return plain.Mechanism{Username: s.User, Password: s.Password}, nil
+	case ScramSHA256:
+		return scram.Mechanism(scram.SHA256, s.User, s.Password)
+	case ScramSHA512:
+		return scram.Mechanism(scram.SHA512, s.User, s.Password)
+	default:
+		return nil, fmt.Errorf("unknown SASL mechanism %q", s.Mechanism)
+	}
+}
+
+// Client is a connection to a cluster, shared by everything that reads it.
+// It is safe for concurrent use.
+type Client struct {
+	config    Config
+	address   net.Addr
+	dialer    *kafka.Dialer
+	transport *kafka.Transport
+
+	responses sync.Pool // *[]byte
+	blocks    sync.Pool // *recordbatch.Block
+}
+
+// Open prepares a client. It does not connect: see [Client.Preflight].
+func Open(config Config) (*Client, error) {
+	if len(config.Brokers) == 0 {
+		return nil, errors.New("open kafka client: no brokers given")
+	}
+	for _, broker := range config.Brokers {
+		if _, _, err := net.SplitHostPort(broker); err != nil {
+			return nil, fmt.Errorf("open kafka client: broker %q: %w", broker, err)
+		}
+	}
+	config.DialTimeout = cmp.Or(config.DialTimeout, 5*time.Second)
+	config.RequestTimeout = cmp.Or(config.RequestTimeout, 10*time.Second)
+	config.MetadataAge = cmp.Or(config.MetadataAge, time.Second)
+	config.MaxResponseBytes = cmp.Or(config.MaxResponseBytes, 100<<20)
+
+	var mechanism sasl.Mechanism
+	if config.SASL != nil {
+		var err error
+		if mechanism, err = config.SASL.mechanism(); err != nil {
+			return nil, fmt.Errorf("open kafka client: %w", err)
+		}
+	}
+	return &Client{
+		config:  config,
+		address: kafka.TCP(config.Brokers...),
+		dialer: &kafka.Dialer{
+			ClientID:      config.ClientID,
+			Timeout:       config.DialTimeout,
+			DialFunc:      dialWithin(config.DialTimeout),
+			TLS:           config.TLS,
+			SASLMechanism: mechanism,
+		},
+		transport: &kafka.Transport{
+			Dial:           dialWithin(config.DialTimeout),
+			DialTimeout:    config.DialTimeout,
+			MetadataTTL:    config.MetadataAge,
+			MetadataTopics: config.Topics,
+			ClientID:       config.ClientID,
+			TLS:            config.TLS,
+			SASL:           mechanism,
+		},
+	}, nil
+}
+
+// dialWithin gives a connection a deadline from its first byte. kafka-go sets
+// its own for each request, but none for TLS and SASL: without this one, a peer
+// that accepts and keeps silent would hold us for ever.
+func dialWithin(timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		return conn, nil
+	}
+}
+
+// Close closes the connections. Round trips under way end by their deadlines.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }

@@ -1,0 +1,191 @@
+package kafkalog
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// route chooses the broker that a request goes to.
+type route func(protocol.Cluster) (protocol.Broker, error)
+
+func toAnyBroker(protocol.Cluster) (protocol.Broker, error) { return protocol.Broker{ID: -1}, nil }
+
+func toController(cluster protocol.Cluster) (protocol.Broker, error) {
+	broker, ok := cluster.Brokers[cluster.Controller]
+	if !ok {
+		return broker, kafka.BrokerNotAvailable
+	}
+	return broker, nil
+}
+
+func toLeader(topic string, partition int32) route {
+	return func(cluster protocol.Cluster) (protocol.Broker, error) {
+		p, ok := cluster.Topics[topic].Partitions[partition]
+		if !ok {
+			return protocol.Broker{}, failure(int16(kafka.UnknownTopicOrPartition))
+		}
+		broker, ok := cluster.Brokers[p.Leader]
+		if !ok {
+			return broker, kafka.LeaderNotAvailable
+		}
+		return broker, nil
+	}
+}
+
+// exchange does one round trip with messages of kmsg over the connections of
+// kafka-go, through its public seam for messages that write themselves.
+// The response's byte fields are parts of the answer's body.
+func (c *Client) exchange(ctx context.Context, request kmsg.Request, to route, timeout time.Duration) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	response, err := c.transport.RoundTrip(ctx, c.address, &message{client: c, request: request, to: to})
+	if err != nil {
+		return nil, fmt.Errorf("%s request: %w", kmsg.NameForKey(request.Key()), err)
+	}
+	return response.(*answer), nil
+}
+
+// message is a request on its way. A round trip that was given up goes on
+// without us until its deadline, so a message and the buffer that it reads into
+// belong to it alone.
+type message struct {
+	client  *Client
+	request kmsg.Request
+	to      route
+}
+
+var (
+	_ protocol.BrokerMessage = (*message)(nil)
+	_ protocol.RawExchanger  = (*message)(nil)
+)
+
+func (m *message) ApiKey() protocol.ApiKey { return protocol.ApiKey(m.request.Key()) }
+
+func (m *message) Broker(cluster protocol.Cluster) (protocol.Broker, error) { return m.to(cluster) }
+
+// Required takes the version that kafka-go has negotiated for the connection.
+func (m *message) Required(versions map[protocol.ApiKey]int16) bool {
+	m.request.SetVersion(versions[m.ApiKey()])
+	return true
+}
+
+// RawExchange does the round trip on the connection.
+func (m *message) RawExchange(conn io.ReadWriter) (protocol.Message, error) {
+	switch m.request.(type) {
+	case *kmsg.MetadataRequest:
+		// Topic ids come with version 10, kafka-go negotiates up to 8.
+		version, err := m.highestVersion(conn, 12)
+		if err != nil {
+			return nil, err
+		}
+		m.request.SetVersion(version)
+	case *kmsg.FetchRequest:
+		if m.request.GetVersion() < 10 {
+			return nil, ErrBrokerTooOld
+		}
+	}
+	return m.roundTrip(conn, m.request)
+}
+
+func (m *message) highestVersion(conn io.ReadWriter, most int16) (int16, error) {
+	answer, err := m.roundTrip(conn, kmsg.NewPtrApiVersionsRequest())
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range answer.response.(*kmsg.ApiVersionsResponse).ApiKeys {
+		if key.ApiKey == m.request.Key() {
+			return min(key.MaxVersion, most), nil
+		}
+	}
+	return 0, ErrBrokerTooOld
+}
+
+const correlationID = 1 // one request at a time has the connection
+
+func (m *message) roundTrip(conn io.ReadWriter, request kmsg.Request) (*answer, error) {
+	format := kmsg.NewRequestFormatter(kmsg.FormatterClientID(m.client.config.ClientID))
+	if _, err := conn.Write(format.AppendRequest(nil, request, correlationID)); err != nil {
+		return nil, fmt.Errorf("write: %w", err)
+	}
+	var head [8]byte
+	if _, err := io.ReadFull(conn, head[:]); err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	size := int64(binary.BigEndian.Uint32(head[:])) - 4
+	if limit := m.client.config.MaxResponseBytes; size < 0 || size > int64(limit) {
+		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrResponseTooLarge, size, limit)
+	}
+	if id := binary.BigEndian.Uint32(head[4:]); id != correlationID {
+		return nil, fmt.Errorf("response to request %d, expected %d", id, correlationID)
+	}
+	body := m.client.takeResponseBuffer(int(size))
+	if _, err := io.ReadFull(conn, body); err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	fields := body
+	if request.IsFlexible() && request.Key() != int16(protocol.ApiVersions) {
+		var err error
+		if fields, err = skipTags(body); err != nil {
+			return nil, err
+		}
+	}
+	response := request.ResponseKind()
+	if err := response.ReadFrom(fields); err != nil {
+		return nil, fmt.Errorf("decode response: %w", err)
+	}
+	return &answer{client: m.client, response: response, body: body}, nil
+}
+
+// skipTags passes the tagged fields in the header of a flexible response.
+func skipTags(body []byte) ([]byte, error) {
+	next := func() (v uint64) {
+		var n int
+		if v, n = binary.Uvarint(body); n <= 0 {
+			v, n = 0, len(body)
+		}
+		body = body[n:]
+		return v
+	}
+	for range next() {
+		next()
+		size := next()
+		if size >= uint64(len(body)) {
+			return nil, errors.New("decode response: malformed header")
+		}
+		body = body[size:]
+	}
+	return body, nil
+}
+
+// answer is a response with the bytes that it was decoded from.
+type answer struct {
+	client   *Client
+	response kmsg.Response
+	body     []byte
+}
+
+func (a *answer) ApiKey() protocol.ApiKey { return protocol.ApiKey(a.response.Key()) }
+
+// release gives the bytes back. The response must not be used any more.
+func (a *answer) release() {
+	const largest = 16 << 20 // an unusual one must not stay
+	if body := a.body; cap(body) <= largest {
+		a.client.responses.Put(&body)
+	}
+	a.body, a.response = nil, nil
+}
+
+func (c *Client) takeResponseBuffer(size int) []byte {
+	if b, ok := c.responses.Get().(*[]byte); ok && cap(*b) >= size {
+		return (*b)[:size]
+	}
+	return make([]byte, size, max(size, 64<<10))
+}

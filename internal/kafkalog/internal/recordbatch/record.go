@@ -1,0 +1,156 @@
+package recordbatch
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"io"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+)
+
+// cutBytes is what is kept of the value of an oversize record; of its key, and
+// of its headers together, likewise.
+const cutBytes = 64 << 10
+
+var errMalformed = errors.New("malformed record")
+
+// readWhole reads what follows the head of a record, size bytes, into the
+// block. The record's fields are parts of one slice.
+func (d *Decoder) readWhole(into *Block, record *kafkarecord.Record, size int) error {
+	raw := into.allocate(size)
+	if _, err := io.ReadFull(d.records, raw); err != nil {
+		return err
+	}
+	c := cursor{rest: raw}
+	record.Key = c.nullable()
+	record.Value = c.nullable()
+	count := c.varint()
+	if c.failed || count < 0 || count > int64(len(c.rest))/2 { // a header takes two bytes at least
+		return errMalformed
+	}
+	if count > 0 {
+		record.Headers = into.allocateHeaders(int(count))
+	}
+	for i := range record.Headers {
+		record.Headers[i] = kafkarecord.Header{Key: d.names.name(c.required()), Value: c.nullable()}
+	}
+	if c.failed || len(c.rest) != 0 {
+		return errMalformed
+	}
+	return nil
+}
+
+// readOversize reads what follows the head of a record that is too large to be
+// held, keeping its beginning only.
+func (d *Decoder) readOversize(into *Block, record *kafkarecord.Record, size int) error {
+	s := stream{source: d.records, left: int64(size), block: into}
+	record.Key = s.keep(s.varint(), io.Discard)
+
+	record.Oversize = new(kafkarecord.Oversize)
+	hash := sha256.New()
+	length := s.varint()
+	record.Value = s.keep(length, hash)
+	record.Oversize.Length = max(length, 0)
+	hash.Sum(record.Oversize.SHA256[:0])
+
+	room := int64(cutBytes)
+	count := s.varint()
+	if count < 0 {
+		s.fail(errMalformed)
+	}
+	for range count {
+		before := s.left
+		length := s.varint()
+		if length < 0 {
+			s.fail(errMalformed)
+		}
+		key := s.keep(length, io.Discard)
+		value := s.keep(s.varint(), io.Discard)
+		if s.err != nil {
+			return s.err
+		}
+		if room -= before - s.left; room >= 0 {
+			record.Headers = append(record.Headers, kafkarecord.Header{Key: string(key), Value: value})
+		}
+	}
+	if s.err == nil && s.left != 0 {
+		s.fail(errMalformed)
+	}
+	return s.err
+}
+
+// stream reads the fields of one record without holding them. After a failure
+// it reads zero values.
+type stream struct {
+	source *bufio.Reader
+	left   int64 // bytes of the record
+	block  *Block
+	err    error
+}
+
+func (s *stream) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+func (s *stream) varint() int64 {
+	if s.err != nil {
+		return 0
+	}
+	head, err := s.source.Peek(int(min(s.left, 10)))
+	c := cursor{rest: head}
+	v := c.varint()
+	if c.failed {
+		if len(head) == 10 || int64(len(head)) == s.left {
+			err = errMalformed
+		}
+		s.fail(unexpected(err))
+		return 0
+	}
+	n, _ := s.source.Discard(len(head) - len(c.rest)) // they have just been peeked at
+	s.left -= int64(n)
+	return v
+}
+
+// keep reads a field of n bytes (negative: null) and returns its beginning; all
+// of it is written to whole.
+func (s *stream) keep(n int64, whole io.Writer) []byte {
+	if n > s.left {
+		s.fail(errMalformed)
+	}
+	if s.err != nil || n < 0 {
+		return nil
+	}
+	kept := s.block.allocate(int(min(n, cutBytes)))
+	if _, err := io.ReadFull(s.source, kept); err != nil {
+		s.fail(err)
+		return nil
+	}
+	whole.Write(kept) // neither a hash nor io.Discard fails
+	if _, err := io.CopyN(whole, s.source, n-int64(len(kept))); err != nil {
+		s.fail(err)
+		return nil
+	}
+	s.left -= n
+	return kept
+}
+
+// names holds each header name once: they repeat on every record, and are few.
+type names struct{ seen map[string]string }
+
+func (n *names) name(raw []byte) string {
+	const most, longest = 256, 64 // a producer that makes up names must not fill the memory
+	if name, ok := n.seen[string(raw)]; ok {
+		return name
+	}
+	name := string(raw)
+	if len(n.seen) < most && len(name) <= longest {
+		if n.seen == nil {
+			n.seen = make(map[string]string)
+		}
+		n.seen[name] = name
+	}
+	return name
+}
