@@ -136,25 +136,32 @@ COMMENT ON COLUMN "test_coordination"."definition_events"."kafka_offset" IS 'NUL
 CREATE TABLE "test_coordination"."templates" (
   "template_id"  text        NOT NULL,
   "version"      bigint      NOT NULL,
-  "current_hash" bytea       NULL,
+  "versions"     integer     NOT NULL DEFAULT 0,
+  "current_hash" bytea       NOT NULL,
   "author"       text        NOT NULL DEFAULT '',
   "change_note"  text        NOT NULL DEFAULT '',
-  "published_at" timestamptz NULL,
-  "marks"        bytea       NOT NULL,
+  "published_at" timestamptz NOT NULL,
   "created_at"   timestamptz NOT NULL,
-  "updated_at"   timestamptz NOT NULL,
-  CONSTRAINT "templates_pkey" PRIMARY KEY ("template_id")
+  "marks"        bytea       NOT NULL,
+  "changed_at"   timestamptz NOT NULL,
+  CONSTRAINT "templates_pkey" PRIMARY KEY ("template_id"),
+  CONSTRAINT "templates_current_hash_check" CHECK (octet_length("current_hash") = 32)
 );
 COMMENT ON TABLE "test_coordination"."templates" IS 'Scenario templates with typed parameters: a pointer to the current version of each.';
 COMMENT ON COLUMN "test_coordination"."templates"."version" IS 'Rises with every committed change of the row; not the number of a template version.';
+COMMENT ON COLUMN "test_coordination"."templates"."versions" IS 'How many contents have been accepted: the number of the newest.';
+COMMENT ON COLUMN "test_coordination"."templates"."created_at" IS 'Time of its first event in order, by the producer''s clock.';
+COMMENT ON COLUMN "test_coordination"."templates"."changed_at" IS 'When the row was last written here.';
 
 CREATE TABLE "test_coordination"."template_versions" (
   "template_id"  text        NOT NULL,
   "number"       integer     NOT NULL,
   "content_hash" bytea       NOT NULL,
   "definition"   text        NOT NULL,
-  "name"         text        NOT NULL DEFAULT '',
-  "created_at"   timestamptz NOT NULL,
+  "author"       text        NOT NULL DEFAULT '',
+  "change_note"  text        NOT NULL DEFAULT '',
+  "published_at" timestamptz NOT NULL,
+  "marks"        bytea       NOT NULL,
   CONSTRAINT "template_versions_pkey" PRIMARY KEY ("template_id", "number"),
   CONSTRAINT "template_versions_content_hash_key" UNIQUE ("template_id", "content_hash"),
   CONSTRAINT "template_versions_content_hash_check" CHECK (octet_length("content_hash") = 32)
@@ -162,10 +169,12 @@ CREATE TABLE "test_coordination"."template_versions" (
 COMMENT ON TABLE "test_coordination"."template_versions" IS 'Immutable contents of templates, byte for byte.';
 COMMENT ON COLUMN "test_coordination"."template_versions"."number" IS 'From 1, in the order in which contents were first accepted.';
 COMMENT ON COLUMN "test_coordination"."template_versions"."content_hash" IS 'sha-256 of the definition text.';
+COMMENT ON COLUMN "test_coordination"."template_versions"."published_at" IS 'Of its first publication in order, as are author and change_note.';
 
 CREATE TABLE "test_coordination"."scenarios" (
   "scenario_id"         text        NOT NULL,
   "version"             bigint      NOT NULL,
+  "versions"            integer     NOT NULL DEFAULT 0,
   "status"              text        NOT NULL,
   "current_hash"        bytea       NULL,
   "scenario_type"       text        NOT NULL DEFAULT '',
@@ -179,35 +188,40 @@ CREATE TABLE "test_coordination"."scenarios" (
   "template_version"    text        NOT NULL DEFAULT '',
   "template_parameters" jsonb       NULL,
   "published_at"        timestamptz NULL,
-  "declared_at"         timestamptz NULL,
-  "marks"               bytea       NOT NULL,
+  "dependencies_order"  bytea       NULL,
   "created_at"          timestamptz NOT NULL,
   "updated_at"          timestamptz NOT NULL,
+  "marks"               bytea       NOT NULL,
+  "changed_at"          timestamptz NOT NULL,
   CONSTRAINT "scenarios_pkey" PRIMARY KEY ("scenario_id"),
-  CONSTRAINT "scenarios_status_check" CHECK ("status" IN ('draft', 'active', 'archived', 'deprecated'))
+  CONSTRAINT "scenarios_status_check" CHECK ("status" IN ('draft', 'active', 'archived', 'deprecated')),
+  CONSTRAINT "scenarios_current_hash_check" CHECK (octet_length("current_hash") = 32)
 );
 COMMENT ON TABLE "test_coordination"."scenarios" IS 'Named chaos test definitions: a pointer to the current version of each, and what was said when it was published.';
 COMMENT ON COLUMN "test_coordination"."scenarios"."version" IS 'Rises with every committed change of the row; not the number of a scenario version.';
+COMMENT ON COLUMN "test_coordination"."scenarios"."versions" IS 'How many contents have been accepted: the number of the newest.';
 COMMENT ON COLUMN "test_coordination"."scenarios"."current_hash" IS 'Content of the current version; NULL while only other events have named the scenario.';
-COMMENT ON COLUMN "test_coordination"."scenarios"."declared_at" IS 'Time of the event whose dependency list holds; NULL when none was declared.';
+COMMENT ON COLUMN "test_coordination"."scenarios"."dependencies_order" IS 'Order key of the declaration that scenario_dependencies holds; NULL when there was none.';
+COMMENT ON COLUMN "test_coordination"."scenarios"."created_at" IS 'Time of its first event in order, by the producer''s clock; updated_at is that of its last.';
+COMMENT ON COLUMN "test_coordination"."scenarios"."changed_at" IS 'When the row was last written here.';
 
 CREATE TABLE "test_coordination"."scenario_versions" (
   "scenario_id"  text        NOT NULL,
   "number"       integer     NOT NULL,
   "content_hash" bytea       NOT NULL,
-  "form"         text        NOT NULL,
   "definition"   text        NOT NULL,
-  "name"         text        NOT NULL DEFAULT '',
-  "created_at"   timestamptz NOT NULL,
+  "author"       text        NOT NULL DEFAULT '',
+  "change_note"  text        NOT NULL DEFAULT '',
+  "published_at" timestamptz NOT NULL,
+  "marks"        bytea       NOT NULL,
   CONSTRAINT "scenario_versions_pkey" PRIMARY KEY ("scenario_id", "number"),
   CONSTRAINT "scenario_versions_content_hash_key" UNIQUE ("scenario_id", "content_hash"),
-  CONSTRAINT "scenario_versions_content_hash_check" CHECK (octet_length("content_hash") = 32),
-  CONSTRAINT "scenario_versions_form_check" CHECK ("form" IN ('parsed', 'opaque'))
+  CONSTRAINT "scenario_versions_content_hash_check" CHECK (octet_length("content_hash") = 32)
 );
-COMMENT ON TABLE "test_coordination"."scenario_versions" IS 'Immutable contents of scenarios, byte for byte.';
+COMMENT ON TABLE "test_coordination"."scenario_versions" IS 'Immutable contents of scenarios, byte for byte: chaos.trading/v1 documents or any other text.';
 COMMENT ON COLUMN "test_coordination"."scenario_versions"."number" IS 'From 1, in the order in which contents were first accepted.';
 COMMENT ON COLUMN "test_coordination"."scenario_versions"."content_hash" IS 'sha-256 of the definition text.';
-COMMENT ON COLUMN "test_coordination"."scenario_versions"."form" IS 'parsed: a chaos.trading/v1 document, checked; opaque: any other text, kept verbatim.';
+COMMENT ON COLUMN "test_coordination"."scenario_versions"."published_at" IS 'Of its first publication in order, as are author and change_note.';
 
 CREATE TABLE "test_coordination"."scenario_dependencies" (
   "scenario_id"     text             NOT NULL,
@@ -234,16 +248,16 @@ CREATE TABLE "test_coordination"."schedules" (
   "run_at"                    timestamptz      NULL,
   "after_scenario_id"         text             NOT NULL DEFAULT '',
   "event_type"                text             NOT NULL DEFAULT '',
-  "enabled"                   boolean          NOT NULL DEFAULT true,
-  "concurrency_policy"        text             NOT NULL DEFAULT 'allow',
+  "enabled"                   boolean          NULL,
+  "concurrency_policy"        text             NULL,
   "starting_deadline_seconds" double precision NULL,
   "not_before"                timestamptz      NULL,
   "not_after"                 timestamptz      NULL,
   "parameters"                jsonb            NULL,
-  "set_at"                    timestamptz      NULL,
-  "marks"                     bytea            NOT NULL,
   "created_at"                timestamptz      NOT NULL,
   "updated_at"                timestamptz      NOT NULL,
+  "marks"                     bytea            NOT NULL,
+  "changed_at"                timestamptz      NOT NULL,
   CONSTRAINT "schedules_pkey" PRIMARY KEY ("schedule_id"),
   CONSTRAINT "schedules_kind_check" CHECK ("kind" IN ('once', 'cron', 'after_scenario', 'event')),
   CONSTRAINT "schedules_concurrency_policy_check" CHECK ("concurrency_policy" IN ('allow', 'forbid', 'replace')),
@@ -252,6 +266,10 @@ CREATE TABLE "test_coordination"."schedules" (
 CREATE INDEX "schedules_scenario_id_idx" ON "test_coordination"."schedules" ("scenario_id");
 COMMENT ON TABLE "test_coordination"."schedules" IS 'When scenarios are due. A removed schedule stays as a tombstone, so that an older event cannot bring it back.';
 COMMENT ON COLUMN "test_coordination"."schedules"."kind" IS 'NULL for a tombstone of a schedule that was never set here.';
+COMMENT ON COLUMN "test_coordination"."schedules"."enabled" IS 'NULL: not said, which means enabled.';
+COMMENT ON COLUMN "test_coordination"."schedules"."concurrency_policy" IS 'NULL: not said, which means allow.';
+COMMENT ON COLUMN "test_coordination"."schedules"."created_at" IS 'Time of its first event in order, by the producer''s clock; updated_at is that of its last.';
+COMMENT ON COLUMN "test_coordination"."schedules"."changed_at" IS 'When the row was last written here.';
 
 -- ------------------------------------------------------------- executions --
 
@@ -666,13 +684,16 @@ JOIN "test_coordination"."executions" AS e ON e.execution_id = v.execution_id AN
 COMMENT ON VIEW "test_coordination"."analytics_timeline" IS 'One row for each accepted event of each run, with its flags. Sort by order_key.';
 COMMENT ON COLUMN "test_coordination"."analytics_timeline"."late" IS 'Ordered after the end of the run: shown, but changes no status.';
 
--- Analysts of the ecosystem connect as monitor_user; other databases have no such role.
+-- Analysts connect as monitor_user where the ecosystem shares its database, as
+-- test_coordination_reader where bootstrap.sql made the roles; others have neither.
 DO $$
+DECLARE
+  analyst text;
 BEGIN
-  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'monitor_user') THEN
-    GRANT USAGE ON SCHEMA "test_coordination" TO monitor_user;
-    GRANT SELECT ON "test_coordination"."analytics_executions", "test_coordination"."analytics_validations",
-      "test_coordination"."analytics_faults", "test_coordination"."analytics_timeline" TO monitor_user;
-  END IF;
+  FOR analyst IN SELECT rolname FROM pg_roles WHERE rolname IN ('monitor_user', 'test_coordination_reader') LOOP
+    EXECUTE format('GRANT USAGE ON SCHEMA "test_coordination" TO %I', analyst);
+    EXECUTE format('GRANT SELECT ON "test_coordination"."analytics_executions", "test_coordination"."analytics_validations",
+      "test_coordination"."analytics_faults", "test_coordination"."analytics_timeline" TO %I', analyst);
+  END LOOP;
 END
 $$;

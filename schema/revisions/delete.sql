@@ -1,0 +1,1 @@
+DELETE FROM "revisions_schema"."atlas_schema_revisions" WHERE "version" = $1;

@@ -1,0 +1,4 @@
+SELECT "version", "description", "type", "applied", "total", "executed_at", "execution_time",
+       coalesce("error", ''), coalesce("error_stmt", ''), "hash", coalesce("partial_hashes", '[]'), "operator_version"
+FROM "revisions_schema"."atlas_schema_revisions"
+WHERE "version" = $1;
