@@ -40,7 +40,7 @@ func (p *TemplatePublished) check(limits Limits) *fact.Rejection {
 	case len(problems) > 0:
 	case d.Kind != KindTemplate:
 		problems.add("kind", "", "want a document of apiVersion %s and kind Template", APIVersion)
-	case d.Metadata.Extends == p.TemplateID:
+	case d.Metadata.Extends != "" && d.Metadata.Extends == p.TemplateID:
 		problems.add("metadata.extends", string(p.TemplateID), "a template cannot extend itself")
 	}
 	return problems.Reject(fact.ReasonDefinition, "data.definition")

@@ -70,7 +70,7 @@ func (r *jsonReader) value(depth int) *yaml.Node {
 		n.Tag, n.Value = tagString, t
 	case json.Number:
 		n.Tag, n.Value = tagInt, t.String()
-		if strings.ContainsAny(n.Value, ".eE") {
+		if strings.ContainsAny(n.Value, ".eE") || n.Value == "-0" { // as YAML has it: integers have no negative zero
 			n.Tag = tagFloat
 		}
 	case bool:

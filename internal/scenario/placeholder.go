@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,7 +72,7 @@ func quoteStart(rest string) string {
 	if r := []rune(rest); len(r) > 20 {
 		rest = string(r[:20]) + "…"
 	}
-	return `"` + rest + `"`
+	return strconv.Quote(rest)
 }
 
 func (ns *names) operand(set, name, literal string) (v Value, wrong string) {

@@ -164,19 +164,19 @@ func parseCron(expression string) (cron.Schedule, error) {
 	return plan, nil
 }
 
-// zoneName is the shape of the names in the time zone database. It has no dots
-// and begins with a letter, so that a name never leads out of the database.
-var zoneName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*){0,2}$`)
+// zoneName is the shape of the names in the time zone database: without dots,
+// each part with a capital. So a name never leads out of the database, nor to
+// what systems keep in its directory under names of their own (localtime,
+// posixrules, right/UTC).
+var zoneName = regexp.MustCompile(`^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*){0,2}$`)
 
 // loadZone finds a zone by its IANA name; an empty name is UTC. "Local" is
-// refused, because it means something else on each machine, and so are the
-// variants that some systems keep beside the database.
+// refused, because it means something else on each machine.
 func loadZone(name string) (*time.Location, error) {
 	if name == "" {
 		return time.UTC, nil
 	}
-	if len(name) > 64 || !zoneName.MatchString(name) || name == "Local" ||
-		strings.HasPrefix(name, "posix/") || strings.HasPrefix(name, "right/") {
+	if len(name) > 64 || !zoneName.MatchString(name) || name == "Local" {
 		return nil, errors.New("want the IANA name of a time zone, such as Europe/Zurich")
 	}
 	zone, err := time.LoadLocation(name)

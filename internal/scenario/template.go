@@ -131,7 +131,8 @@ func render(root *yaml.Node, limits Limits) (*Definition, Problems) {
 	if err != nil {
 		return nil, Problems{{Message: fmt.Sprintf("write as YAML: %v", err)}}
 	}
-	return ParseDefinition(string(out), limits)
+	d, problems := ParseDefinition(string(out), limits)
+	return d, withoutLines(problems)
 }
 
 // plain copies a tree without comments and styles: the result is laid out by
