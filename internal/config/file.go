@@ -66,11 +66,11 @@ func (r *fileReader) read(name string, node ast.Node) {
 				r.refuse(name, value, "must be a list of plain values")
 				return
 			}
-			texts = append(texts, plain(scalar))
+			texts = append(texts, scalar.GetToken().Value)
 		}
 		r.set(name, isSetting, node, strings.Join(texts, ","))
 	case ast.ScalarNode:
-		r.set(name, isSetting, node, plain(node))
+		r.set(name, isSetting, node, node.GetToken().Value)
 	default:
 		r.refuse(name, node, "must be a plain value, a list or a mapping")
 	}
@@ -101,11 +101,6 @@ func (r *fileReader) refuse(name string, node ast.Node, rule string) {
 
 func (r *fileReader) place(node ast.Node) string {
 	return fmt.Sprintf("%s:%d", r.path, node.GetToken().Position.Line)
-}
-
-// plain is a scalar as written, without quotes.
-func plain(node ast.ScalarNode) string {
-	return fmt.Sprint(node.GetToken().Value)
 }
 
 func firstLine(s string) string {

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"fmt"
+	"errors"
 	"math"
 	"net/url"
 	"regexp"
@@ -105,7 +105,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 0 || n > math.MaxInt64/int64(unit) {
-		return fmt.Errorf("must be a size such as 512, 64KiB or 1MiB")
+		return errors.New("must be a size such as 512, 64KiB or 1MiB")
 	}
 	*s = Size(n) * unit
 	return nil

@@ -1,7 +1,7 @@
 package opshttp
 
 import (
-	"log"
+	"log" //nolint:depguard // net/http and promhttp know no other
 	"strings"
 
 	"github.com/rs/zerolog"

@@ -76,7 +76,9 @@ func (s *Server) Run(ctx context.Context, listener net.Listener, grace time.Dura
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = errors.Join(err, s.server.Close())
 	}
-	<-served
+	if end := <-served; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
 	if err != nil {
 		return fmt.Errorf("stop HTTP server: %w", err)
 	}

@@ -1,0 +1,144 @@
+# `make` lists the targets. What CI runs is `make check`.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+# Tools are pinned in a module of their own, so that go.mod stays small.
+TOOL := go tool -modfile=internal/tools/go.mod
+TCDA := go run ./cmd/tcda
+
+# What `make generate` writes. Everything in these folders is generated.
+GENERATED := internal/gen internal/pgstore/internal/dbsqlc schema/jsonschema
+
+# Packages whose tests start nothing.
+PURE := $(addprefix ./internal/,fact execution scenario event kafkarecord config telemetry opshttp)
+
+# Empty RACE switches the race detector off: make test RACE=
+RACE ?= -race
+
+# The revision that a change is compared with.
+base ?= $(shell for r in origin/main main HEAD; do git rev-parse -q --verify "$$r^{commit}" >/dev/null 2>&1 && echo "$$r" && break; done)
+
+BUILD   := github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || true)
+LDFLAGS := -s -w -X $(BUILD).version=$(VERSION) -X $(BUILD).revision=$(REVISION)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Every day
+
+.PHONY: build
+build: ## Build tcda and tcda-lab into bin/
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: ## Run the whole system on an embedded default and show it
+	@echo "demo: builds bin/tcda-lab, starts Kafka, PostgreSQL and Redis of its own on loopback, and plays scenarios"
+	@$(MAKE) build
+	@bin/tcda-lab demo
+
+.PHONY: test
+test: c-compiler ## Run every test with the race detector, in random order
+	@echo "test: real PostgreSQL and redis-server are found on this machine, or fetched for this user; nothing is left running"
+	go test $(RACE) -shuffle=on -timeout=15m ./...
+
+.PHONY: test-short
+test-short: ## Run the tests of the packages that need no server, for while you type
+	go test -shuffle=on $(PURE)
+
+.PHONY: test-kafka
+test-kafka: c-compiler ## Run the end-to-end test on a real Apache Kafka (fetched by Maven)
+	go test $(RACE) -tags=kafka -run='^TestApacheKafka' -count=1 -timeout=15m ./...
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run='^$$' -bench=. -benchmem ./...
+
+.PHONY: up
+up: ## Start PostgreSQL, Redis, Apache Kafka and tcda in containers
+	docker compose up --build --detach --wait
+
+.PHONY: down
+down: ## Stop the containers and drop their data
+	docker compose down --volumes
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin
+
+##@ Before a commit
+
+.PHONY: generate
+generate: ## Write generated code anew: sqlc, protobuf, JSON Schemas
+	$(TOOL) buf generate --template schema/proto/buf.gen.yaml
+	$(TOOL) sqlc generate
+
+.PHONY: check
+check: verify lint buf test test-kafka ## Everything that CI checks
+
+# The folders are compared before and after, not with git's index, so that
+# current but uncommitted files pass; in CI, where nothing is uncommitted, both
+# are the same.
+.PHONY: verify
+verify: ## Fail if generated files, go.mod or migrations are not current
+	@sums() { find $(GENERATED) -type f -exec cksum {} + 2>/dev/null | sort; }; \
+	before=$$(sums); $(MAKE) generate; after=$$(sums); \
+	if [ "$$before" != "$$after" ]; then \
+		diff <(echo "$$before") <(echo "$$after") | awk '/^[<>]/ { print "  " $$4 }' | sort -u; \
+		echo "verify: the files above were not current and have been written anew. To mend it: make generate, and commit them"; exit 1; \
+	fi
+	@go mod tidy -diff || { echo "verify: go.mod is not tidy. To mend it: go mod tidy"; exit 1; }
+	@$(MAKE) migrate-check || { echo "verify: schema/schema.sql and schema/migrations disagree. To mend it: make migrate-new name=what_changed"; exit 1; }
+
+.PHONY: lint
+lint: ## Run golangci-lint
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: buf
+buf: ## Lint the contract, and compare it with that of base=REV
+	$(TOOL) buf lint schema/proto
+	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
+	if git archive "$(base)" schema/proto 2>/dev/null | tar -x -C "$$old" && [ -d "$$old/schema/proto" ]; then \
+		echo "buf breaking: against $(base)"; \
+		$(TOOL) buf breaking schema/proto --against "$$old/schema/proto"; \
+	else \
+		echo "buf breaking: revision '$(base)' has no schema/proto, there is nothing to break"; \
+	fi
+
+.PHONY: format
+format: ## Format the code with gofumpt
+	$(TOOL) golangci-lint fmt ./...
+
+##@ Schema
+
+.PHONY: migrate-new
+migrate-new: ## Write the migration from the present files to schema.sql: name=what_changed
+	@[ -n "$(name)" ] || { echo "migrate-new: say what changed: make migrate-new name=add_labels"; exit 2; }
+	$(TCDA) migrate diff --write="$(name)"
+
+.PHONY: migrate-check
+migrate-check: ## Fail if schema.sql and the migrations make different schemas
+	$(TCDA) migrate check
+
+.PHONY: migrate-lint
+migrate-lint: ## Say what is dangerous in the migrations added since a revision: base=REV
+	$(TCDA) migrate lint --since="$(base)"
+
+.PHONY: schema-diff
+schema-diff: ## Print what changed in schema.sql since a revision: base=REV
+	@old=$$(mktemp); trap 'rm -f "$$old"' EXIT; \
+	git show "$(base):schema/schema.sql" > "$$old"; \
+	$(TCDA) migrate diff --from="$$old"
+
+# The race detector is linked by a C compiler.
+.PHONY: c-compiler
+c-compiler:
+	@[ -z "$(RACE)" ] || { [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null; } || { \
+		echo "The race detector needs cgo and a C compiler ($$(go env CC)). Install one (apt-get install gcc libc6-dev) and leave CGO_ENABLED unset,"; \
+		echo "or test without it: make $(MAKECMDGOALS) RACE="; exit 1; }
