@@ -241,4 +241,8 @@ type Validation struct {
 	ValidationRecorded
 	RecordedAt time.Time
 	Order      fact.Order
+
+	// Stored tells that this is what was loaded: nothing to save. The store may
+	// then have left out all but id, status and order.
+	Stored bool
 }
