@@ -1,7 +1,6 @@
 package fact
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -85,18 +84,28 @@ func Reject(reason Reason, field, value, rule string) *Rejection {
 
 // Error is one line: reason, field, value and rule.
 func (r *Rejection) Error() string {
-	var b strings.Builder
-	b.WriteString(string(r.Reason))
+	s := string(r.Reason)
 	if r.Field != "" {
-		b.WriteString(": " + oneLine(r.Field))
+		s += ": " + oneLine(r.Field)
 	}
 	if r.Value != "" {
-		fmt.Fprintf(&b, " = %q", r.Value)
+		s += " = " + strconv.Quote(r.Value)
 	}
 	if r.Rule != "" {
-		b.WriteString(": " + oneLine(r.Rule))
+		s += ": " + oneLine(r.Rule)
 	}
-	return b.String()
+	return s
+}
+
+// Detail is the value, quoted, and the rule that it broke.
+func (r *Rejection) Detail() string {
+	switch {
+	case r.Value == "":
+		return r.Rule
+	case r.Rule == "":
+		return strconv.Quote(r.Value)
+	}
+	return strconv.Quote(r.Value) + ": " + r.Rule
 }
 
 // oneLine escapes what a terminal or a log would take for more than text.
@@ -123,10 +132,16 @@ func cut(s string, length int) string {
 	if long {
 		s = s[:utf8.UTFMax*length]
 	}
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\u2400")
+	s = Printable(s)
 	if utf8.RuneCountInString(s) <= length && !long {
 		return s
 	}
 	r := []rune(s)
 	return string(r[:min(length, len(r))]) + "…"
+}
+
+// Printable makes a hostile text fit to be stored and shown: valid UTF-8
+// without NUL. Control characters stay; whoever prints escapes them.
+func Printable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\u2400")
 }

@@ -18,6 +18,99 @@ var (
 	ErrBatchAlreadyClosed = errors.New("batch already closed")
 )
 
+const insertDefinitionEvent = `-- name: InsertDefinitionEvent :batchexec
+INSERT INTO test_coordination.definition_events
+  (event_key, aggregate, subject, order_key, type, source, event_id, event_time, sequence, digest, digest_version, time_suspect, trace_parent, correlation_id,
+   topic, partition, kafka_offset, data, extensions, unknown_fields, recorded_at)
+VALUES
+  ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+   $15, $16, $17, $18, $19, $20, $21)
+`
+
+type InsertDefinitionEventBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type InsertDefinitionEventParams struct {
+	EventKey      []byte
+	Aggregate     string
+	Subject       string
+	OrderKey      []byte
+	Type          string
+	Source        string
+	EventID       string
+	EventTime     time.Time
+	Sequence      *int64
+	Digest        []byte
+	DigestVersion int16
+	TimeSuspect   bool
+	TraceParent   string
+	CorrelationID string
+	Topic         *string
+	Partition     *int32
+	KafkaOffset   *int64
+	Data          json.RawMessage
+	Extensions    json.RawMessage
+	UnknownFields json.RawMessage
+	RecordedAt    time.Time
+}
+
+// InsertDefinitionEvent is part of S4e.
+func (q *Queries) InsertDefinitionEvent(ctx context.Context, arg []InsertDefinitionEventParams) *InsertDefinitionEventBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.EventKey,
+			a.Aggregate,
+			a.Subject,
+			a.OrderKey,
+			a.Type,
+			a.Source,
+			a.EventID,
+			a.EventTime,
+			a.Sequence,
+			a.Digest,
+			a.DigestVersion,
+			a.TimeSuspect,
+			a.TraceParent,
+			a.CorrelationID,
+			a.Topic,
+			a.Partition,
+			a.KafkaOffset,
+			a.Data,
+			a.Extensions,
+			a.UnknownFields,
+			a.RecordedAt,
+		}
+		batch.Queue(insertDefinitionEvent, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &InsertDefinitionEventBatchResults{br, len(arg), false}
+}
+
+func (b *InsertDefinitionEventBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *InsertDefinitionEventBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
 const insertSnapshot = `-- name: InsertSnapshot :batchexec
 INSERT INTO test_coordination.system_snapshots (bucket, execution_id, run, snapshot_id, arrival, order_key, kind, service, phase, captured_at, health, state, metrics)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
@@ -596,6 +689,397 @@ func (b *SaveRunBatchResults) Exec(f func(int, error)) {
 }
 
 func (b *SaveRunBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const saveScenario = `-- name: SaveScenario :batchexec
+INSERT INTO test_coordination.scenarios AS s
+  (scenario_id, version, versions, status, current_hash, scenario_type, category, services_under_test, expected_outcomes, tags, author, change_note,
+   template_id, template_version, template_parameters, published_at, dependencies_order, created_at, updated_at, marks, changed_at)
+VALUES
+  ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+   $12, $13, $14, $15, $16, $17, $18, $19, $20)
+ON CONFLICT (scenario_id) DO UPDATE SET
+  version = s.version + 1, versions = excluded.versions, status = excluded.status, current_hash = excluded.current_hash,
+  scenario_type = excluded.scenario_type, category = excluded.category, services_under_test = excluded.services_under_test,
+  expected_outcomes = excluded.expected_outcomes, tags = excluded.tags, author = excluded.author, change_note = excluded.change_note,
+  template_id = excluded.template_id, template_version = excluded.template_version, template_parameters = excluded.template_parameters,
+  published_at = excluded.published_at, dependencies_order = excluded.dependencies_order, created_at = excluded.created_at, updated_at = excluded.updated_at,
+  marks = excluded.marks, changed_at = excluded.changed_at
+`
+
+type SaveScenarioBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type SaveScenarioParams struct {
+	ScenarioID         string
+	Versions           int32
+	Status             string
+	CurrentHash        []byte
+	ScenarioType       string
+	Category           string
+	ServicesUnderTest  []string
+	ExpectedOutcomes   []string
+	Tags               []string
+	Author             string
+	ChangeNote         string
+	TemplateID         string
+	TemplateVersion    string
+	TemplateParameters json.RawMessage
+	PublishedAt        *time.Time
+	DependenciesOrder  []byte
+	CreatedAt          time.Time
+	UpdatedAt          time.Time
+	Marks              []byte
+	ChangedAt          time.Time
+}
+
+// SaveScenario is part of S4e.
+func (q *Queries) SaveScenario(ctx context.Context, arg []SaveScenarioParams) *SaveScenarioBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.ScenarioID,
+			a.Versions,
+			a.Status,
+			a.CurrentHash,
+			a.ScenarioType,
+			a.Category,
+			a.ServicesUnderTest,
+			a.ExpectedOutcomes,
+			a.Tags,
+			a.Author,
+			a.ChangeNote,
+			a.TemplateID,
+			a.TemplateVersion,
+			a.TemplateParameters,
+			a.PublishedAt,
+			a.DependenciesOrder,
+			a.CreatedAt,
+			a.UpdatedAt,
+			a.Marks,
+			a.ChangedAt,
+		}
+		batch.Queue(saveScenario, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &SaveScenarioBatchResults{br, len(arg), false}
+}
+
+func (b *SaveScenarioBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *SaveScenarioBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const saveScenarioVersion = `-- name: SaveScenarioVersion :batchexec
+INSERT INTO test_coordination.scenario_versions (scenario_id, number, content_hash, definition, author, change_note, published_at, marks)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (scenario_id, number) DO UPDATE SET
+  author = excluded.author, change_note = excluded.change_note, published_at = excluded.published_at, marks = excluded.marks
+`
+
+type SaveScenarioVersionBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type SaveScenarioVersionParams struct {
+	ScenarioID  string
+	Number      int32
+	ContentHash []byte
+	Definition  string
+	Author      string
+	ChangeNote  string
+	PublishedAt time.Time
+	Marks       []byte
+}
+
+// SaveScenarioVersion is part of S4e. The text of a content never changes.
+func (q *Queries) SaveScenarioVersion(ctx context.Context, arg []SaveScenarioVersionParams) *SaveScenarioVersionBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.ScenarioID,
+			a.Number,
+			a.ContentHash,
+			a.Definition,
+			a.Author,
+			a.ChangeNote,
+			a.PublishedAt,
+			a.Marks,
+		}
+		batch.Queue(saveScenarioVersion, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &SaveScenarioVersionBatchResults{br, len(arg), false}
+}
+
+func (b *SaveScenarioVersionBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *SaveScenarioVersionBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const saveSchedule = `-- name: SaveSchedule :batchexec
+INSERT INTO test_coordination.schedules AS s
+  (schedule_id, version, removed, scenario_id, kind, cron, time_zone, run_at, after_scenario_id, event_type, enabled, concurrency_policy,
+   starting_deadline_seconds, not_before, not_after, parameters, created_at, updated_at, marks, changed_at)
+VALUES
+  ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+   $12, $13, $14, $15, $16, $17, $18, $19)
+ON CONFLICT (schedule_id) DO UPDATE SET
+  version = s.version + 1, removed = excluded.removed, scenario_id = excluded.scenario_id, kind = excluded.kind, cron = excluded.cron,
+  time_zone = excluded.time_zone, run_at = excluded.run_at, after_scenario_id = excluded.after_scenario_id, event_type = excluded.event_type,
+  enabled = excluded.enabled, concurrency_policy = excluded.concurrency_policy, starting_deadline_seconds = excluded.starting_deadline_seconds,
+  not_before = excluded.not_before, not_after = excluded.not_after, parameters = excluded.parameters,
+  created_at = excluded.created_at, updated_at = excluded.updated_at, marks = excluded.marks, changed_at = excluded.changed_at
+`
+
+type SaveScheduleBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type SaveScheduleParams struct {
+	ScheduleID              string
+	Removed                 bool
+	ScenarioID              string
+	Kind                    *string
+	Cron                    string
+	TimeZone                string
+	RunAt                   *time.Time
+	AfterScenarioID         string
+	EventType               string
+	Enabled                 *bool
+	ConcurrencyPolicy       *string
+	StartingDeadlineSeconds *float64
+	NotBefore               *time.Time
+	NotAfter                *time.Time
+	Parameters              json.RawMessage
+	CreatedAt               time.Time
+	UpdatedAt               time.Time
+	Marks                   []byte
+	ChangedAt               time.Time
+}
+
+// SaveSchedule is part of S4e.
+func (q *Queries) SaveSchedule(ctx context.Context, arg []SaveScheduleParams) *SaveScheduleBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.ScheduleID,
+			a.Removed,
+			a.ScenarioID,
+			a.Kind,
+			a.Cron,
+			a.TimeZone,
+			a.RunAt,
+			a.AfterScenarioID,
+			a.EventType,
+			a.Enabled,
+			a.ConcurrencyPolicy,
+			a.StartingDeadlineSeconds,
+			a.NotBefore,
+			a.NotAfter,
+			a.Parameters,
+			a.CreatedAt,
+			a.UpdatedAt,
+			a.Marks,
+			a.ChangedAt,
+		}
+		batch.Queue(saveSchedule, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &SaveScheduleBatchResults{br, len(arg), false}
+}
+
+func (b *SaveScheduleBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *SaveScheduleBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const saveTemplate = `-- name: SaveTemplate :batchexec
+INSERT INTO test_coordination.templates AS t (template_id, version, versions, current_hash, author, change_note, published_at, created_at, marks, changed_at)
+VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (template_id) DO UPDATE SET
+  version = t.version + 1, versions = excluded.versions, current_hash = excluded.current_hash, author = excluded.author, change_note = excluded.change_note,
+  published_at = excluded.published_at, created_at = excluded.created_at, marks = excluded.marks, changed_at = excluded.changed_at
+`
+
+type SaveTemplateBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type SaveTemplateParams struct {
+	TemplateID  string
+	Versions    int32
+	CurrentHash []byte
+	Author      string
+	ChangeNote  string
+	PublishedAt time.Time
+	CreatedAt   time.Time
+	Marks       []byte
+	ChangedAt   time.Time
+}
+
+// SaveTemplate is part of S4e.
+func (q *Queries) SaveTemplate(ctx context.Context, arg []SaveTemplateParams) *SaveTemplateBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.TemplateID,
+			a.Versions,
+			a.CurrentHash,
+			a.Author,
+			a.ChangeNote,
+			a.PublishedAt,
+			a.CreatedAt,
+			a.Marks,
+			a.ChangedAt,
+		}
+		batch.Queue(saveTemplate, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &SaveTemplateBatchResults{br, len(arg), false}
+}
+
+func (b *SaveTemplateBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *SaveTemplateBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const saveTemplateVersion = `-- name: SaveTemplateVersion :batchexec
+INSERT INTO test_coordination.template_versions (template_id, number, content_hash, definition, author, change_note, published_at, marks)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (template_id, number) DO UPDATE SET
+  author = excluded.author, change_note = excluded.change_note, published_at = excluded.published_at, marks = excluded.marks
+`
+
+type SaveTemplateVersionBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type SaveTemplateVersionParams struct {
+	TemplateID  string
+	Number      int32
+	ContentHash []byte
+	Definition  string
+	Author      string
+	ChangeNote  string
+	PublishedAt time.Time
+	Marks       []byte
+}
+
+// SaveTemplateVersion is part of S4e. The text of a content never changes.
+func (q *Queries) SaveTemplateVersion(ctx context.Context, arg []SaveTemplateVersionParams) *SaveTemplateVersionBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.TemplateID,
+			a.Number,
+			a.ContentHash,
+			a.Definition,
+			a.Author,
+			a.ChangeNote,
+			a.PublishedAt,
+			a.Marks,
+		}
+		batch.Queue(saveTemplateVersion, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &SaveTemplateVersionBatchResults{br, len(arg), false}
+}
+
+func (b *SaveTemplateVersionBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *SaveTemplateVersionBatchResults) Close() error {
 	b.closed = true
 	return b.br.Close()
 }

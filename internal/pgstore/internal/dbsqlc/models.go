@@ -11,6 +11,33 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+// Accepted events about templates, scenarios and schedules: their identity and their history.
+type DefinitionEvent struct {
+	EventKey      []byte
+	Aggregate     string
+	Subject       string
+	OrderKey      []byte
+	Type          string
+	Source        string
+	EventID       string
+	EventTime     time.Time
+	Sequence      *int64
+	Digest        []byte
+	DigestVersion int16
+	TimeSuspect   bool
+	TraceParent   string
+	CorrelationID string
+	Topic         *string
+	Partition     *int32
+	// NULL, with topic and partition, for an event of this service.
+	KafkaOffset *int64
+	// The event's data; a definition text is named by its hash and lies in the version's row.
+	Data          json.RawMessage
+	Extensions    json.RawMessage
+	UnknownFields json.RawMessage
+	RecordedAt    time.Time
+}
+
 // Runs of scenarios: the folded state of each, in small columns. Big JSON lies in execution_details.
 type Execution struct {
 	ExecutionID string
@@ -287,6 +314,123 @@ type QuarantinedRecord struct {
 	ResolvedAt    *time.Time
 	ResolvedBy    string
 	Resolution    string
+}
+
+// Named chaos test definitions: a pointer to the current version of each, and what was said when it was published.
+type Scenario struct {
+	ScenarioID string
+	// Rises with every committed change of the row; not the number of a scenario version.
+	Version int64
+	// How many contents have been accepted: the number of the newest.
+	Versions int32
+	Status   string
+	// Content of the current version; NULL while only other events have named the scenario.
+	CurrentHash        []byte
+	ScenarioType       string
+	Category           string
+	ServicesUnderTest  []string
+	ExpectedOutcomes   []string
+	Tags               []string
+	Author             string
+	ChangeNote         string
+	TemplateID         string
+	TemplateVersion    string
+	TemplateParameters json.RawMessage
+	PublishedAt        *time.Time
+	// Order key of the declaration that scenario_dependencies holds; NULL when there was none.
+	DependenciesOrder []byte
+	// Time of its first event in order, by the producer's clock; updated_at is that of its last.
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Marks     []byte
+	// When the row was last written here.
+	ChangedAt time.Time
+}
+
+// What a scenario needs or excludes: the whole list of its latest declaration. No foreign keys: either side may be known first.
+type ScenarioDependency struct {
+	ScenarioID string
+	DependsOn  string
+	Kind       string
+	// How old the required run may be; NULL: any age.
+	MaxAgeSeconds *float64
+}
+
+// Immutable contents of scenarios, byte for byte: chaos.trading/v1 documents or any other text.
+type ScenarioVersion struct {
+	ScenarioID string
+	// From 1, in the order in which contents were first accepted.
+	Number int32
+	// sha-256 of the definition text.
+	ContentHash []byte
+	Definition  string
+	Author      string
+	ChangeNote  string
+	// Of its first publication in order, as are author and change_note.
+	PublishedAt time.Time
+	Marks       []byte
+}
+
+// When scenarios are due. A removed schedule stays as a tombstone, so that an older event cannot bring it back.
+type Schedule struct {
+	ScheduleID string
+	Version    int64
+	Removed    bool
+	ScenarioID string
+	// NULL for a tombstone of a schedule that was never set here.
+	Kind            *string
+	Cron            string
+	TimeZone        string
+	RunAt           *time.Time
+	AfterScenarioID string
+	EventType       string
+	// NULL: not said, which means enabled.
+	Enabled *bool
+	// NULL: not said, which means allow.
+	ConcurrencyPolicy       *string
+	StartingDeadlineSeconds *float64
+	NotBefore               *time.Time
+	NotAfter                *time.Time
+	Parameters              json.RawMessage
+	// Time of its first event in order, by the producer's clock; updated_at is that of its last.
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Marks     []byte
+	// When the row was last written here.
+	ChangedAt time.Time
+}
+
+// Scenario templates with typed parameters: a pointer to the current version of each.
+type Template struct {
+	TemplateID string
+	// Rises with every committed change of the row; not the number of a template version.
+	Version int64
+	// How many contents have been accepted: the number of the newest.
+	Versions    int32
+	CurrentHash []byte
+	Author      string
+	ChangeNote  string
+	PublishedAt time.Time
+	// Time of its first event in order, by the producer's clock.
+	CreatedAt time.Time
+	Marks     []byte
+	// When the row was last written here.
+	ChangedAt time.Time
+}
+
+// Immutable contents of templates, byte for byte.
+type TemplateVersion struct {
+	TemplateID string
+	// From 1, in the order in which contents were first accepted.
+	Number int32
+	// sha-256 of the definition text.
+	ContentHash []byte
+	Definition  string
+	Author      string
+	ChangeNote  string
+	// Of its first publication in order, as are author and change_note.
+	PublishedAt time.Time
+	Marks       []byte
 }
 
 // Results of assertions. Recorded twice under one id, the last in order holds.

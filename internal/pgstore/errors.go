@@ -1,0 +1,166 @@
+package pgstore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Class says what a database error calls for.
+type Class int
+
+// The classes.
+const (
+	// Infrastructure: retry for ever with backoff. Everything not known to be
+	// something else is of this class.
+	Infrastructure Class = iota
+	// Data: the database refuses the values of a record. Never retried; the
+	// record is found by bisection and quarantined.
+	Data
+	// Bug: the statement and the schema do not fit each other. Stop; quarantine
+	// nothing.
+	Bug
+)
+
+// String is the class as logs name it.
+func (c Class) String() string {
+	switch c {
+	case Data:
+		return "data"
+	case Bug:
+		return "bug"
+	case Infrastructure:
+	}
+	return "infrastructure"
+}
+
+var (
+	// ErrFenced says that another worker owns the partition, or has moved it.
+	ErrFenced = errors.New("fenced: another worker owns the partition or has moved it")
+	// ErrInDoubt says that the connection was lost during COMMIT.
+	ErrInDoubt = errors.New("outcome of commit unknown")
+	// ErrNotFound says that there is no such row.
+	ErrNotFound = errors.New("not found")
+)
+
+// Error is a database error that has been read: what was being done, and what
+// the error calls for.
+type Error struct {
+	Op         string // what was being done, as a verb phrase
+	Class      Class
+	SQLState   string // empty when the server did not speak
+	Constraint string // of a violated constraint
+	Unlisted   bool   // not a class of error that was expected: worth an alarm
+	Err        error
+}
+
+// Error is one line.
+func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
+
+// Unwrap gives the driver's error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ClassOf is the class of an error of this package; Infrastructure for any
+// other, because retrying is the answer that loses nothing.
+func ClassOf(err error) Class {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Class
+	}
+	return Infrastructure
+}
+
+// dataConstraints are violated by values of a record alone. Constraints that
+// repeat rules which the decoder enforces first are here too: their violation
+// is a record that slipped through, not a broken schema.
+var dataConstraints = map[string]bool{
+	"executions_status_check":               true,
+	"executions_reported_outcome_check":     true,
+	"executions_progress_check":             true,
+	"execution_phases_status_check":         true,
+	"execution_steps_kind_check":            true,
+	"execution_steps_status_check":          true,
+	"fault_injections_status_check":         true,
+	"fault_injections_injection_check":      true,
+	"validation_results_status_check":       true,
+	"validation_results_steady_state_check": true,
+	"system_snapshots_kind_check":           true,
+	"scenarios_status_check":                true,
+	"scenario_dependencies_kind_check":      true,
+	"scenario_dependencies_self_check":      true,
+	"scenario_dependencies_max_age_check":   true,
+	"schedules_kind_check":                  true,
+	"schedules_concurrency_policy_check":    true,
+	"schedules_starting_deadline_check":     true,
+}
+
+// interpret is the one reader of database errors.
+func interpret(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("%s: %w", op, ErrNotFound)
+	}
+	e := &Error{Op: op, Err: err}
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		if isEncodeError(err) {
+			e.Class = Data
+		}
+		return e
+	}
+	e.SQLState, e.Constraint = pg.Code, pg.ConstraintName
+	e.Class, e.Unlisted = classify(pg)
+	return e
+}
+
+// classify reads an SQLSTATE. Source: PostgreSQL documentation, appendix A.
+func classify(pg *pgconn.PgError) (class Class, unlisted bool) {
+	switch code := pg.Code; {
+	case strings.HasPrefix(code, "22"), strings.HasPrefix(code, "54"):
+		return Data, false
+	case strings.HasPrefix(code, "23"):
+		if dataConstraints[pg.ConstraintName] {
+			return Data, false
+		}
+		return Bug, false // the caller tries three times first: racing writers see 23505, a missing partition 23514
+	case strings.HasPrefix(code, "42"):
+		return Bug, false
+	}
+	switch pg.Code {
+	case "25P03", "25006", "26000", "40001", "40P01":
+		return Infrastructure, false
+	}
+	switch pg.Code[:min(2, len(pg.Code))] {
+	case "08", "28", "53", "55", "57", "58", "XX":
+		return Infrastructure, false
+	}
+	return Infrastructure, true
+}
+
+// isEncodeError tells whether pgx refused a value before it was sent. It has
+// no type for that; the texts are those of pgx v5 (extended_query_builder.go,
+// pgtype) and a test holds them.
+func isEncodeError(err error) bool {
+	s := err.Error()
+	return strings.Contains(s, "failed to encode args[") || strings.Contains(s, "unable to encode")
+}
+
+// interpretCommit reads the outcome of COMMIT: an answer of the server is an
+// answer, its silence is doubt.
+func interpretCommit(err error) error {
+	if err == nil {
+		return nil
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) || errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, pgx.ErrTxClosed) {
+		return interpret("commit", err)
+	}
+	return fmt.Errorf("%w: %w", ErrInDoubt, err)
+}
+
+func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

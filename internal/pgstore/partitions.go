@@ -1,0 +1,237 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+)
+
+// TopicID is Kafka's id of a topic; the zero id is unknown.
+type TopicID [16]byte
+
+// Partition is the stored position in one partition of an input topic.
+type Partition struct {
+	Topic         string
+	Number        int32
+	Generation    int32 // raised when an operator resets onto a re-created topic
+	TopicID       TopicID
+	Epoch         int64 // raised by each claim
+	Owner         string
+	Next          int64 // first offset not ingested
+	Attempts      int32 // unclean deaths at Next
+	CarefulUntil  int64 // below this offset records are taken one at a time
+	StoppedReason string
+	Applied       int64
+	Duplicates    int64
+	Quarantined   int64
+	ClaimedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+func partitionFromRow(r dbsqlc.IngestPartition) Partition {
+	return Partition{
+		Topic: r.Topic, Number: r.Partition, Generation: r.Generation, TopicID: r.TopicID.Bytes, Epoch: r.Epoch, Owner: r.Owner,
+		Next: r.NextOffset, Attempts: r.Attempts, CarefulUntil: r.CarefulUntil, StoppedReason: r.StoppedReason,
+		Applied: r.Applied, Duplicates: r.Duplicates, Quarantined: r.Quarantined,
+		ClaimedAt: r.ClaimedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+	}
+}
+
+func (id TopicID) pg() pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: id != TopicID{}} }
+
+// ClaimRequest asks for a partition.
+type ClaimRequest struct {
+	Topic          string
+	Partition      int32
+	TopicID        TopicID
+	Owner          string
+	LogStart       int64 // where to begin if the partition was never seen
+	CarefulRecords int64 // how many records to take one at a time after an unclean stop
+	Now            time.Time
+}
+
+// Claim is S0: it makes the caller the owner and fences the former one.
+func (s *Store) Claim(ctx context.Context, r ClaimRequest) (Partition, error) {
+	row, err := s.q.ClaimPartition(ctx, dbsqlc.ClaimPartitionParams{
+		Topic: r.Topic, Partition: r.Partition, TopicID: r.TopicID.pg(), Owner: r.Owner,
+		LogStart: r.LogStart, Now: r.Now, CarefulRecords: r.CarefulRecords,
+	})
+	if err != nil {
+		return Partition{}, interpret("claim partition", err)
+	}
+	return partitionFromRow(row), nil
+}
+
+// Release is a clean stop of the owner. A worker that was fenced releases
+// nothing.
+func (s *Store) Release(ctx context.Context, p Partition, now time.Time) error {
+	_, err := s.q.ReleasePartition(ctx, dbsqlc.ReleasePartitionParams{Now: now, Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch})
+	return interpret("release partition", err)
+}
+
+// Decoded notes that the records at the position were fetched and decoded
+// alive: deaths after this are not theirs.
+func (s *Store) Decoded(ctx context.Context, p Partition) error {
+	n, err := s.q.DecodedAttempt(ctx, p.Topic, p.Number, p.Epoch)
+	return fencedUnless(n, "note decoded attempt", err)
+}
+
+// Stop keeps everybody from ingesting the partition until an operator acts.
+func (s *Store) Stop(ctx context.Context, p Partition, reason string, now time.Time) error {
+	n, err := s.q.StopPartition(ctx, dbsqlc.StopPartitionParams{Reason: reason, Now: now, Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch})
+	return fencedUnless(n, "stop partition", err)
+}
+
+// Position settles a commit in doubt: the stored epoch and next offset.
+func (s *Store) Position(ctx context.Context, topic string, partition int32) (epoch, next int64, err error) {
+	row, err := s.q.PartitionPosition(ctx, topic, partition)
+	return row.Epoch, row.NextOffset, interpret("read position", err)
+}
+
+// Partitions are all partitions ever claimed.
+func (s *Store) Partitions(ctx context.Context) ([]Partition, error) {
+	rows, err := s.q.Partitions(ctx)
+	if err != nil {
+		return nil, interpret("list partitions", err)
+	}
+	out := make([]Partition, len(rows))
+	for i, r := range rows {
+		out[i] = partitionFromRow(r)
+	}
+	return out, nil
+}
+
+// Advance is S4a, the fence and the offset in one statement: it moves the
+// position from position to next, or returns ErrFenced.
+func (tx *Tx) Advance(ctx context.Context, p Partition, position, next int64) error {
+	n, err := tx.q.AdvancePartition(ctx, dbsqlc.AdvancePartitionParams{
+		NextOffset: next, Now: tx.now, Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch, Position: position,
+	})
+	return fencedUnless(n, "advance position", err)
+}
+
+// Count adds the batch to the partition's sums.
+func (tx *Tx) Count(ctx context.Context, p Partition, applied, duplicates, quarantined int) error {
+	return interpret("count records", tx.q.CountRecords(ctx, dbsqlc.CountRecordsParams{
+		Applied: int64(applied), Duplicates: int64(duplicates), Quarantined: int64(quarantined), Topic: p.Topic, Partition: p.Number,
+	}))
+}
+
+func fencedUnless(rows int64, op string, err error) error {
+	switch {
+	case err != nil:
+		return interpret(op, err)
+	case rows == 0:
+		return ErrFenced
+	}
+	return nil
+}
+
+// Gap is a range of offsets that Kafka no longer held when they were wanted.
+type Gap struct {
+	Topic      string
+	Partition  int32
+	Generation int32
+	From, To   int64 // To is the first offset after the hole
+	Cause      GapCause
+	DetectedAt time.Time
+	AcceptedAt time.Time // zero: open
+	AcceptedBy string
+}
+
+// GapCause says where the offsets went.
+type GapCause string
+
+// The causes of a gap.
+const (
+	GapRetention GapCause = "retention" // Kafka deleted them before they were read
+	GapRecreated GapCause = "recreated" // the topic is another one now
+)
+
+// RecordGap notes a hole and stops the partition, in one transaction. It tells
+// whether the hole was new.
+func (s *Store) RecordGap(ctx context.Context, p Partition, g Gap, reason string) (fresh bool, err error) {
+	err = s.Batch(ctx, g.DetectedAt, func(tx *Tx) error {
+		n, err := tx.q.StopPartition(ctx, dbsqlc.StopPartitionParams{Reason: reason, Now: tx.now, Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch})
+		if err := fencedUnless(n, "stop partition", err); err != nil {
+			return err
+		}
+		n, err = tx.q.RecordGap(ctx, dbsqlc.RecordGapParams{
+			Topic: g.Topic, Partition: g.Partition, Generation: g.Generation, FromOffset: g.From, ToOffset: g.To, Cause: string(g.Cause), DetectedAt: g.DetectedAt,
+		})
+		fresh = n > 0
+		return interpret("record gap", err)
+	})
+	return fresh, err
+}
+
+// Gaps are all holes ever found.
+func (s *Store) Gaps(ctx context.Context) ([]Gap, error) {
+	rows, err := s.q.AllGaps(ctx)
+	if err != nil {
+		return nil, interpret("list gaps", err)
+	}
+	out := make([]Gap, len(rows))
+	for i, r := range rows {
+		out[i] = Gap{
+			Topic: r.Topic, Partition: r.Partition, Generation: r.Generation, From: r.FromOffset, To: r.ToOffset,
+			Cause: GapCause(r.Cause), DetectedAt: r.DetectedAt.UTC(), AcceptedAt: timeOf(r.AcceptedAt), AcceptedBy: r.AcceptedBy,
+		}
+	}
+	return out, nil
+}
+
+// ErrNoGap says that there is no open gap to accept.
+var ErrNoGap = errors.New("the partition has no open gap")
+
+// AcceptGap is an operator's word that the loss of a partition's open gap is
+// accepted: ingest goes on at next, and the present worker is fenced.
+func (s *Store) AcceptGap(ctx context.Context, topic string, partition int32, next int64, by string, now time.Time) error {
+	return s.Batch(ctx, now, func(tx *Tx) error {
+		row, err := tx.q.LockPartition(ctx, topic, partition)
+		if err != nil {
+			return interpret("find partition", err)
+		}
+		n, err := tx.q.AcceptGaps(ctx, dbsqlc.AcceptGapsParams{Now: now, AcceptedBy: by, ToOffset: next, Topic: topic, Partition: partition})
+		if err != nil {
+			return interpret("accept gap", err)
+		}
+		if n == 0 {
+			return ErrNoGap
+		}
+		return interpret("move partition", tx.q.MovePartition(ctx, dbsqlc.MovePartitionParams{
+			Generation: row.Generation, TopicID: row.TopicID, NextOffset: next, Now: now, Topic: topic, Partition: partition,
+		}))
+	})
+}
+
+// Reset moves a partition to another offset by an operator's word. When the
+// topic's id is another one, the offsets mean other records: the generation is
+// raised, so that they are not taken for the former ones. Open gaps count as
+// accepted.
+func (s *Store) Reset(ctx context.Context, topic string, partition int32, id TopicID, next int64, by string, now time.Time) (Partition, error) {
+	var moved Partition
+	err := s.Batch(ctx, now, func(tx *Tx) error {
+		row, err := tx.q.LockPartition(ctx, topic, partition)
+		if err != nil {
+			return interpret("find partition", err)
+		}
+		moved = partitionFromRow(row)
+		if id != (TopicID{}) && id != moved.TopicID {
+			moved.Generation++
+			moved.TopicID = id
+		}
+		moved.Next = next
+		if _, err := tx.q.AcceptGaps(ctx, dbsqlc.AcceptGapsParams{Now: now, AcceptedBy: by, ToOffset: 0, Topic: topic, Partition: partition}); err != nil {
+			return interpret("accept gap", err)
+		}
+		return interpret("move partition", tx.q.MovePartition(ctx, dbsqlc.MovePartitionParams{
+			Generation: moved.Generation, TopicID: moved.TopicID.pg(), NextOffset: next, Now: now, Topic: topic, Partition: partition,
+		}))
+	})
+	return moved, err
+}

@@ -1,0 +1,165 @@
+package pgstore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"math"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+)
+
+// Poison is a record that could not be accepted, and why.
+type Poison struct {
+	Record    kafkarecord.Record
+	Rejection *fact.Rejection
+
+	// BytesUnknown says that the record was never seen whole or in part: it is
+	// known by its coordinates only.
+	BytesUnknown bool
+}
+
+// header is one record header as record_headers keeps it: name and value in
+// base64, because neither has to be text.
+type header [2][]byte
+
+// Quarantine is S4f: it keeps bad records with their bytes.
+func (tx *Tx) Quarantine(ctx context.Context, p Partition, poison []Poison) error {
+	if len(poison) == 0 {
+		return nil
+	}
+	rows := make([]dbsqlc.QuarantineParams, len(poison))
+	for i := range poison {
+		rec, why := &poison[i].Record, poison[i].Rejection
+		headers := make([]header, len(rec.Headers))
+		for j, h := range rec.Headers {
+			headers[j] = header{[]byte(h.Key), h.Value}
+		}
+		headerJSON, err := json.Marshal(headers)
+		if err != nil {
+			return err
+		}
+		row := dbsqlc.QuarantineParams{
+			Topic: p.Topic, Partition: p.Number, Generation: p.Generation, KafkaOffset: rec.Offset,
+			Reason: string(why.Reason), Field: fact.Printable(why.Field), Detail: fact.Printable(why.Detail()),
+			RecordKey: rec.Key, RecordValue: rec.Value, RecordHeaders: headerJSON, RecordTime: nullTime(storableTime(rec.Timestamp)),
+			ValueLength: int64(len(rec.Value)), Complete: !poison[i].BytesUnknown, QuarantinedAt: tx.now,
+		}
+		switch o := rec.Oversize; {
+		case o != nil:
+			row.Complete, row.ValueLength, row.ValueSHA256 = false, o.Length, o.SHA256[:]
+		case rec.Value != nil:
+			sum := sha256.Sum256(rec.Value)
+			row.ValueSHA256 = sum[:]
+		}
+		rows[i] = row
+	}
+	return all("quarantine records", tx.q.Quarantine(ctx, rows).Exec)
+}
+
+// storableTime leaves out times that PostgreSQL or a reader of JSON cannot
+// hold: a producer writes what it likes into a record's timestamp.
+func storableTime(t time.Time) time.Time {
+	if t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
+}
+
+// QuarantineStatus says what became of a quarantined record.
+type QuarantineStatus string
+
+// The statuses of a quarantined record.
+const (
+	QuarantineOpen      QuarantineStatus = "open"
+	QuarantineRequeued  QuarantineStatus = "requeued"
+	QuarantineDiscarded QuarantineStatus = "discarded"
+)
+
+// QuarantinedRecord is a kept record. Record is empty in listings.
+type QuarantinedRecord struct {
+	ID            int64
+	Topic         string
+	Partition     int32
+	Generation    int32
+	Offset        int64
+	Reason        fact.Reason
+	Field         string
+	Detail        string // the value (cut) and the rule
+	Record        kafkarecord.Record
+	RecordTime    time.Time
+	Length        int64 // of the whole value in bytes
+	Complete      bool  // false: only the first bytes, or none, were kept
+	Status        QuarantineStatus
+	QuarantinedAt time.Time
+	ResolvedAt    time.Time
+	ResolvedBy    string
+	Resolution    string
+}
+
+// QuarantineFilter selects quarantined records; zero values select all.
+type QuarantineFilter struct {
+	Status QuarantineStatus
+	Reason fact.Reason
+	Before int64 // only ids below; 0: from the newest
+	Page   int   // how many at most
+}
+
+// QuarantinedRecords is a page, newest first, without the records' bytes.
+func (s *Store) QuarantinedRecords(ctx context.Context, f QuarantineFilter) ([]QuarantinedRecord, error) {
+	if f.Before == 0 {
+		f.Before = math.MaxInt64
+	}
+	rows, err := s.q.QuarantinedPage(ctx, dbsqlc.QuarantinedPageParams{BeforeID: f.Before, Status: string(f.Status), Reason: string(f.Reason), Page: int32(f.Page)})
+	if err != nil {
+		return nil, interpret("list quarantined records", err)
+	}
+	out := make([]QuarantinedRecord, len(rows))
+	for i, r := range rows {
+		out[i] = QuarantinedRecord{
+			ID: r.ID, Topic: r.Topic, Partition: r.Partition, Generation: r.Generation, Offset: r.KafkaOffset, Reason: fact.Reason(r.Reason),
+			Field: r.Field, Detail: r.Detail, RecordTime: timeOf(r.RecordTime), Length: r.ValueLength, Complete: r.Complete,
+			Status: QuarantineStatus(r.Status), QuarantinedAt: r.QuarantinedAt.UTC(), ResolvedAt: timeOf(r.ResolvedAt),
+			ResolvedBy: r.ResolvedBy, Resolution: r.Resolution,
+		}
+	}
+	return out, nil
+}
+
+// QuarantinedRecord is one record with its bytes, or ErrNotFound.
+func (s *Store) QuarantinedRecord(ctx context.Context, id int64) (QuarantinedRecord, error) {
+	r, err := s.q.QuarantinedRecord(ctx, id)
+	if err != nil {
+		return QuarantinedRecord{}, interpret("read quarantined record", err)
+	}
+	var headers []header
+	if err := json.Unmarshal(r.RecordHeaders, &headers); err != nil {
+		return QuarantinedRecord{}, interpret("read quarantined record", err)
+	}
+	rec := kafkarecord.Record{Offset: r.KafkaOffset, Timestamp: timeOf(r.RecordTime), Key: r.RecordKey, Value: r.RecordValue}
+	for _, h := range headers {
+		rec.Headers = append(rec.Headers, kafkarecord.Header{Key: string(h[0]), Value: h[1]})
+	}
+	if !r.Complete && r.RecordValue != nil {
+		rec.Oversize = &kafkarecord.Oversize{Length: r.ValueLength, SHA256: [32]byte(r.ValueSHA256)}
+	}
+	return QuarantinedRecord{
+		ID: r.ID, Topic: r.Topic, Partition: r.Partition, Generation: r.Generation, Offset: r.KafkaOffset, Reason: fact.Reason(r.Reason),
+		Field: r.Field, Detail: r.Detail, Record: rec, RecordTime: rec.Timestamp, Length: r.ValueLength, Complete: r.Complete,
+		Status: QuarantineStatus(r.Status), QuarantinedAt: r.QuarantinedAt.UTC(), ResolvedAt: timeOf(r.ResolvedAt),
+		ResolvedBy: r.ResolvedBy, Resolution: r.Resolution,
+	}, nil
+}
+
+// Resolve settles an open record as requeued or discarded, with who and why.
+// ErrNotFound says that it is not open (any more).
+func (s *Store) Resolve(ctx context.Context, id int64, to QuarantineStatus, by, why string, now time.Time) error {
+	n, err := s.q.ResolveQuarantined(ctx, dbsqlc.ResolveQuarantinedParams{Status: string(to), Now: now, ResolvedBy: by, Resolution: why, ID: id})
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return interpret("settle quarantined record", err)
+}

@@ -1,0 +1,190 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+)
+
+// RunKey names one run.
+type RunKey struct {
+	ID     execution.ID
+	Number execution.RunNumber
+}
+
+// runFromRow is the one mapper of a run's row to the domain.
+func runFromRow(r *dbsqlc.Execution) (execution.Run, error) {
+	marks, err := fact.ParseMarks(r.Marks)
+	if err != nil {
+		return execution.Run{}, fmt.Errorf("read run %s/%d: %w", r.ExecutionID, r.Run, err)
+	}
+	end, err := orderOf(r.EndOrder)
+	if err != nil {
+		return execution.Run{}, fmt.Errorf("read run %s/%d: %w", r.ExecutionID, r.Run, err)
+	}
+	run := execution.Run{
+		ID: execution.ID(r.ExecutionID), Number: execution.RunNumber(r.Run), RunID: valueOf(r.RunID),
+		Bucket: r.Bucket.UTC(), CreatedAt: r.CreatedAt.UTC(), Version: r.Version,
+		Status: execution.Status(r.Status), ReportedOutcome: execution.Status(r.ReportedOutcome),
+		ScenarioID: r.ScenarioID, ScenarioVersion: r.ScenarioVersion, Environment: r.Environment,
+		CoordinatorID: r.CoordinatorID, StartSource: r.StartSource,
+		Trigger: execution.Trigger{Type: r.TriggerType, Actor: r.TriggerActor, URI: r.TriggerURI},
+		GroupID: r.GroupID, Attempt: r.Attempt, DryRun: r.DryRun,
+		RequestedAt: timeOf(r.RequestedAt), StartedAt: timeOf(r.StartedAt), EndedAt: timeOf(r.EndedAt), Deadline: timeOf(r.Deadline),
+		LastEventAt: timeOf(r.LastEventAt), LastHeartbeatAt: timeOf(r.LastHeartbeatAt),
+		Progress: r.Progress, Message: r.Message, CurrentPhase: r.CurrentPhase, PauseReason: r.PauseReason,
+		ExitCode: r.ExitCode, ErrorMessage: r.ErrorMessage,
+		Lifecycle: execution.Status(r.Lifecycle), EndTime: end.Time, EndOrder: end,
+		Counts: execution.Counts{
+			Events: r.Events, OwnEvents: r.OwnEvents, LogLines: r.LogLines, Snapshots: r.Snapshots,
+			Phases: r.PhasesTotal, Steps: r.StepsTotal, StepsFailed: r.StepsFailed, Faults: r.FaultsTotal, FaultsActive: r.FaultsActive,
+			ValidationsPassed: r.ValidationsPassed, ValidationsFailed: r.ValidationsFailed,
+			ValidationsSkipped: r.ValidationsSkipped, ValidationsError: r.ValidationsError,
+		},
+		Marks: marks,
+	}
+	if r.InterruptEvents != nil {
+		run.Interruption = &execution.Interruption{
+			Cause: execution.InterruptCause(r.InterruptCause), RealEvents: *r.InterruptEvents,
+			At: timeOf(r.InterruptedAt), SupersededBy: execution.RunNumber(valueOf(r.SupersededBy)),
+		}
+	}
+	return run, nil
+}
+
+// runParams is the one mapper of a run to its row.
+func runParams(r *execution.Run, now time.Time) dbsqlc.SaveRunParams {
+	p := dbsqlc.SaveRunParams{
+		ExecutionID: string(r.ID), Run: int32(r.Number), RunID: nullable(r.RunID),
+		Bucket: r.Bucket, CreatedAt: r.CreatedAt, Version: r.Version, UpdatedAt: now,
+		Status: string(r.Status), ReportedOutcome: string(r.ReportedOutcome),
+		ScenarioID: r.ScenarioID, ScenarioVersion: r.ScenarioVersion, Environment: r.Environment,
+		CoordinatorID: r.CoordinatorID, StartSource: r.StartSource,
+		TriggerType: r.Trigger.Type, TriggerActor: r.Trigger.Actor, TriggerURI: r.Trigger.URI,
+		GroupID: r.GroupID, Attempt: r.Attempt, DryRun: r.DryRun,
+		RequestedAt: nullTime(r.RequestedAt), StartedAt: nullTime(r.StartedAt), EndedAt: nullTime(r.EndedAt), Deadline: nullTime(r.Deadline),
+		LastEventAt: nullTime(r.LastEventAt), LastHeartbeatAt: nullTime(r.LastHeartbeatAt),
+		Progress: r.Progress, Message: r.Message, CurrentPhase: r.CurrentPhase, PauseReason: r.PauseReason,
+		ExitCode: r.ExitCode, ErrorMessage: r.ErrorMessage, Lifecycle: string(r.Lifecycle),
+		Events: r.Counts.Events, OwnEvents: r.Counts.OwnEvents, LogLines: r.Counts.LogLines, Snapshots: r.Counts.Snapshots,
+		PhasesTotal: r.Counts.Phases, StepsTotal: r.Counts.Steps, StepsFailed: r.Counts.StepsFailed,
+		FaultsTotal: r.Counts.Faults, FaultsActive: r.Counts.FaultsActive,
+		ValidationsPassed: r.Counts.ValidationsPassed, ValidationsFailed: r.Counts.ValidationsFailed,
+		ValidationsSkipped: r.Counts.ValidationsSkipped, ValidationsError: r.Counts.ValidationsError,
+		EndOrder: orderBytes(r.EndOrder), Marks: r.Marks.Bytes(),
+	}
+	if i := r.Interruption; i != nil {
+		p.InterruptCause, p.InterruptEvents = string(i.Cause), &i.RealEvents
+		p.InterruptedAt, p.SupersededBy = nullTime(i.At), nullable(int32(i.SupersededBy))
+	}
+	if r.Status.Terminal() {
+		p.SettledChangeAt = &now
+	}
+	return p
+}
+
+func runsFromRows(op string, rows []dbsqlc.Execution, err error) ([]execution.Run, error) {
+	if err != nil {
+		return nil, interpret(op, err)
+	}
+	runs := make([]execution.Run, len(rows))
+	for i := range rows {
+		if runs[i], err = runFromRow(&rows[i]); err != nil {
+			return nil, err
+		}
+	}
+	return runs, nil
+}
+
+// KnownID is what is stored of one execution id.
+type KnownID struct {
+	LatestRun execution.RunNumber // 0: none yet
+	Buckets   []time.Time
+}
+
+// LockExecutions is S4b: it makes and locks the row of each id, in byte order,
+// and gives the runs and buckets known. ids must be sorted and distinct.
+func (tx *Tx) LockExecutions(ctx context.Context, ids []string) (map[execution.ID]KnownID, error) {
+	if err := tx.q.InsertExecutionIDs(ctx, tx.now, ids); err != nil {
+		return nil, interpret("insert execution ids", err)
+	}
+	rows, err := tx.q.LockExecutionIDs(ctx, ids)
+	if err != nil {
+		return nil, interpret("lock execution ids", err)
+	}
+	known := make(map[execution.ID]KnownID, len(rows))
+	for _, r := range rows {
+		known[execution.ID(r.ExecutionID)] = KnownID{LatestRun: execution.RunNumber(r.LatestRun), Buckets: r.Buckets}
+	}
+	return known, nil
+}
+
+// LatestRuns are the runs with the highest number of the given ids.
+func (tx *Tx) LatestRuns(ctx context.Context, ids []string) ([]execution.Run, error) {
+	rows, err := tx.q.LatestRuns(ctx, ids)
+	return runsFromRows("load latest runs", rows, err)
+}
+
+// RunsByRunID are the runs that the producers' runids name: pairs of an id and
+// a runid, in two slices.
+func (tx *Tx) RunsByRunID(ctx context.Context, ids, runIDs []string) ([]execution.Run, error) {
+	rows, err := tx.q.RunsByRunID(ctx, ids, runIDs)
+	return runsFromRows("load runs by runid", rows, err)
+}
+
+// Run is one run, or ErrNotFound.
+func (s *Store) Run(ctx context.Context, k RunKey) (execution.Run, error) {
+	row, err := s.q.RunByNumber(ctx, string(k.ID), int32(k.Number))
+	if err != nil {
+		return execution.Run{}, interpret("read run", err)
+	}
+	return runFromRow(&row)
+}
+
+// RunsAfter is a page of all runs in the order of their keys.
+func (s *Store) RunsAfter(ctx context.Context, after RunKey, page int) ([]execution.Run, error) {
+	rows, err := s.q.RunsPage(ctx, string(after.ID), int32(after.Number), int32(page))
+	return runsFromRows("list runs", rows, err)
+}
+
+// LiveRunsAfter is a page of the runs that have not ended.
+func (s *Store) LiveRunsAfter(ctx context.Context, after RunKey, page int) ([]execution.Run, error) {
+	rows, err := s.q.LiveRuns(ctx, string(after.ID), int32(after.Number), int32(page))
+	return runsFromRows("list live runs", rows, err)
+}
+
+// SettledCursor is a place in the list of ended runs by the time of their last
+// change.
+type SettledCursor struct {
+	Since time.Time
+	After RunKey
+}
+
+// SettledRunsAfter is a page of the runs that changed at or after their end,
+// and the cursor for the next page.
+func (s *Store) SettledRunsAfter(ctx context.Context, c SettledCursor, page int) ([]execution.Run, SettledCursor, error) {
+	rows, err := s.q.SettledRuns(ctx, dbsqlc.SettledRunsParams{Since: c.Since, AfterID: string(c.After.ID), AfterRun: int32(c.After.Number), Page: int32(page)})
+	runs, err := runsFromRows("list settled runs", rows, err)
+	if len(rows) > 0 {
+		last := &rows[len(rows)-1]
+		c = SettledCursor{Since: timeOf(last.SettledChangeAt), After: RunKey{execution.ID(last.ExecutionID), execution.RunNumber(last.Run)}}
+	}
+	return runs, c, err
+}
+
+// RunsByStatus counts all runs; it reads the whole table.
+func (s *Store) RunsByStatus(ctx context.Context) (map[execution.Status]int64, error) {
+	rows, err := s.q.RunsByStatus(ctx)
+	if err != nil {
+		return nil, interpret("count runs", err)
+	}
+	counts := make(map[execution.Status]int64, len(rows))
+	for _, r := range rows {
+		counts[execution.Status(r.Status)] = r.Runs
+	}
+	return counts, nil
+}

@@ -1,0 +1,198 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+)
+
+// Config says how to reach PostgreSQL. Zero durations leave the server's own
+// settings.
+type Config struct {
+	URL              string // postgres://, postgresql://; a "+driver" suffix of the scheme is dropped
+	MaxConns         int32
+	StatementTimeout time.Duration
+	LockTimeout      time.Duration
+	IdleTimeout      time.Duration // of a session that is idle in a transaction
+	ConnectTimeout   time.Duration
+	ApplicationName  string
+}
+
+// Store is a pool of connections to the service's schema. It is safe for
+// concurrent use.
+type Store struct {
+	pool *pgxpool.Pool
+	q    *dbsqlc.Queries
+}
+
+// Open makes the pool. It does not connect: a database that is down is an
+// infrastructure error of the first query, to be retried like any other.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	u, err := NormalizeURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	pc, err := pgxpool.ParseConfig(u)
+	if err != nil {
+		return nil, fmt.Errorf("read database URL: %w", err)
+	}
+	if cfg.MaxConns > 0 {
+		pc.MaxConns = cfg.MaxConns
+	}
+	if cfg.ConnectTimeout > 0 {
+		pc.ConnConfig.ConnectTimeout = cfg.ConnectTimeout
+	}
+	params := pc.ConnConfig.RuntimeParams
+	for name, d := range map[string]time.Duration{
+		"statement_timeout":                   cfg.StatementTimeout,
+		"lock_timeout":                        cfg.LockTimeout,
+		"idle_in_transaction_session_timeout": cfg.IdleTimeout,
+	} {
+		if d > 0 {
+			params[name] = strconv.FormatInt(d.Milliseconds(), 10)
+		}
+	}
+	if cfg.ApplicationName != "" {
+		params["application_name"] = cfg.ApplicationName
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("open database pool: %w", err)
+	}
+	return &Store{pool: pool, q: dbsqlc.New(pool)}, nil
+}
+
+// Close waits for connections in use and closes the pool.
+func (s *Store) Close() { s.pool.Close() }
+
+// Ping asks the server for a sign of life.
+func (s *Store) Ping(ctx context.Context) error { return interpret("ping database", s.pool.Ping(ctx)) }
+
+// NormalizeURL drops the "+driver" part that other languages' libraries put
+// into the scheme, as in postgresql+asyncpg://.
+func NormalizeURL(raw string) (string, error) {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return raw, nil // a key=value connection string
+	}
+	scheme, _, _ = strings.Cut(scheme, "+")
+	if scheme != "postgres" && scheme != "postgresql" {
+		return "", fmt.Errorf("database URL: scheme is %q, want postgres or postgresql", scheme)
+	}
+	u := scheme + "://" + rest
+	if _, err := url.Parse(u); err != nil {
+		// url.Error repeats the URL, and with it the password.
+		return "", errors.New("database URL cannot be parsed; escape special characters of the password as %XX")
+	}
+	return u, nil
+}
+
+// Cluster identifies the PostgreSQL that answered.
+type Cluster struct {
+	SystemIdentifier string
+	Timeline         uint32 // rises with each failover; 0 on a standby
+}
+
+// Cluster asks which cluster this is, and on which timeline.
+func (s *Store) Cluster(ctx context.Context) (Cluster, error) {
+	row, err := s.q.ClusterIdentity(ctx)
+	if err != nil {
+		return Cluster{}, interpret("identify database cluster", err)
+	}
+	timeline, err := strconv.ParseUint(row.TimelineHex, 16, 32)
+	if err != nil {
+		return Cluster{}, fmt.Errorf("identify database cluster: timeline %q: %w", row.TimelineHex, err)
+	}
+	return Cluster{SystemIdentifier: row.SystemIdentifier, Timeline: uint32(timeline)}, nil
+}
+
+// EnsurePartitions makes the partitions for the buckets first..last ahead of
+// time, grain is "month" or "day", and tells how many were new.
+func (s *Store) EnsurePartitions(ctx context.Context, first, last time.Time, grain string) (int, error) {
+	made, err := s.q.EnsurePartitions(ctx, dbsqlc.EnsurePartitionsParams{First: first, Last: last, Grain: grain})
+	return int(made), interpret("make partitions", err)
+}
+
+// StrayRows counts the rows that lie in DEFAULT partitions, by table: their
+// partition was not made in time.
+func (s *Store) StrayRows(ctx context.Context) (map[string]int64, error) {
+	rows, err := s.q.StrayRows(ctx)
+	if err != nil {
+		return nil, interpret("count stray rows", err)
+	}
+	stray := make(map[string]int64, len(rows))
+	for _, r := range rows {
+		stray[r.Parent] = r.Stray
+	}
+	return stray, nil
+}
+
+// Lead runs work while this session holds the advisory lock of a loop that
+// must run once among all instances. It returns false at once when another
+// instance holds it.
+func (s *Store) Lead(ctx context.Context, loop string, work func(context.Context) error) (bool, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return false, interpret("acquire connection", err)
+	}
+	// The lock ends with the session: closing the connection instead of giving
+	// it back cannot leave it behind.
+	defer func() { _ = conn.Hijack().Close(context.WithoutCancel(ctx)) }()
+	won, err := dbsqlc.New(conn).TryLeadership(ctx, loop)
+	if err != nil || !won {
+		return false, interpret("ask for leadership of "+loop, err)
+	}
+	return true, work(ctx)
+}
+
+// rollbackTimeout bounds a rollback after the caller's context has ended.
+const rollbackTimeout = 5 * time.Second
+
+// Tx is the transaction of one batch.
+type Tx struct {
+	q   *dbsqlc.Queries
+	now time.Time
+}
+
+// Batch runs work in one READ COMMITTED transaction and commits it. All rows
+// get the one time now. An error of work rolls back and is returned as it is.
+//
+// When the outcome of COMMIT cannot be known, the error is ErrInDoubt: the
+// caller asks Position on a new connection.
+func (s *Store) Batch(ctx context.Context, now time.Time, work func(*Tx) error) error {
+	return s.transact(ctx, now, work, true)
+}
+
+// Trial runs work in a transaction that is always rolled back: it finds out
+// whether the database would accept it.
+func (s *Store) Trial(ctx context.Context, now time.Time, work func(*Tx) error) error {
+	return s.transact(ctx, now, work, false)
+}
+
+func (s *Store) transact(ctx context.Context, now time.Time, work func(*Tx) error, commit bool) error {
+	tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
+		return interpret("begin transaction", err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+		defer cancel()
+		_ = tx.Rollback(ctx) // after a commit it does nothing; else the first error is the one that counts
+	}()
+	if err := work(&Tx{q: s.q.WithTx(tx), now: now}); err != nil {
+		return err
+	}
+	if !commit {
+		return nil
+	}
+	return interpretCommit(tx.Commit(ctx))
+}

@@ -1,0 +1,40 @@
+-- TemplatesByID loads templates.
+-- name: TemplatesByID :many
+SELECT * FROM test_coordination.templates WHERE template_id = ANY (sqlc.arg(ids)::text[]);
+
+-- TemplateVersionsByHash loads what describes the named contents, without their texts.
+-- name: TemplateVersionsByHash :many
+SELECT v.template_id, v.number, v.content_hash, v.author, v.change_note, v.published_at, v.marks
+FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(hashes)::bytea[])) AS u(id, hash)
+JOIN test_coordination.template_versions AS v ON v.template_id = u.id AND v.content_hash = u.hash;
+
+-- TemplateTexts loads the versions that scenarios name: by number, by sha-256
+-- in hex, or (empty) the current one.
+-- name: TemplateTexts :many
+SELECT v.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(versions)::text[])) AS u(id, version)
+JOIN test_coordination.templates AS t ON t.template_id = u.id
+JOIN test_coordination.template_versions AS v ON v.template_id = t.template_id
+  AND CASE WHEN u.version = '' THEN v.content_hash = t.current_hash ELSE v.number::text = u.version OR encode(v.content_hash, 'hex') = lower(u.version) END;
+
+-- SaveTemplate is part of S4e.
+-- name: SaveTemplate :batchexec
+INSERT INTO test_coordination.templates AS t (template_id, version, versions, current_hash, author, change_note, published_at, created_at, marks, changed_at)
+VALUES (sqlc.arg(template_id), 1, sqlc.arg(versions), sqlc.arg(current_hash), sqlc.arg(author), sqlc.arg(change_note), sqlc.arg(published_at), sqlc.arg(created_at), sqlc.arg(marks), sqlc.arg(changed_at))
+ON CONFLICT (template_id) DO UPDATE SET
+  version = t.version + 1, versions = excluded.versions, current_hash = excluded.current_hash, author = excluded.author, change_note = excluded.change_note,
+  published_at = excluded.published_at, created_at = excluded.created_at, marks = excluded.marks, changed_at = excluded.changed_at;
+
+-- SaveTemplateVersion is part of S4e. The text of a content never changes.
+-- name: SaveTemplateVersion :batchexec
+INSERT INTO test_coordination.template_versions (template_id, number, content_hash, definition, author, change_note, published_at, marks)
+VALUES (sqlc.arg(template_id), sqlc.arg(number), sqlc.arg(content_hash), sqlc.arg(definition), sqlc.arg(author), sqlc.arg(change_note), sqlc.arg(published_at), sqlc.arg(marks))
+ON CONFLICT (template_id, number) DO UPDATE SET
+  author = excluded.author, change_note = excluded.change_note, published_at = excluded.published_at, marks = excluded.marks;
+
+-- TemplatesPage walks all templates, for verification.
+-- name: TemplatesPage :many
+SELECT * FROM test_coordination.templates WHERE template_id > sqlc.arg(after) ORDER BY template_id LIMIT sqlc.arg(page);
+
+-- TemplateVersionsOf are all contents of one template.
+-- name: TemplateVersionsOf :many
+SELECT * FROM test_coordination.template_versions WHERE template_id = $1 ORDER BY number;
