@@ -1,5 +1,7 @@
 package execution
 
+import "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+
 // Placement is the decision which run an event belongs to. It is made once,
 // when the event is accepted, and stored with it.
 type Placement struct {
@@ -44,20 +46,27 @@ func Place(latest *Run, byRunID RunNumber, e *Event) Placement {
 
 // opens tells whether an event without a runid begins a new run.
 func opens(latest *Run, e *Event) bool {
-	started, isStart := e.Payload.(*Started)
-	if _, isRequest := e.Payload.(*Requested); !isStart && !isRequest {
-		return false
+	switch p := e.Payload.(type) {
+	case *Requested:
+		return endedBefore(latest, e)
+	case *Started:
+		return endedBefore(latest, e) || // rule (a)
+			latest.HasStarted() && e.Time.After(latest.start()) && byAnother(latest, e, p) // rule (b)
 	}
-	if latest.Status.Terminal() { // rule (a)
-		return e.Time.After(latest.end())
-	}
-	if !isStart || !latest.HasStarted() || !e.Time.After(latest.StartOrder().Time) { // rule (b)
-		return false
-	}
-	first := latest.StartOrder().Sequence
+	return false
+}
+
+func endedBefore(latest *Run, e *Event) bool {
+	return latest.Status.Terminal() && e.Time.After(latest.end())
+}
+
+// byAnother tells whether a start cannot come from where the run was started:
+// from elsewhere, or from a producer that has begun to count again. As in the
+// order key, a start without a sequence counts as numbered above all others.
+func byAnother(latest *Run, e *Event, p *Started) bool {
 	return e.Source != latest.StartSource ||
-		started.CoordinatorID != "" && latest.CoordinatorID != "" && started.CoordinatorID != latest.CoordinatorID ||
-		e.Sequence != 0 && e.Sequence <= first
+		p.CoordinatorID != "" && latest.CoordinatorID != "" && p.CoordinatorID != latest.CoordinatorID ||
+		e.Sequence != fact.NoSequence && e.Sequence <= latest.StartOrder().Sequence
 }
 
 // ambiguous tells whether an event that joins the latest run without naming it
@@ -66,5 +75,18 @@ func ambiguous(latest *Run, e *Event) bool {
 	return e.RunID != "" || // dated in the far future, and of a run not seen before
 		latest.RunID != "" ||
 		latest.Number > 1 ||
-		latest.Status.Terminal() && e.Time.After(latest.end())
+		endedBefore(latest, e) ||
+		latest.HasStarted() && beginsAgain(latest, e)
+}
+
+// beginsAgain tells whether an event that joins a started run looks like the
+// beginning of one.
+func beginsAgain(latest *Run, e *Event) bool {
+	switch p := e.Payload.(type) {
+	case *Requested:
+		return e.Time.After(latest.start())
+	case *Started: // unless it goes on with the sequence
+		return e.Sequence == fact.NoSequence || byAnother(latest, e, p)
+	}
+	return false
 }

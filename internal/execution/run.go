@@ -143,12 +143,28 @@ func (r *Run) HasStarted() bool { return !r.Marks.Of(runStarted).IsZero() }
 // StartOrder is the order of the first started event; zero when none came.
 func (r *Run) StartOrder() fact.Order { return r.Marks.Of(runStarted) }
 
-// end is when a terminal run ended, to the nanosecond: rows keep microseconds.
+// start is when the run started, as far as that is credible.
+func (r *Run) start() time.Time { return r.credible(r.StartOrder().Time) }
+
+// end is when a terminal run ended, as far as that is credible. Times come
+// from orders, which keep nanoseconds; rows keep microseconds.
 func (r *Run) end() time.Time {
-	if !r.EndOrder.IsZero() {
-		return r.EndOrder.Time
+	if r.EndOrder.IsZero() {
+		return r.Marks.Of(runInterruption).Time
 	}
-	return r.Marks.Of(runInterruption).Time
+	return r.credible(r.EndOrder.Time)
+}
+
+// credible is the time of one of the run's events, or the latest credible one
+// where that event was dated in the far future: compared with it, all runs of
+// the coming years would be earlier and none would open. What rows keep of the
+// times decides, so that a run just folded and one loaded give the same answer.
+func (r *Run) credible(at time.Time) time.Time {
+	last := r.LastEventAt.Truncate(time.Microsecond)
+	if at.Truncate(time.Microsecond).After(last) {
+		return last
+	}
+	return at
 }
 
 // Live is the small picture of the run that followers watch.
