@@ -118,7 +118,7 @@ func (s *Store) Cluster(ctx context.Context) (Cluster, error) {
 // EnsurePartitions makes the partitions for the buckets first..last ahead of
 // time, grain is "month" or "day", and tells how many were new.
 func (s *Store) EnsurePartitions(ctx context.Context, first, last time.Time, grain string) (int, error) {
-	made, err := s.q.EnsurePartitions(ctx, dbsqlc.EnsurePartitionsParams{First: first, Last: last, Grain: grain})
+	made, err := s.q.EnsurePartitions(ctx, first, last, grain)
 	return int(made), interpret("make partitions", err)
 }
 
