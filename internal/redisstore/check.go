@@ -75,14 +75,19 @@ func (s *Store) checkNode(ctx context.Context, node *redis.Client) (Capabilities
 	pipe.Do(ctx, "DISCARD")
 	publish := pipe.Publish(ctx, key, "")
 	caps := Capabilities{Scripts: true, Info: true, Writes: true}
-	if err := exec(ctx, pipe); err != nil {
+	switch err := exec(ctx, pipe); {
+	case errors.Is(class(err), ErrDenied): // SELECT, as the connection is made
+		return Capabilities{Checked: true}, []Finding{s.denied(deniedCommand(err))}, nil
+	case err != nil:
 		return caps, nil, err
 	}
 
 	var findings []Finding
 	if err := read.Err(); errors.Is(class(err), ErrDenied) {
-		// SELECT is denied as the connection is made, and all else with it.
-		return Capabilities{}, []Finding{s.denied(deniedCommand(err))}, nil
+		return Capabilities{Checked: true}, []Finding{s.denied(deniedCommand(err))}, nil
+	}
+	if info.Err() == nil {
+		findings = append(findings, s.infoFindings(parseInfo(info.Val()))...)
 	}
 	if f, broken := s.writeFinding(write.Err()); broken {
 		caps.Writes = false
@@ -112,9 +117,6 @@ func (s *Store) checkNode(ctx context.Context, node *redis.Client) (Capabilities
 				*right.lost = false
 			}
 		}
-	}
-	if info.Err() == nil {
-		findings = append(findings, s.infoFindings(parseInfo(info.Val()))...)
 	}
 	return caps, firstOfEachSubject(findings), nil
 }

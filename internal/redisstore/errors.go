@@ -28,6 +28,9 @@ var (
 
 // class is the one of the errors above that err is, or nil.
 func class(err error) error {
+	if err == nil {
+		return nil
+	}
 	var reply redis.Error
 	if !errors.As(err, &reply) {
 		// Whatever is not an answer is the lack of one: network, time-out,
@@ -74,17 +77,31 @@ func transportError(cmds []redis.Cmder) error {
 	return nil
 }
 
-// exec runs a pipeline and returns an error only if a command was not
+// exec runs a pipeline and returns an error only if commands were not
 // answered; what the answers say is for the caller to look at.
+//
+// When a connection cannot be set up (wrong password, SELECT denied) the client
+// returns that error and leaves every command without one, as if all had
+// succeeded with nothing: read so, a state looked like a miss.
 func exec(ctx context.Context, pipe redis.Pipeliner) error {
 	cmds, err := pipe.Exec(ctx)
 	if err == nil {
 		return nil
 	}
-	if len(cmds) == 0 {
+	if firstError(cmds) == nil {
 		return err
 	}
 	return transportError(cmds)
+}
+
+// firstError is the first error among the answers, redis.Nil included.
+func firstError(cmds []redis.Cmder) error {
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unknownCommand tells whether the server does not know the command, or not

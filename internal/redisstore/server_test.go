@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -28,7 +29,7 @@ type server struct {
 
 // startServer runs a redis-server on loopback until the test ends, with
 // further lines of configuration.
-func startServer(t *testing.T, config ...string) *server {
+func startServer(t testing.TB, config ...string) *server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,7 +56,7 @@ func startServer(t *testing.T, config ...string) *server {
 }
 
 // start runs the server, again on the same port after a kill.
-func (s *server) start(t *testing.T) {
+func (s *server) start(t testing.TB) {
 	t.Helper()
 	s.cmd = exec.CommandContext(context.Background(), "redis-server", s.args...)
 	if err := s.cmd.Start(); err != nil {
@@ -89,9 +90,12 @@ const adapterACL = "user test-adapter on >pw ~test:* +@read +@write +@keyspace -
 // adapterURL connects as the user of adapterACL.
 func (s *server) adapterURL() string { return "redis://test-adapter:pw@" + s.addr }
 
-// open opens a store that is closed when the test ends.
+// open opens a store that is closed when the test ends. Budgets are long unless
+// the test is about them: a busy machine is no outage.
 func open(t *testing.T, cfg redisstore.Config) *redisstore.Store {
 	t.Helper()
+	cfg.Budget = cmp.Or(cfg.Budget, 20*time.Second)
+	cfg.HintBudget = cmp.Or(cfg.HintBudget, cfg.Budget)
 	store, err := redisstore.Open(t.Context(), cfg, zerolog.New(zerolog.NewTestWriter(t)))
 	if err != nil {
 		t.Fatalf("open store: %v", err)
@@ -101,7 +105,7 @@ func open(t *testing.T, cfg redisstore.Config) *redisstore.Store {
 }
 
 // eventually polls until ok, for at most half a minute.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -211,7 +211,8 @@ func (s *Store) applyPlainly(ctx context.Context, writes []stateWrite) (Outcome,
 		return out, err
 	}
 
-	hashes := s.client.Pipeline()
+	var hashes []redis.Cmder
+	pipe = s.client.Pipeline()
 	for i, w := range newer {
 		top, err := tops[i].Result()
 		switch added := added[i].Err(); {
@@ -220,29 +221,32 @@ func (s *Store) applyPlainly(ctx context.Context, writes []stateWrite) (Outcome,
 		case err != nil:
 			failed.add(w.live.ExecutionID, err)
 		case len(top) == 1 && top[0].ID == w.version.streamID():
-			s.queueHash(ctx, hashes, w)
+			hashes = append(hashes, s.queueHash(ctx, pipe, w)...)
 			out.Applied++
 		default:
 			out.Stale++
 		}
 	}
-	written, _ := hashes.Exec(ctx)
-	return out, errors.Join(failed.err(), firstError(active), firstError(written))
+	if err := exec(ctx, pipe); err != nil {
+		return out, err
+	}
+	return out, errors.Join(failed.err(), firstError(active), firstError(hashes))
 }
 
 // notAboveTop begins the answer to an entry that is not newer than the last.
 const notAboveTop = "The ID specified in XADD is equal or smaller"
 
-func (s *Store) queueHash(ctx context.Context, pipe redis.Pipeliner, w stateWrite) {
+func (s *Store) queueHash(ctx context.Context, pipe redis.Pipeliner, w stateWrite) []redis.Cmder {
 	state, stream := s.keys.state(w.live.ExecutionID), s.keys.stream(w.live.ExecutionID)
-	pipe.HSet(ctx, state, w.fields)
+	cmds := []redis.Cmder{pipe.HSet(ctx, state, w.fields)}
 	for _, key := range []string{state, stream} {
 		if ttl := s.expiry(w); ttl > 0 {
-			pipe.PExpire(ctx, key, ttl)
+			cmds = append(cmds, pipe.PExpire(ctx, key, ttl))
 		} else {
-			pipe.Persist(ctx, key)
+			cmds = append(cmds, pipe.Persist(ctx, key))
 		}
 	}
+	return cmds
 }
 
 // queueActive moves executions into or out of the active set.
@@ -292,13 +296,4 @@ func (f *failures) err() error {
 		return nil
 	}
 	return fmt.Errorf("%d executions refused, the first %s: %w", f.n, strconv.Quote(string(f.id)), f.first)
-}
-
-func firstError(cmds []redis.Cmder) error {
-	for _, cmd := range cmds {
-		if err := cmd.Err(); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,0 +1,105 @@
+package redisstore_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+)
+
+func TestSentinelTellsWhereTheContentCameFrom(t *testing.T) {
+	t.Parallel()
+	store := open(t, redisstore.Config{URL: startServer(t).url()})
+	if err := store.SetSentinel(t.Context(), redisstore.Epoch{System: "7312000000000000001", Timeline: 3}); err != nil {
+		t.Fatalf("set sentinel: %v", err)
+	}
+	tests := []struct {
+		epoch redisstore.Epoch
+		want  redisstore.SentinelState
+	}{
+		{redisstore.Epoch{System: "7312000000000000001", Timeline: 3}, redisstore.SentinelSame},
+		{redisstore.Epoch{System: "7312000000000000001", Timeline: 4}, redisstore.SentinelOlder},
+		{redisstore.Epoch{System: "7312000000000000001", Timeline: 2}, redisstore.SentinelNewer},
+		{redisstore.Epoch{System: "7312000000000000002", Timeline: 3}, redisstore.SentinelForeign},
+	}
+	for _, test := range tests {
+		if got, err := store.CheckSentinel(t.Context(), test.epoch); err != nil || got != test.want {
+			t.Errorf("sentinel against %s = %q, %v, want %q", test.epoch, got, err, test.want)
+		}
+	}
+}
+
+func TestFlushAndGarbageLeaveNoSentinel(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	store := open(t, redisstore.Config{URL: srv.url()})
+	epoch := redisstore.Epoch{System: "7312000000000000001", Timeline: 3}
+	if err := store.SetSentinel(t.Context(), epoch); err != nil {
+		t.Fatalf("set sentinel: %v", err)
+	}
+	if got := srv.Get(t.Context(), "test:epoch").Val(); got != "7312000000000000001:3" {
+		t.Errorf("sentinel key holds %q", got)
+	}
+	lose := map[string]func() error{
+		"flush":   func() error { return srv.FlushAll(t.Context()).Err() },
+		"garbage": func() error { return srv.Set(t.Context(), "test:epoch", "soon", 0).Err() },
+	}
+	for name, lose := range lose {
+		if err := lose(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got, err := store.CheckSentinel(t.Context(), epoch); err != nil || got != redisstore.SentinelMissing {
+			t.Errorf("sentinel after %s = %q, %v, want %q", name, got, err, redisstore.SentinelMissing)
+		}
+	}
+}
+
+func TestOnlyOwnKeysAreDeleted(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, "user test-adapter on >pw ~te?t:* +@read +@write +@keyspace -@dangerous")
+	// A prefix with a character that SCAN would read as a pattern.
+	store := open(t, redisstore.Config{URL: srv.adapterURL(), Prefix: "te?t:"})
+	apply(t, store, running(1))
+	if err := store.MarkKnown(t.Context(), []redisstore.Hint{hint("a"), hint("b")}); err != nil {
+		t.Fatalf("mark known: %v", err)
+	}
+	if err := store.SetSentinel(t.Context(), redisstore.Epoch{System: "7", Timeline: 1}); err != nil {
+		t.Fatalf("set sentinel: %v", err)
+	}
+	foreign := []string{"market:{exec:1}:state", "te?t:of-a-sibling", "test:epoch", "test:{exec:1}:state"}
+	for _, key := range foreign {
+		if err := srv.Set(t.Context(), key, "1", 0).Err(); err != nil {
+			t.Fatalf("set %s: %v", key, err)
+		}
+	}
+	deleted, err := store.DeleteOwnKeys(t.Context())
+	if err != nil || deleted != 6 { // state, stream, active set, two hints, sentinel
+		t.Errorf("deleted = %d, %v, want 6", deleted, err)
+	}
+	left := make(map[string]bool)
+	for _, key := range srv.Keys(t.Context(), "*").Val() {
+		left[key] = true
+	}
+	delete(left, "te?t:check") // of the check at start, gone within a second
+	want := make(map[string]bool)
+	for _, key := range foreign {
+		want[key] = true
+	}
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("keys left (-want +got):\n%s", diff)
+	}
+}
+
+func TestRunIDNeedsInfo(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, adapterACL)
+	if _, err := open(t, redisstore.Config{URL: srv.adapterURL()}).RunID(t.Context()); !errors.Is(err, redisstore.ErrDenied) {
+		t.Errorf("run id without the right: error = %v, want %v", err, redisstore.ErrDenied)
+	}
+	got, err := open(t, redisstore.Config{URL: srv.url()}).RunID(t.Context())
+	if err != nil || len(got) != 40 {
+		t.Errorf("run id = %q, %v, want 40 characters", got, err)
+	}
+}
