@@ -50,7 +50,7 @@ type Decoded struct {
 }
 
 // Header is the event's envelope, whichever it is.
-func (d *Decoded) Header() *fact.Header {
+func (d Decoded) Header() *fact.Header {
 	if d.Execution != nil {
 		return &d.Execution.Header
 	}
@@ -151,7 +151,17 @@ func (d *Decoder) decodeEnvelope(e *envelope, now time.Time) (Decoded, *fact.Rej
 		return Decoded{}, fact.Reject(fact.ReasonSubjectMismatch, within("data", string(k.subject.Name())), subject, "the subject, which is "+header.Subject)
 	}
 	header.Unknown = objectOf(unknown)
-	return assemble(header, k, m)
+	decoded, rejection := assemble(header, k, m)
+	if rejection == nil && decoded.Scenario != nil {
+		if set, ok := decoded.Scenario.Payload.(*scenario.ScheduleSet); ok {
+			// Cron and time zones are beyond what the .proto files can say.
+			rejection = scenario.ValidateSchedule(set.Schedule).Reject(fact.ReasonSchema, "data")
+		}
+	}
+	if rejection != nil {
+		return Decoded{}, rejection
+	}
+	return decoded, nil
 }
 
 // claims tells whether data itself looks like a CloudEvent. No message of the

@@ -15,7 +15,8 @@ import (
 
 const executionID = "exec-market-crash-001"
 
-// sampleData is one event of each type with every field set, in proto JSON.
+// sampleData is one event of each type with every field set that may stand
+// together, in proto JSON.
 var sampleData = map[fact.Type]string{
 	fact.TypeTemplatePublished: `{"template_id":"tpl-exchange-disruption","definition":"apiVersion: chaos.trading/v1\nkind: Template\nmetadata:\n  name: exchange disruption\n",
 		"author":"Ada","change_note":"first"}`,
@@ -25,8 +26,7 @@ var sampleData = map[fact.Type]string{
 	fact.TypeScenarioStatusChanged: `{"scenario_id":"market-crash","status":"active"}`,
 	fact.TypeDependenciesDeclared: `{"scenario_id":"market-crash","dependencies":[{"depends_on":"smoke","kind":"requires_success","max_age":"86400s"},
 		{"depends_on":"failover","kind":"must_not_overlap"}]}`,
-	fact.TypeScheduleSet: `{"schedule_id":"nightly","scenario_id":"market-crash","kind":"cron","cron":"0 3 * * 1-5","time_zone":"Europe/Zurich","run_at":"2026-05-01T03:00:00Z",
-		"after_scenario_id":"smoke","event_type":"deploy","enabled":true,"concurrency_policy":"forbid","starting_deadline":"600s",
+	fact.TypeScheduleSet: `{"schedule_id":"nightly","scenario_id":"market-crash","kind":"cron","cron":"0 3 * * 1-5","time_zone":"Europe/Zurich","enabled":true,"concurrency_policy":"forbid","starting_deadline":"600s",
 		"not_before":"2026-01-01T00:00:00Z","not_after":"2027-01-01T00:00:00Z","parameters":{"depth":2}}`,
 	fact.TypeScheduleRemoved: `{"schedule_id":"nightly"}`,
 	fact.TypeRequested: `{"execution_id":"exec-market-crash-001","scenario_id":"market-crash","scenario_version":"7","environment":"staging","parameters":{"factor":2},

@@ -12,16 +12,48 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
 
-// parseTime reads RFC 3339. UnmarshalText is the strict reader of Go's two:
-// time.Parse also takes one-digit hours and a comma.
+// parseTime reads RFC 3339.
 func parseTime(text string, limits *Limits) (time.Time, *flaw) {
-	const rule = "a time of RFC 3339 with at most nine digits of a second"
 	var t time.Time
-	if len(text) > len("2006-01-02T15:04:05.999999999+00:00") || t.UnmarshalText([]byte(text)) != nil {
-		return time.Time{}, &flaw{fact.ReasonTime, rule}
+	if !looksLikeTime(text) || t.UnmarshalText([]byte(text)) != nil {
+		return time.Time{}, &flaw{fact.ReasonTime, "a time of RFC 3339 with at most nine digits of a second"}
 	}
 	t = t.UTC()
 	return t, checkTime(t, limits)
+}
+
+// looksLikeTime holds a text to the form of RFC 3339, because the time package
+// also takes one-digit hours, a comma for the point, and any offset.
+func looksLikeTime(text string) bool {
+	const form = "0000-00-00T00:00:00"
+	if len(text) <= len(form) || !hasForm(text[:len(form)], form) {
+		return false
+	}
+	rest := text[len(form):]
+	if rest[0] == '.' {
+		digits := len(rest) - 1 - len(strings.TrimLeft(rest[1:], "0123456789"))
+		if digits < 1 || digits > 9 {
+			return false
+		}
+		rest = rest[1+digits:]
+	}
+	if rest == "Z" {
+		return true
+	}
+	return (hasForm(rest, "+00:00") || hasForm(rest, "-00:00")) && rest[1:3] < "24" && rest[4:] < "60"
+}
+
+// hasForm tells whether text is form with any digit where form has a zero.
+func hasForm(text, form string) bool {
+	if len(text) != len(form) {
+		return false
+	}
+	for i := range len(form) {
+		if c := text[i]; c != form[i] && (form[i] != '0' || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
 }
 
 func checkTime(t time.Time, limits *Limits) *flaw {
