@@ -20,7 +20,15 @@ func open(databaseURL string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse database URL: %w", err) // pgx leaves the password out
 	}
-	return stdlib.OpenDB(*config), nil
+	return openConfig(config), nil
+}
+
+// openConfig returns a pool that prepares nothing: each statement here runs
+// once, and a plan kept over a change of the schema would be a wrong one.
+func openConfig(config *pgx.ConnConfig) *sql.DB {
+	config = config.Copy()
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	return stdlib.OpenDB(*config)
 }
 
 // driver is Atlas's driver for PostgreSQL, narrowed to our schema: the

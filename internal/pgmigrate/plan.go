@@ -163,3 +163,6 @@ func guardSchema(statement string) (string, error) {
 	}
 	return strings.TrimSuffix(stmts[0].Text, ";"), nil
 }
+
+// RestText describes what must be written by hand, as plain text.
+func (p Plan) RestText() string { return schemadiff.Text(p.Rest) }

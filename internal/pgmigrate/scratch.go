@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/schema"
 )
@@ -58,13 +57,13 @@ func (s Scratch) database(ctx context.Context, in state) (db *sql.DB, drop func(
 	if err != nil {
 		return nil, nil, fmt.Errorf("parse scratch server URL: %w", err)
 	}
-	server := stdlib.OpenDB(*config)
+	server := openConfig(config)
 	name := "tcda_scratch_" + strings.ToLower(rand.Text())
 	if _, err := server.ExecContext(ctx, schema.CreateDatabase(name)); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("create scratch database: %w", err), server.Close())
 	}
 	config.Database = name
-	db = stdlib.OpenDB(*config)
+	db = openConfig(config)
 	drop = func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 		defer cancel()

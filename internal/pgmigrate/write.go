@@ -2,6 +2,7 @@ package pgmigrate
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,9 @@ import (
 
 // migrationName is what the part of a file name after the version may be.
 var migrationName = regexp.MustCompile(`^[a-z0-9][a-z0-9_]{0,79}$`)
+
+// versionLayout is the form of versions, as Atlas writes them.
+const versionLayout = "20060102150405"
 
 // ErrNoChange says that the migrations already lead to the desired schema.
 var ErrNoChange = errors.New("the migrations already lead to schema.sql: nothing to write")
@@ -39,7 +43,41 @@ func New(ctx context.Context, server Scratch, folder, name, desired string) (str
 	if err != nil {
 		return "", p, err
 	}
-	path := filepath.Join(folder, version+"_"+name+".sql")
+	return p.write(folder, version+"_"+name+".sql")
+}
+
+// Rewrite replaces all migrations in folder by one that leads from nothing to
+// the desired schema, and returns its path and plan. It keeps the name of the
+// first. Only for as long as no database that matters has any of them.
+func Rewrite(ctx context.Context, server Scratch, folder, desired string) (string, Plan, error) {
+	nothing := func(context.Context, *sql.DB) error { return nil }
+	p, err := plan(ctx, server, nothing, desired)
+	if err != nil {
+		return "", Plan{}, err
+	}
+	dir, err := migrate.NewLocalDir(folder)
+	if err != nil {
+		return "", p, fmt.Errorf("open migrations: %w", err)
+	}
+	old, err := dir.Files()
+	if err != nil {
+		return "", p, fmt.Errorf("list migrations: %w", err)
+	}
+	name := time.Now().UTC().Format(versionLayout) + "_initial.sql"
+	if len(old) > 0 {
+		name = old[0].Name()
+	}
+	for _, file := range old {
+		if err := os.Remove(filepath.Join(folder, file.Name())); err != nil {
+			return "", p, fmt.Errorf("remove migration: %w", err)
+		}
+	}
+	return p.write(folder, name)
+}
+
+// write puts the plan's statements into a new file.
+func (p Plan) write(folder, name string) (string, Plan, error) {
+	path := filepath.Join(folder, name)
 	if err := os.WriteFile(path, []byte(p.SQL()), 0o644); err != nil { //nolint:gosec // a source file
 		return "", p, fmt.Errorf("write migration: %w", err)
 	}
@@ -66,7 +104,6 @@ func Hash(folder string) error {
 // nextVersion is the time in Atlas's form, and above the latest version even
 // if that was written by a clock ahead of ours: the executor goes by order.
 func nextVersion(files fs.FS, now time.Time) (string, error) {
-	const layout = "20060102150405"
 	dir, err := loadDir(files)
 	if err != nil {
 		return "", err
@@ -77,7 +114,7 @@ func nextVersion(files fs.FS, now time.Time) (string, error) {
 	}
 	version := now.UTC().Truncate(time.Second)
 	if n := len(existing); n > 0 {
-		latest, err := time.Parse(layout, existing[n-1].Version())
+		latest, err := time.Parse(versionLayout, existing[n-1].Version())
 		if err != nil {
 			return "", fmt.Errorf("read version of %s: %w", existing[n-1].Name(), err)
 		}
@@ -85,7 +122,7 @@ func nextVersion(files fs.FS, now time.Time) (string, error) {
 			version = latest.Add(time.Second)
 		}
 	}
-	return version.Format(layout), nil
+	return version.Format(versionLayout), nil
 }
 
 // SQL returns the plan's statements as the text of a migration file.

@@ -96,10 +96,9 @@ func Markdown(differences []Difference) string {
 	for _, difference := range differences {
 		var body strings.Builder
 		difference.write(&body)
-		fence := fenceFor(body.String())
 		fmt.Fprintf(&text, "**%s** `%s` %s\n\n", difference.Kind, difference.Name, difference.verb())
 		if body.Len() > 0 {
-			fmt.Fprintf(&text, "%sdiff\n%s%s\n\n", fence, body.String(), fence)
+			fmt.Fprintf(&text, "%s\n", Fenced("diff", body.String()))
 		}
 	}
 	return text.String()
@@ -141,9 +140,10 @@ func (d Difference) nearChange(i int) bool {
 	return false
 }
 
-// fenceFor returns a code fence longer than any run of backticks in the text,
-// so that a comment or a function body cannot end the block.
-func fenceFor(text string) string {
+// Fenced returns a text as a code block of Markdown. The fence is longer than
+// any run of backticks inside, so that a comment or a function body cannot end
+// the block.
+func Fenced(language, text string) string {
 	longest, run := 2, 0
 	for _, r := range text {
 		if r != '`' {
@@ -153,5 +153,6 @@ func fenceFor(text string) string {
 		run++
 		longest = max(longest, run)
 	}
-	return strings.Repeat("`", longest+1)
+	fence := strings.Repeat("`", longest+1)
+	return fmt.Sprintf("%s%s\n%s%s\n", fence, language, text, fence)
 }

@@ -1,0 +1,85 @@
+// Command tcda is the test coordinator's data adapter: the service and the
+// commands that operate it. This package is the composition root: it reads
+// settings, connects the other packages and decides nothing else.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1 // the command failed, or found what it looks for
+	exitUsage  = 2 // the command line cannot be understood
+)
+
+// commandLine is what can be typed. Each command has a file of its own.
+type commandLine struct {
+	config.Config `embed:""`
+
+	Migrate migrateCmd `cmd:"" help:"Bring the database to this program's schema, and keep schema.sql and the migrations the same."`
+	Version versionCmd `cmd:"" help:"Print which program this is."`
+}
+
+// console is where a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.LookupEnv, console{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run is the program without the process around it; it returns the exit code.
+func run(ctx context.Context, args []string, lookupEnv func(string) (string, bool), term console) int {
+	var (
+		line   commandLine
+		asked  = false // for help: kong writes it and goes on parsing
+		option = append(line.Config.Sources(lookupEnv),
+			kong.Name("tcda"),
+			kong.Description("Test Coordinator Data Adapter: events of chaos tests, from Kafka into PostgreSQL, once in effect."),
+			kong.UsageOnError(),
+			kong.Writers(term.out, term.err),
+			kong.Exit(func(int) { asked = true }),
+			kong.BindTo(ctx, (*context.Context)(nil)),
+			kong.Bind(&line.Config, term),
+		)
+	)
+	parser, err := kong.New(&line, option...)
+	if err != nil {
+		fmt.Fprintf(term.err, "tcda: describe the command line: %v\n", err)
+		return exitFailed
+	}
+	command, err := parser.Parse(args)
+	switch {
+	case asked:
+		return 0
+	case err != nil:
+		fmt.Fprintf(term.err, "tcda: %v\nRun tcda --help for usage.\n", err)
+		return exitUsage
+	}
+	if err := command.Run(); err != nil {
+		if !errors.Is(err, errReported) {
+			fmt.Fprintf(term.err, "tcda: %v\n", err)
+		}
+		return exitFailed
+	}
+	return 0
+}
+
+// errReported makes the program fail without a word: the command has said it all.
+var errReported = errors.New("reported")
