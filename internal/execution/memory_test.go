@@ -49,7 +49,12 @@ func (m *memory) load(events []*execution.Event) *execution.State {
 		case execution.PartFault:
 			reload(s.Faults, m.faults, id)
 		case execution.PartValidation:
-			reload(s.Validations, m.validations, id)
+			if row, ok := m.validations[id]; ok {
+				s.Validations[id] = &execution.Validation{
+					ValidationRecorded: execution.ValidationRecorded{ValidationID: id, Status: row.Status},
+					Order:              row.Order, Stored: true,
+				}
+			}
 		case execution.PartNone:
 		}
 	}
@@ -94,6 +99,9 @@ func (m *memory) save(t testing.TB, s *execution.State) {
 		m.faults[k] = row
 	}
 	for k, v := range s.Validations {
+		if v.Stored {
+			continue
+		}
 		row := *v
 		row.RecordedAt, row.Order = micros(v.RecordedAt), storedOrder(t, v.Order)
 		m.validations[k] = row
