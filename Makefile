@@ -103,13 +103,12 @@ lint: ## Run golangci-lint
 .PHONY: buf
 buf: ## Lint the contract, and compare it with that of base=REV
 	$(TOOL) buf lint schema/proto
-	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
-	if git archive "$(base)" schema/proto 2>/dev/null | tar -x -C "$$old" && [ -d "$$old/schema/proto" ]; then \
-		echo "buf breaking: against $(base)"; \
-		$(TOOL) buf breaking schema/proto --against "$$old/schema/proto"; \
-	else \
-		echo "buf breaking: revision '$(base)' has no schema/proto, there is nothing to break"; \
-	fi
+	@[ -n "$(base)" ] || { echo "buf breaking: git shows no revision to compare with; left out"; exit 0; }; \
+	git cat-file -e "$(base):schema/proto" 2>/dev/null || { echo "buf breaking: $(base) has no contract that could be broken"; exit 0; }; \
+	old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
+	git archive "$(base)" schema/proto | tar -x -C "$$old"; \
+	echo "buf breaking: against $(base)"; \
+	$(TOOL) buf breaking schema/proto --against "$$old/schema/proto"
 
 .PHONY: format
 format: ## Format the code with gofumpt
@@ -120,7 +119,16 @@ format: ## Format the code with gofumpt
 .PHONY: migrate-new
 migrate-new: ## Write the migration from the present files to schema.sql: name=what_changed
 	@[ -n "$(name)" ] || { echo "migrate-new: say what changed: make migrate-new name=add_labels"; exit 2; }
-	$(TCDA) migrate diff --write="$(name)"
+	$(TCDA) migrate new "$(name)"
+
+# For as long as nothing is released the first migration may be written anew.
+.PHONY: migrate-rewrite
+migrate-rewrite: ## Replace all migrations by one; only before the first release
+	$(TCDA) migrate new --rewrite
+
+.PHONY: migrate-hash
+migrate-hash: ## Renew atlas.sum after a migration was edited by hand
+	$(TCDA) migrate hash
 
 .PHONY: migrate-check
 migrate-check: ## Fail if schema.sql and the migrations make different schemas
@@ -128,13 +136,11 @@ migrate-check: ## Fail if schema.sql and the migrations make different schemas
 
 .PHONY: migrate-lint
 migrate-lint: ## Say what is dangerous in the migrations added since a revision: base=REV
-	$(TCDA) migrate lint --since="$(base)"
+	@$(TCDA) migrate lint --latest="$$(git diff --name-only --diff-filter=A "$(base)" -- 'schema/migrations/*.sql' | wc -l)"
 
 .PHONY: schema-diff
-schema-diff: ## Print what changed in schema.sql since a revision: base=REV
-	@old=$$(mktemp); trap 'rm -f "$$old"' EXIT; \
-	git show "$(base):schema/schema.sql" > "$$old"; \
-	$(TCDA) migrate diff --from="$$old"
+schema-diff: ## Print in Markdown what changed in schema.sql since a revision: base=REV
+	@git show "$(base):schema/schema.sql" | $(TCDA) migrate diff --from=-
 
 # The race detector is linked by a C compiler.
 .PHONY: c-compiler

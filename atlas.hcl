@@ -1,6 +1,6 @@
 // For the atlas CLI, which can take turns with `tcda migrate` on one database:
 //
-//   atlas migrate apply --env local --url "$TEST_COORDINATOR_ADAPTER_POSTGRES_URL"
+//   atlas migrate apply --env local
 //
 // The CLI compares fewer kinds of objects than `make migrate-new` does (no
 // views, functions, grants, partitions): plan with make, apply with either.
@@ -21,7 +21,6 @@ env "local" {
   migration {
     dir              = "file://schema/migrations"
     revisions_schema = "test_coordination"
-    tx_mode          = "file"
   }
 
   diff {
