@@ -70,7 +70,6 @@ type Postgres struct {
 	StatementTimeout time.Duration `default:"15s" min:"100ms" max:"10m" help:"How long one statement may run; below ingest-apply-budget."`
 	LockTimeout      time.Duration `default:"5s" min:"10ms" max:"10m" help:"How long a statement waits for a lock."`
 	IdleTimeout      time.Duration `default:"10s" min:"100ms" max:"10m" help:"How long a transaction may sit idle before the server ends it; a frozen process blocks its successor no longer than this."`
-	Schema           string        `default:"test_coordination" form:"identifier" help:"Schema that holds every table."`
 	RevisionsSchema  string        `default:"test_coordination" form:"identifier" help:"Schema of Atlas's table of applied migrations."`
 }
 
@@ -78,10 +77,10 @@ type Postgres struct {
 type Redis struct {
 	Enabled        bool          `default:"true" negatable:"" help:"Keep live state in Redis. Without it ingest works and live followers see nothing."`
 	URL            URL           `default:"redis://localhost:6379/0" help:"redis://, rediss:// (TLS) or unix:// URL."`
+	Cluster        bool          `help:"The URL names a node of a Redis Cluster; further nodes as ?addr=host:port."`
 	Prefix         string        `default:"test:" form:"keyprefix" help:"Begins every key."`
-	PoolSize       int           `default:"10" min:"1" max:"1000" help:"Most connections at once."`
-	ConnectTimeout time.Duration `default:"2s" min:"10ms" max:"1m" help:"How long opening a connection may take."`
-	Timeout        time.Duration `default:"1s" min:"10ms" max:"1m" help:"How long one round trip may take."`
+	ConnectTimeout time.Duration `default:"500ms" min:"10ms" max:"1m" help:"How long opening a connection may take."`
+	Timeout        time.Duration `default:"1s" min:"10ms" max:"1m" help:"How long a call may take, or each 1,000 entries of it."`
 	HintTimeout    time.Duration `default:"50ms" min:"1ms" max:"10s" help:"How long a batch waits for idempotency hints before it does without."`
 	TerminalTTL    time.Duration `name:"terminal-ttl" default:"24h" min:"1s" max:"8760h" help:"How long the state of an ended execution is kept."`
 	IdempotencyTTL time.Duration `name:"idempotency-ttl" default:"24h" min:"1s" max:"8760h" help:"How long an idempotency hint is kept."`
@@ -103,6 +102,7 @@ type Kafka struct {
 	SASLUser         string        `name:"sasl-user" help:"User to authenticate as."`
 	SASLPassword     Secret        `name:"sasl-password" help:"Password of that user."`
 	DialTimeout      time.Duration `default:"5s" min:"100ms" max:"1m" help:"How long opening a connection may take."`
+	RequestTimeout   time.Duration `default:"10s" min:"100ms" max:"5m" help:"How long one round trip may take, beside the wait of a fetch."`
 	FetchMaxWait     time.Duration `default:"250ms" min:"1ms" max:"10s" help:"How long a broker holds a fetch open for new records."`
 	FetchBytes       Size          `default:"1MiB" min:"1KiB" max:"100MiB" help:"Bytes of one partition per fetch, before decompression."`
 	SessionTimeout   time.Duration `default:"30s" min:"1s" max:"10m" help:"The group gives a silent member's partitions to others after this."`
@@ -114,30 +114,30 @@ type Kafka struct {
 // Ingest is the engine that carries records from Kafka into PostgreSQL.
 type Ingest struct {
 	BatchRecords   int           `default:"1000" min:"1" max:"10000" help:"Most records in one transaction."`
-	BatchBytes     Size          `default:"8MiB" min:"64KiB" max:"256MiB" help:"Most bytes of records in one transaction, after decompression."`
+	BatchBytes     Size          `default:"4MiB" min:"64KiB" max:"256MiB" help:"Most bytes of records in one transaction, after decompression."`
 	Linger         time.Duration `default:"20ms" min:"0s" max:"5s" help:"How long a batch that is not full waits for more."`
 	ApplyBudget    time.Duration `default:"20s" min:"1s" max:"10m" help:"How long a batch in hand may take to finish after a rebalance or a stop; below kafka-session-timeout."`
 	Watchdog       time.Duration `default:"1m" min:"1s" max:"1h" help:"A partition without progress for this long, with records waiting, gives itself up and is claimed anew."`
-	AllowedSources []string      `help:"CloudEvents sources that are accepted, comma-separated; all if empty. Others are quarantined (source_not_allowed)."`
+	AllowedSources []string      `help:"CloudEvents sources that are accepted, comma-separated, exact or a prefix that ends in *; all if empty. Others are quarantined (source_not_allowed)."`
 }
 
 // Limits bound what a record may hold; beyond them it is quarantined with the
 // reason. Two limits of the contract are not settings, because stored keys
 // and readers rest on them: the form of ids, and integers within 2^53-1.
 type Limits struct {
-	RecordBytes     Size          `default:"1MiB" min:"1KiB" max:"64MiB" help:"A record's value after decompression (too_large)."`
-	JSONDepth       int           `name:"json-depth" default:"32" min:"4" max:"512" help:"Nesting of JSON (depth)."`
-	JSONTokens      int           `name:"json-tokens" default:"10000" min:"100" max:"10000000" help:"JSON tokens of a record (token_limit)."`
-	BulkJSONTokens  int           `name:"bulk-json-tokens" default:"100000" min:"100" max:"10000000" help:"The same for log_appended and snapshot_captured."`
-	Headers         int           `default:"64" min:"16" max:"1000" help:"Headers of a record (header_limit)."`
-	HeaderBytes     Size          `default:"64KiB" min:"1KiB" max:"1MiB" help:"All names and values of a record's headers (header_limit)."`
-	SourceBytes     Size          `default:"255B" min:"1B" max:"2KiB" help:"The source of an event (schema)."`
-	StringBytes     Size          `default:"64KiB" min:"1KiB" max:"8MiB" help:"Any string that has no limit of its own (schema)."`
-	DefinitionBytes Size          `default:"512KiB" min:"1KiB" max:"8MiB" help:"The text of a definition (schema)."`
-	NumberChars     int           `default:"32" min:"8" max:"320" help:"Characters of a JSON number (number)."`
-	LogLines        int           `default:"1000" min:"1" max:"10000" help:"Lines in one log_appended (schema)."`
-	TimeEarliest    time.Time     `default:"2000-01-01T00:00:00Z" help:"Earlier times are refused (time_range)."`
-	TimeAhead       time.Duration `default:"24h" min:"1s" max:"8760h" help:"A time further ahead is accepted as suspect and ordered by sequence."`
+	RecordBytes      Size          `default:"1MiB" min:"1KiB" max:"64MiB" help:"A record's key and value after decompression (too_large)."`
+	JSONDepth        int           `name:"json-depth" default:"32" min:"4" max:"512" help:"Nesting of JSON (depth)."`
+	JSONTokens       int           `name:"json-tokens" default:"10000" min:"100" max:"10000000" help:"JSON tokens of a record (token_limit)."`
+	BulkJSONTokens   int           `name:"bulk-json-tokens" default:"100000" min:"100" max:"10000000" help:"The same for log_appended and snapshot_captured."`
+	Headers          int           `default:"64" min:"16" max:"1000" help:"Headers of a record (header_limit)."`
+	HeaderBytes      Size          `default:"64KiB" min:"1KiB" max:"1MiB" help:"All names and values of a record's headers (header_limit)."`
+	SourceBytes      Size          `default:"255B" min:"1B" max:"2KiB" help:"The source of an event (schema)."`
+	CorrelationBytes Size          `default:"255B" min:"1B" max:"2KiB" help:"A runid, and a correlationid (schema)."`
+	StringBytes      Size          `default:"64KiB" min:"1KiB" max:"8MiB" help:"Any string that has no limit of its own (schema)."`
+	DefinitionBytes  Size          `default:"512KiB" min:"1KiB" max:"8MiB" help:"The text of a definition (schema)."`
+	NumberChars      int           `default:"32" min:"8" max:"320" help:"Characters of a JSON number (number)."`
+	TimeEarliest     time.Time     `default:"2000-01-01T00:00:00Z" help:"Earlier times are refused (time_range)."`
+	TimeAhead        time.Duration `default:"24h" min:"1s" max:"8760h" help:"A time further ahead is accepted as suspect and ordered by sequence."`
 }
 
 // Reconcile is the loop that makes Redis right again.

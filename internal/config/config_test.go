@@ -70,7 +70,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Ingest.BatchRecords != 1000 || c.Limits.RecordBytes != 1<<20 || c.Redis.Prefix != "test:" || c.Postgres.Schema != "test_coordination" {
+	if c.Ingest.BatchRecords != 1000 || c.Limits.RecordBytes != 1<<20 || c.Redis.Prefix != "test:" || c.Postgres.RevisionsSchema != "test_coordination" {
 		t.Errorf("defaults differ from the contract: %+v", c)
 	}
 	if want := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC); !c.Limits.TimeEarliest.Equal(want) {
@@ -129,7 +129,7 @@ func TestSecretsFromFiles(t *testing.T) {
 
 func TestAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
-	file := write(t, "tcda.yaml", "kafka:\n  brokers: nohost\n  grup-id: x\nredis-pool-size: many\nlog: {level: info}\nlog-level: warn\n")
+	file := write(t, "tcda.yaml", "kafka:\n  brokers: nohost\n  grup-id: x\nredis-stream-length: many\nlog: {level: info}\nlog-level: warn\n")
 	_, err := config.Load(env{
 		"CONFIG":                   file,
 		"POSTGRES_URL":             "mysql://root:hunter2@db/x",
@@ -151,7 +151,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		t.Errorf("the message shows a password:\n%v", err)
 	}
 	want := []string{
-		"kafka-grup-id", "log-level", "redis-pool-size", "limits-record-bytes", "kafka-sasl-password", "redis-url",
+		"kafka-grup-id", "log-level", "redis-stream-length", "limits-record-bytes", "kafka-sasl-password", "redis-url",
 		"postgres-url", "postgres-pool-size", "partitions-by", "tracing-endpoint", "roles",
 		"kafka-brokers", "ingest-apply-budget", "shutdown-timeout",
 	}
@@ -179,7 +179,7 @@ func TestRules(t *testing.T) {
 		{env{"POSTGRES_LOCK_TIMEOUT": "16s"}, "postgres-lock-timeout"},
 		{env{"POSTGRES_STATEMENT_TIMEOUT": "20s"}, "postgres-statement-timeout"},
 		{env{"POSTGRES_IDLE_TIMEOUT": "30s"}, "postgres-idle-timeout"},
-		{env{"POSTGRES_SCHEMA": `x"; drop`}, "postgres-schema"},
+		{env{"POSTGRES_REVISIONS_SCHEMA": `x"; drop`}, "postgres-revisions-schema"},
 		{env{"REDIS_URL": "http://localhost"}, "redis-url"},
 		{env{"REDIS_PREFIX": "test"}, "redis-prefix"},
 		{env{"KAFKA_BROKERS": "a:1,b"}, "kafka-brokers"},

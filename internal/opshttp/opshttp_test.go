@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -54,23 +55,29 @@ type answer struct {
 
 func get(t *testing.T, url string, change ...func(*http.Request)) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	a, err := ask(t.Context(), url, change...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return a
+}
+
+// ask is get for goroutines other than the test's own.
+func ask(ctx context.Context, url string, change ...func(*http.Request)) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return answer{}, err
 	}
 	for _, c := range change {
 		c(request)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return answer{}, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{response.StatusCode, response.Header.Get("Content-Type"), body}
+	return answer{response.StatusCode, response.Header.Get("Content-Type"), body}, err
 }
 
 func (a answer) report(t *testing.T) opshttp.Report {
@@ -265,16 +272,22 @@ func TestStopIsGraceful(t *testing.T) {
 	go func() {
 		stopped <- opshttp.New(prometheus.NewRegistry(), []opshttp.Check{check}, zerolog.Nop()).Run(ctx, listener, time.Minute)
 	}()
-	answered := make(chan answer, 1)
-	go func() { answered <- get(t, "http://"+listener.Addr().String()+"/readyz") }()
+	answered := make(chan error, 1)
+	go func() {
+		got, err := ask(t.Context(), "http://"+listener.Addr().String()+"/readyz")
+		if err == nil && got.code != http.StatusOK {
+			err = fmt.Errorf("code %d", got.code)
+		}
+		answered <- err
+	}()
 	<-asked
 	stop()
 	for dialable(t, listener.Addr()) { // until the listener is closed, which is when the stop has begun
 		continue
 	}
 	close(release)
-	if got := <-answered; got.code != http.StatusOK {
-		t.Errorf("the request in hand got code %d, want 200", got.code)
+	if err := <-answered; err != nil {
+		t.Errorf("the request in hand was not answered: %v", err)
 	}
 	if err := <-stopped; err != nil {
 		t.Errorf("run: %v", err)
@@ -299,13 +312,7 @@ func TestStopIsBounded(t *testing.T) {
 	}()
 	cut := make(chan error, 1)
 	go func() {
-		request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+listener.Addr().String()+"/readyz", http.NoBody)
-		if err == nil {
-			var response *http.Response
-			if response, err = http.DefaultClient.Do(request); err == nil {
-				err = response.Body.Close()
-			}
-		}
+		_, err := ask(context.Background(), "http://"+listener.Addr().String()+"/readyz")
 		cut <- err
 	}()
 	<-asked
