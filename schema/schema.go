@@ -60,6 +60,8 @@ var (
 	createSchema string
 	//go:embed revisions/create_table.sql
 	createRevisions string
+	//go:embed revisions/protect_table.sql
+	protectRevisions string
 	//go:embed revisions/exists.sql
 	revisionsExist string
 	//go:embed revisions/list.sql
@@ -76,6 +78,7 @@ var (
 type RevisionStatements struct {
 	CreateSchema string // creates the table's schema where it is missing
 	CreateTable  string // creates the table where it is missing
+	ProtectTable string // leaves the writer of a hardened installation the right to read it only
 	Exists       string // one boolean: whether there is a table
 	List         string // all revisions by version
 	Get          string // $1 version; columns as List
@@ -90,6 +93,7 @@ func RevisionsIn(name string) RevisionStatements {
 	return RevisionStatements{
 		CreateSchema: in(createSchema),
 		CreateTable:  in(createRevisions),
+		ProtectTable: in(protectRevisions),
 		Exists:       in(revisionsExist),
 		List:         in(listRevisions),
 		Get:          in(getRevision),

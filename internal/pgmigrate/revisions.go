@@ -41,7 +41,7 @@ func (r *revisions) install(ctx context.Context) error {
 	if err != nil || found {
 		return err
 	}
-	for _, stmt := range []string{r.sql.CreateSchema, r.sql.CreateTable} {
+	for _, stmt := range []string{r.sql.CreateSchema, r.sql.CreateTable, r.sql.ProtectTable} {
 		if _, err := r.db.ExecContext(ctx, stmt); err != nil {
 			return fmt.Errorf("create revisions table in schema %s: %w", r.schema, err)
 		}
