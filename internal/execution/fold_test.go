@@ -63,8 +63,6 @@ func TestFoldGoesOnFromStoredRows(t *testing.T) {
 
 func TestFoldAgreesWithTheWholeListRead(t *testing.T) {
 	t.Parallel()
-	// Marks are how the fold remembers; the reading of the whole list has none.
-	noMarks := cmp.Options{cmpopts.IgnoreTypes(fact.Marks{}), cmpopts.EquateEmpty()}
 	rapid.Check(t, func(t *rapid.T) {
 		events := executiontest.Events(t, anID, 25)
 		if diff := cmp.Diff(readWhole(anID, 1, events), fold(events...), noMarks); diff != "" {
