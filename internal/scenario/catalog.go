@@ -22,7 +22,7 @@ type Catalog struct {
 func (c *Catalog) Apply(e *Event) {
 	switch p := e.Payload.(type) {
 	case *TemplatePublished:
-		entry(&c.Templates, p.TemplateID, func() *Template { return &Template{ID: p.TemplateID} }).Apply(e)
+		loadOrCreate(&c.Templates, p.TemplateID, func() *Template { return &Template{ID: p.TemplateID} }).Apply(e)
 	case *Published:
 		c.scenario(p.ScenarioID).Apply(e)
 	case *StatusChanged:
@@ -37,16 +37,16 @@ func (c *Catalog) Apply(e *Event) {
 }
 
 func (c *Catalog) scenario(id ID) *Scenario {
-	return entry(&c.Scenarios, id, func() *Scenario { return &Scenario{ID: id} })
+	return loadOrCreate(&c.Scenarios, id, func() *Scenario { return &Scenario{ID: id} })
 }
 
 func (c *Catalog) schedule(id ScheduleID) *ScheduleState {
-	return entry(&c.Schedules, id, func() *ScheduleState {
+	return loadOrCreate(&c.Schedules, id, func() *ScheduleState {
 		return &ScheduleState{Schedule: Schedule{ScheduleID: id}}
 	})
 }
 
-func entry[K comparable, V any](m *map[K]*V, key K, create func() *V) *V {
+func loadOrCreate[K comparable, V any](m *map[K]*V, key K, create func() *V) *V {
 	if *m == nil {
 		*m = make(map[K]*V)
 	}
@@ -140,7 +140,7 @@ func (t *Template) version(version string) *Version {
 		return nil
 	}
 	for _, v := range t.Versions {
-		if v.Number == int32(number) {
+		if int64(v.Number) == number {
 			return v
 		}
 	}

@@ -125,19 +125,27 @@ func TestParseDefinitionProblems(t *testing.T) {
 		"too deep":       {head + "spec: " + deep, []string{"4:39: cannot be read as YAML: exceeded max depth of 32"}},
 		"too deep, JSON": {`{"apiVersion":"chaos.trading/v1","spec":` + deep + `}`, []string{"1:72: nested too deeply"}},
 
-		"anchor":           {head + "spec: {phases: [{name: &x p}]}", []string{"4:24: spec.phases[0].name: anchors are not part of the definition language"}},
-		"tag":              {head + "spec: {phases: [{name: !!python/name p}]}", []string{"4:24: spec.phases[0].name: tags are not part of the definition language"}},
-		"own tag":          {head + "spec: {phases: [{name: !secret p}]}", []string{"4:24: spec.phases[0].name: tags are not part of the definition language"}},
-		"merge key":        {head + "spec: {<<: {duration: 1h}, phases: [{name: p}]}", []string{"4:8: spec.<<: merge keys are not part of the definition language"}},
-		"duplicate key":    {head + onePhase + "kind: Template", []string{"5:1: kind: duplicate key, first on line 2"}},
-		"duplicate key, 5": {head + "spec: {phases: [{name: p, actions: [{service: s, action: a, parameters: {a: 1, \"a\": 2}}]}]}", []string{"4:80: spec.phases[0].actions[0].parameters.a: duplicate key, first on line 4"}},
-		"two versions":     {head + onePhase + "apiVersion: v2", []string{"5:1: apiVersion: duplicate key, first on line 1"}},
-		"bare placeholder": {head + "spec: {duration: {{ .Variables.x }}, phases: [{name: p}]}", []string{"4:19: spec.duration: a key must be text (a placeholder must be quoted)"}},
-		"a list as key":    {head + "? [a]\n: b\n" + onePhase, []string{"4:3: a key must be text"}},
-		"NUL":              {head + "spec: {phases: [{name: \"a\\0\"}]}", []string{"4:24: spec.phases[0].name: must not contain the character U+0000"}},
-		"large integer":    {head + "spec: {variables: {a: 9007199254740992}, phases: [{name: p}]}", []string{"4:23: spec.variables.a: integers lie within ±(2^53-1)"}},
-		"infinity":         {head + "spec: {variables: {a: .inf}, phases: [{name: p}]}", []string{"4:23: spec.variables.a: numbers must be finite"}},
-		"a key with dots":  {head + "spec: {variables: {a: {x.y: .nan}}, phases: [{name: p}]}", []string{`4:29: spec.variables.a["x.y"]: numbers must be finite`}},
+		"anchor":               {head + "spec: {phases: [{name: &x p}]}", []string{"4:24: spec.phases[0].name: anchors are not part of the definition language"}},
+		"tag":                  {head + "spec: {phases: [{name: !!python/name p}]}", []string{"4:24: spec.phases[0].name: tags are not part of the definition language"}},
+		"own tag":              {head + "spec: {phases: [{name: !secret p}]}", []string{"4:24: spec.phases[0].name: tags are not part of the definition language"}},
+		"merge key":            {head + "spec: {<<: {duration: 1h}, phases: [{name: p}]}", []string{"4:8: spec.<<: merge keys are not part of the definition language"}},
+		"duplicate key":        {head + onePhase + "kind: Template", []string{"5:1: kind: duplicate key, first on line 2"}},
+		"duplicate key, 5":     {head + "spec: {phases: [{name: p, actions: [{service: s, action: a, parameters: {a: 1, \"a\": 2}}]}]}", []string{"4:80: spec.phases[0].actions[0].parameters.a: duplicate key, first on line 4"}},
+		"two versions":         {head + onePhase + "apiVersion: v2", []string{"5:1: apiVersion: duplicate key, first on line 1"}},
+		"bare placeholder":     {head + "spec: {duration: {{ .Variables.x }}, phases: [{name: p}]}", []string{"4:19: spec.duration: a key must be text (a placeholder must be quoted)"}},
+		"a list as key":        {head + "? [a]\n: b\n" + onePhase, []string{"4:3: a key must be text"}},
+		"NUL":                  {head + "spec: {phases: [{name: \"a\\0\"}]}", []string{"4:24: spec.phases[0].name: must not contain the character U+0000"}},
+		"large integer":        {head + "spec: {variables: {a: 9007199254740992}, phases: [{name: p}]}", []string{"4:23: spec.variables.a: integers lie within ±(2^53-1)"}},
+		"infinity":             {head + "spec: {variables: {a: .inf}, phases: [{name: p}]}", []string{"4:23: spec.variables.a: numbers must be finite"}},
+		"variable with a dash": {head + "spec: {variables: {a-b: 1}, phases: [{name: p}]}", []string{"4:20: spec.variables.a-b: the name of a variable is made of letters, digits and _"}},
+		"variable of itself":   {head + "spec: {variables: {a: '{{ .Variables.a }}'}, phases: [{name: p}]}", []string{"4:23: spec.variables.a: unknown name .Variables.a"}},
+		"variable below":       {head + "spec: {variables: {a: '{{ .Variables.b }}', b: 1}, phases: [{name: p}]}", []string{"4:23: spec.variables.a: unknown name .Variables.b"}},
+		"parameter":            {head + "spec: {phases: [{name: '{{ .Parameters.a }}'}]}", []string{"4:24: spec.phases[0].name: a Scenario has no parameters: .Parameters.a"}},
+		"placeholder in a key": {head + "spec: {variables: {a: {'{{ x }}': 1}}, phases: [{name: p}]}", []string{`4:24: spec.variables.a["{{ x }}"]: placeholders stand in values, not in keys`}},
+		"anchor on a key":      {head + "&x " + onePhase, []string{"4:1: spec: anchors and tags are not part of the definition language"}},
+		"NUL in a key":         {head + "\"a\\0\": 1\n" + onePhase, []string{`4:1: ["a␀"]: must not contain the character U+0000`}},
+		"a long key":           {head + strings.Repeat("k", 200) + ": 1\n" + onePhase, []string{`4:1: ["` + strings.Repeat("k", 80) + `…"]: unknown field`}},
+		"a key with dots":      {head + "spec: {variables: {a: {x.y: .nan}}, phases: [{name: p}]}", []string{`4:29: spec.variables.a["x.y"]: numbers must be finite`}},
 
 		"parameters of a scenario": {head + "parameters: []\n" + onePhase, []string{"4:13: parameters: only a Template has parameters"}},
 		"placeholder as base":      {"apiVersion: chaos.trading/v1\nkind: Template\nmetadata: {name: n, extends: \"{{ .Parameters.x }}\"}\nspec: {}", []string{"3:30: metadata.extends: must name a template, not a placeholder"}},
@@ -177,6 +185,15 @@ func TestParseDefinitionLimits(t *testing.T) {
 	}
 	if _, problems := scenario.ParseDefinition(strings.Repeat("x", 1001), limits); len(problems) != 1 || problems[0].Message != "longer than 1000 bytes" {
 		t.Errorf("long text: %v", problems)
+	}
+}
+
+func TestManyProblemsAreCounted(t *testing.T) {
+	t.Parallel()
+	_, problems := scenario.ParseDefinition(head+"spec: {phases: ["+strings.Repeat("{}, ", 70)+"{}]}", scenario.DefaultLimits())
+	got := lines(problems)
+	if len(problems) != 71 || len(got) != 51 || got[50] != "and 21 more" {
+		t.Errorf("%d problems in %d lines, the last %q", len(problems), len(got), got[len(got)-1])
 	}
 }
 

@@ -7,11 +7,14 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
 
-// ID is a scenario id, TemplateID a template's and ScheduleID a schedule's,
-// all chosen by the coordinator.
+// Ids are chosen by the coordinator. They are types of their own, so that one
+// cannot be taken for another.
 type (
-	ID         string
+	// ID is the id of a scenario.
+	ID string
+	// TemplateID is the id of a template.
 	TemplateID string
+	// ScheduleID is the id of a schedule.
 	ScheduleID string
 )
 

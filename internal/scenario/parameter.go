@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
 
 // Parameter is what a template asks of those who use it.
@@ -107,11 +109,11 @@ func (d *Parameter) accept(n *yaml.Node) (v Value, wrong string) {
 	case strings.Contains(v.text, openPlaceholder):
 		return Value{}, "must not contain a placeholder"
 	case d.Type == TypeEnum && !slices.Contains(d.Values, v.text):
-		return Value{}, "want one of " + joined(d.Values)
+		return Value{}, "want one of " + fact.Cut(joined(d.Values))
 	case d.Min != nil && v.less(*d.Min):
-		return Value{}, "less than " + d.Min.text
+		return Value{}, "less than " + fact.Cut(d.Min.text)
 	case d.Max != nil && d.Max.less(v):
-		return Value{}, "more than " + d.Max.text
+		return Value{}, "more than " + fact.Cut(d.Max.text)
 	}
 	return v, ""
 }
@@ -168,7 +170,7 @@ func (d *Definition) bind(object json.RawMessage) (map[string]Value, Problems) {
 	}
 	for i := 0; i+1 < len(given.Content); i += 2 {
 		if name := given.Content[i].Value; !slices.Contains(known, name) {
-			problems.add(name, "", "unknown parameter%s", nearest(name, known))
+			problems.add((*place)(nil).field(name).String(), "", "unknown parameter%s", nearest(name, known))
 		}
 	}
 	return values, problems

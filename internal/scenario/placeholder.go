@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
 
 const (
@@ -27,42 +29,41 @@ type names struct {
 	budget int
 }
 
-// operand is one part of a placeholder: a reference, a duration or a number,
-// or the sign between two of them.
-var operand = regexp.MustCompile(`^(?:\.(Parameters|Variables)\.([A-Za-z_][A-Za-z0-9_]*)|([0-9][0-9A-Za-z.µ]*)|([+-]))`)
+// operand is what an expression begins with: a reference (set and name), or
+// else a duration or a number (literal), and the spaces after it.
+var operand = regexp.MustCompile(`^(?:\.(Parameters|Variables)\.([A-Za-z_][A-Za-z0-9_]*)|([0-9][0-9A-Za-z.µ]*))\s*`)
 
 // evaluate computes what stands between the braces: operands with + or -
 // between them, from left to right. A non-empty wrong says what is wrong.
 func (ns *names) evaluate(expression string) (result Value, wrong string) {
-	rest := strings.TrimSpace(expression)
-	sign := ""
-	for first := true; first || rest != ""; first = false {
-		if !first {
-			m := operand.FindStringSubmatch(rest)
-			if m == nil || m[4] == "" {
-				return Value{}, "want + or - before " + quoteStart(rest)
-			}
-			sign = m[4]
-			rest = strings.TrimSpace(rest[len(m[0]):])
+	result, rest, wrong := ns.take(strings.TrimSpace(expression))
+	for wrong == "" && rest != "" {
+		minus := rest[0] == '-'
+		if !minus && rest[0] != '+' {
+			return Value{}, "want + or - before " + quoteStart(rest)
 		}
-		m := operand.FindStringSubmatch(rest)
-		if m == nil || m[4] != "" {
-			return Value{}, "want .Parameters.x, .Variables.x, a duration or a number before " + quoteStart(rest)
-		}
-		rest = strings.TrimSpace(rest[len(m[0]):])
-		v, wrong := ns.operand(m[1], m[2], m[3])
-		if wrong != "" {
-			return Value{}, wrong
-		}
-		if first {
-			result = v
-			continue
-		}
-		if result, wrong = combine(result, sign == "-", v); wrong != "" {
-			return Value{}, wrong
+		var next Value
+		if next, rest, wrong = ns.take(strings.TrimSpace(rest[1:])); wrong == "" {
+			result, wrong = combine(result, minus, next)
 		}
 	}
-	return result, ""
+	return result, wrong
+}
+
+// take is the value of the operand that an expression begins with, and what
+// follows it.
+func (ns *names) take(expression string) (v Value, rest, wrong string) {
+	m := operand.FindStringSubmatch(expression)
+	if m == nil {
+		return Value{}, "", "want .Parameters.x, .Variables.x, a duration or a number before " + quoteStart(expression)
+	}
+	rest = expression[len(m[0]):]
+	if m[3] != "" {
+		v, wrong = literalValue(m[3])
+	} else {
+		v, wrong = ns.reference(m[1], m[2])
+	}
+	return v, rest, wrong
 }
 
 func quoteStart(rest string) string {
@@ -75,29 +76,30 @@ func quoteStart(rest string) string {
 	return strconv.Quote(rest)
 }
 
-func (ns *names) operand(set, name, literal string) (v Value, wrong string) {
-	if literal != "" {
-		if i, ok := parseInt(literal); ok {
-			return intValue(i), ""
-		}
-		if f, ok := parseFloat(literal); ok {
-			return floatValue(f), ""
-		}
-		if d, err := time.ParseDuration(literal); err == nil {
-			return durationValue(d), ""
-		}
-		return Value{}, "neither a duration nor a number: " + literal
+func literalValue(literal string) (v Value, wrong string) {
+	if i, ok := parseInt(literal); ok {
+		return intValue(i), ""
 	}
+	if f, ok := parseFloat(literal); ok {
+		return floatValue(f), ""
+	}
+	if d, err := time.ParseDuration(literal); err == nil {
+		return durationValue(d), ""
+	}
+	return Value{}, "neither a duration nor a number: " + fact.Cut(literal)
+}
+
+func (ns *names) reference(set, name string) (v Value, wrong string) {
 	declared := ns.variables
 	if set == "Parameters" {
 		declared = ns.parameters
 		if !ns.template && !ns.open {
-			return Value{}, "a Scenario has no parameters: .Parameters." + name
+			return Value{}, "a Scenario has no parameters: .Parameters." + fact.Cut(name)
 		}
 	}
 	if v, ok := declared[name]; ok {
 		if ns.bound && !v.known {
-			return Value{}, "." + set + "." + name + " has neither a value nor a default"
+			return Value{}, "." + set + "." + fact.Cut(name) + " has neither a value nor a default"
 		}
 		if ns.budget -= len(v.text); ns.budget < 0 {
 			return Value{}, "the placeholders of this document expand to too much text"
@@ -107,7 +109,7 @@ func (ns *names) operand(set, name, literal string) (v Value, wrong string) {
 	if ns.open {
 		return unknown(typeAny), ""
 	}
-	return Value{}, "unknown name ." + set + "." + name + nearest(name, sortedKeys(declared))
+	return Value{}, "unknown name ." + set + "." + fact.Cut(name) + nearest(name, sortedKeys(declared))
 }
 
 // expand replaces the placeholders of a text. A text that is one placeholder
@@ -151,8 +153,7 @@ type resolver struct {
 }
 
 func (r *resolver) node(n *yaml.Node, p *place) *yaml.Node {
-	switch n.Kind {
-	case yaml.MappingNode, yaml.SequenceNode:
+	if n.Kind != yaml.ScalarNode {
 		replaced := *n
 		replaced.Content = make([]*yaml.Node, len(n.Content))
 		for i, child := range n.Content {

@@ -34,7 +34,7 @@ func (p Problem) String() string {
 
 // Problems is everything that is wrong with an input, in the order of the
 // text. An empty list means that nothing is.
-type Problems []Problem
+type Problems []Problem //nolint:recvcheck // only collecting needs the pointer
 
 // printed is how many problems one message names.
 const printed = 50
@@ -99,7 +99,7 @@ func nearest(word string, known []string) string {
 	if at == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (did you mean %q?)", at)
+	return fmt.Sprintf(" (did you mean %q?)", fact.Cut(at))
 }
 
 // distance is the Levenshtein distance of a and b in bytes, or at least bound

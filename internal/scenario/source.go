@@ -8,6 +8,8 @@ import (
 
 	"go.yaml.in/yaml/v4"
 	"go.yaml.in/yaml/v4/plugin/loaderlimits"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
 
 // APIVersion is the definition language that this package reads. A document of
@@ -57,7 +59,7 @@ func readTree(text string, limits Limits) (*yaml.Node, Problems) {
 		p := Problem{Message: "cannot be read as YAML: " + err.Error()}
 		var at *yaml.LoadError
 		if errors.As(err, &at) {
-			p.Message = "cannot be read as YAML: " + at.Message
+			p.Message = "cannot be read as YAML: " + fact.Cut(at.Message)
 			p.Line, p.Column = at.Mark.Line, at.Mark.Column
 		}
 		return nil, Problems{p}

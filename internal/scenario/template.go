@@ -32,10 +32,10 @@ func (d *Definition) Instantiate(parameters json.RawMessage, limits Limits) (*De
 		return nil, problems.sorted()
 	}
 	return render(mapping(
-		"apiVersion", text(APIVersion),
-		"kind", text("Scenario"),
-		"metadata", find(resolved, "metadata"),
-		"spec", find(resolved, "spec"),
+		entry{"apiVersion", text(APIVersion)},
+		entry{"kind", text("Scenario")},
+		entry{"metadata", find(resolved, "metadata")},
+		entry{"spec", find(resolved, "spec")},
 	), limits)
 }
 
@@ -68,11 +68,11 @@ func (d *Definition) Extend(base *Definition, limits Limits) (*Definition, Probl
 		kind = "Template"
 	}
 	return render(mapping(
-		"apiVersion", text(APIVersion),
-		"kind", text(kind),
-		"metadata", metadata,
-		"parameters", parameters,
-		"spec", mergeSpec(find(base.root, "spec"), find(d.root, "spec")),
+		entry{"apiVersion", text(APIVersion)},
+		entry{"kind", text(kind)},
+		entry{"metadata", metadata},
+		entry{"parameters", parameters},
+		entry{"spec", mergeSpec(find(base.root, "spec"), find(d.root, "spec"))},
 	), limits)
 }
 
@@ -149,12 +149,18 @@ func text(s string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tagString, Value: s}
 }
 
-// mapping builds a map from keys and values; nil values are left out.
-func mapping(keysAndValues ...any) *yaml.Node {
+// entry is one key of a map and its value.
+type entry struct {
+	key   string
+	value *yaml.Node
+}
+
+// mapping builds a map; entries without a value are left out.
+func mapping(entries ...entry) *yaml.Node {
 	m := &yaml.Node{Kind: yaml.MappingNode}
-	for i := 0; i+1 < len(keysAndValues); i += 2 {
-		if v, _ := keysAndValues[i+1].(*yaml.Node); v != nil {
-			put(m, keysAndValues[i].(string), v)
+	for _, e := range entries {
+		if e.value != nil {
+			put(m, e.key, e.value)
 		}
 	}
 	return m

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario/examples"
 )
 
 func TestParameterDeclarations(t *testing.T) {
@@ -49,6 +50,18 @@ func TestParameterDeclarations(t *testing.T) {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestParametersAsRead(t *testing.T) {
+	t.Parallel()
+	d := parse(t, examples.ExchangeDisruption)
+	duration, factor := d.Parameters[1], d.Parameters[4]
+	if !duration.Required || duration.Default != nil || duration.Min.String() != "1m" || duration.Max.Type() != scenario.TypeDuration {
+		t.Errorf("duration = %+v", duration)
+	}
+	if factor.Default.String() != "2.5" || factor.Default.Type() != scenario.TypeFloat || factor.Min.Type() != scenario.TypeFloat || factor.Max != nil {
+		t.Errorf("latency_factor = %+v", factor)
 	}
 }
 

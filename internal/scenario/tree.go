@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
 
 // place is the way from the root of a document to one of its nodes. It is
@@ -17,6 +20,9 @@ type place struct {
 	key    string // in a mapping; empty in a sequence
 	index  int
 }
+
+// plainKey is a key that needs no quotes in a place.
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_<-]{1,80}$`)
 
 func (p *place) field(key string) *place { return &place{parent: p, key: key} }
 func (p *place) item(i int) *place       { return &place{parent: p, index: i} }
@@ -30,8 +36,8 @@ func (p *place) String() string {
 	switch {
 	case p.key == "":
 		return fmt.Sprintf("%s[%d]", before, p.index)
-	case strings.ContainsAny(p.key, ".[] \t\n"):
-		return fmt.Sprintf("%s[%q]", before, p.key)
+	case !plainKey.MatchString(p.key):
+		return fmt.Sprintf("%s[%q]", before, fact.Cut(p.key))
 	case before == "":
 		return p.key
 	default:
@@ -178,8 +184,7 @@ func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == ta
 func toJSON(n *yaml.Node) json.RawMessage { return appendJSON(nil, n) }
 
 func appendJSON(b []byte, n *yaml.Node) []byte {
-	switch n.Kind {
-	case yaml.MappingNode:
+	if n.Kind == yaml.MappingNode {
 		b = append(b, '{')
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if i > 0 {
@@ -190,7 +195,8 @@ func appendJSON(b []byte, n *yaml.Node) []byte {
 			b = appendJSON(b, n.Content[i+1])
 		}
 		return append(b, '}')
-	case yaml.SequenceNode:
+	}
+	if n.Kind == yaml.SequenceNode {
 		b = append(b, '[')
 		for i, item := range n.Content {
 			if i > 0 {

@@ -99,17 +99,14 @@ func valueOf(n *yaml.Node) Value {
 func typedValue(t ParameterType, n *yaml.Node) (Value, bool) {
 	v := valueOf(n)
 	text := n.Tag == tagString || n.Tag == tagTimestamp
-	switch t {
-	case TypeString:
+	switch {
+	case t == TypeString:
 		return textValue(n.Value), text
-	case TypeEnum:
-		v := textValue(n.Value)
+	case t == TypeEnum:
+		v = textValue(n.Value)
 		v.typ = TypeEnum
-		return v, true
-	case TypeFloat:
-		if v.typ == TypeInt {
-			v.typ = TypeFloat
-		}
+	case t == TypeFloat && v.typ == TypeInt:
+		v.typ = TypeFloat
 	}
 	return v, v.typ == t
 }
@@ -129,14 +126,14 @@ func (v Value) less(w Value) bool {
 // node is the scalar that stands for a known value in a document.
 func (v Value) node(line, column int) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: tagString, Value: v.text, Line: line, Column: column}
-	switch v.typ {
-	case TypeInt, TypeFloat:
+	if v.typ == TypeBool {
+		n.Tag = tagBool
+	}
+	if v.typ == TypeInt || v.typ == TypeFloat {
 		n.Tag = tagFloat
 		if _, ok := parseInt(v.text); ok { // a float such as 3 is written like an integer
 			n.Tag = tagInt
 		}
-	case TypeBool:
-		n.Tag = tagBool
 	}
 	return n
 }
