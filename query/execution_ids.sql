@@ -17,3 +17,7 @@ UPDATE test_coordination.execution_ids AS i SET
   buckets = CASE WHEN u.bucket = ANY (i.buckets) THEN i.buckets ELSE i.buckets || u.bucket END
 FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(latest_runs)::integer[]), unnest(sqlc.arg(new_buckets)::date[])) AS u(id, latest_run, bucket)
 WHERE i.execution_id = u.id;
+
+-- ExecutionIDs reads without a lock: enough to recognise a batch of duplicates.
+-- name: ExecutionIDs :many
+SELECT * FROM test_coordination.execution_ids WHERE execution_id = ANY (sqlc.arg(ids)::text[]);

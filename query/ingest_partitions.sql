@@ -29,7 +29,7 @@ WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition);
 
 -- PartitionPosition settles a COMMIT whose outcome is unknown.
 -- name: PartitionPosition :one
-SELECT epoch, next_offset FROM test_coordination.ingest_partitions WHERE topic = $1 AND partition = $2;
+SELECT epoch, next_offset, stopped_reason FROM test_coordination.ingest_partitions WHERE topic = $1 AND partition = $2;
 
 -- DecodedAttempt says that the records at the position were fetched and
 -- decoded alive: a death after this is not theirs.

@@ -86,10 +86,17 @@ func (s *Store) Stop(ctx context.Context, p Partition, reason string, now time.T
 	return fencedUnless(n, "stop partition", err)
 }
 
-// Position settles a commit in doubt: the stored epoch and next offset.
-func (s *Store) Position(ctx context.Context, topic string, partition int32) (epoch, next int64, err error) {
+// Position is where a partition stands, whoever owns it.
+type Position struct {
+	Epoch   int64
+	Next    int64
+	Stopped bool
+}
+
+// Position reads where a partition stands: it settles a commit in doubt.
+func (s *Store) Position(ctx context.Context, topic string, partition int32) (Position, error) {
 	row, err := s.q.PartitionPosition(ctx, topic, partition)
-	return row.Epoch, row.NextOffset, interpret("read position", err)
+	return Position{Epoch: row.Epoch, Next: row.NextOffset, Stopped: row.StoppedReason != ""}, interpret("read position", err)
 }
 
 // Partitions are all partitions ever claimed.

@@ -116,11 +116,25 @@ func (tx *Tx) LockExecutions(ctx context.Context, ids []string) (map[execution.I
 	if err != nil {
 		return nil, interpret("lock execution ids", err)
 	}
+	return knownIDs(rows), nil
+}
+
+// FindExecutions is LockExecutions without the locks, and without making rows:
+// for a batch that changes nothing.
+func (tx *Tx) FindExecutions(ctx context.Context, ids []string) (map[execution.ID]KnownID, error) {
+	rows, err := tx.q.ExecutionIDs(ctx, ids)
+	if err != nil {
+		return nil, interpret("find execution ids", err)
+	}
+	return knownIDs(rows), nil
+}
+
+func knownIDs(rows []dbsqlc.ExecutionID) map[execution.ID]KnownID {
 	known := make(map[execution.ID]KnownID, len(rows))
 	for _, r := range rows {
 		known[execution.ID(r.ExecutionID)] = KnownID{LatestRun: execution.RunNumber(r.LatestRun), Buckets: r.Buckets}
 	}
-	return known, nil
+	return known
 }
 
 // LatestRuns are the runs with the highest number of the given ids.

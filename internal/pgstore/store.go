@@ -196,3 +196,6 @@ func (s *Store) transact(ctx context.Context, now time.Time, work func(*Tx) erro
 	}
 	return interpretCommit(tx.Commit(ctx))
 }
+
+// String is the cluster as logs show it: system identifier and timeline.
+func (c Cluster) String() string { return fmt.Sprintf("%s/%d", c.SystemIdentifier, c.Timeline) }

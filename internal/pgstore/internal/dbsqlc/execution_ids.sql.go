@@ -10,6 +10,37 @@ import (
 	"time"
 )
 
+const executionIDs = `-- name: ExecutionIDs :many
+SELECT execution_id, latest_run, buckets, first_seen_at, pruned_at FROM test_coordination.execution_ids WHERE execution_id = ANY ($1::text[])
+`
+
+// ExecutionIDs reads without a lock: enough to recognise a batch of duplicates.
+func (q *Queries) ExecutionIDs(ctx context.Context, ids []string) ([]ExecutionID, error) {
+	rows, err := q.db.Query(ctx, executionIDs, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ExecutionID{}
+	for rows.Next() {
+		var i ExecutionID
+		if err := rows.Scan(
+			&i.ExecutionID,
+			&i.LatestRun,
+			&i.Buckets,
+			&i.FirstSeenAt,
+			&i.PrunedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertExecutionIDs = `-- name: InsertExecutionIDs :exec
 INSERT INTO test_coordination.execution_ids (execution_id, first_seen_at)
 SELECT u.id, $1 FROM unnest($2::text[]) AS u(id)

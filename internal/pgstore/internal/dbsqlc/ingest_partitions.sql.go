@@ -204,19 +204,20 @@ func (q *Queries) MovePartition(ctx context.Context, arg MovePartitionParams) er
 }
 
 const partitionPosition = `-- name: PartitionPosition :one
-SELECT epoch, next_offset FROM test_coordination.ingest_partitions WHERE topic = $1 AND partition = $2
+SELECT epoch, next_offset, stopped_reason FROM test_coordination.ingest_partitions WHERE topic = $1 AND partition = $2
 `
 
 type PartitionPositionRow struct {
-	Epoch      int64
-	NextOffset int64
+	Epoch         int64
+	NextOffset    int64
+	StoppedReason string
 }
 
 // PartitionPosition settles a COMMIT whose outcome is unknown.
 func (q *Queries) PartitionPosition(ctx context.Context, topic string, partition int32) (PartitionPositionRow, error) {
 	row := q.db.QueryRow(ctx, partitionPosition, topic, partition)
 	var i PartitionPositionRow
-	err := row.Scan(&i.Epoch, &i.NextOffset)
+	err := row.Scan(&i.Epoch, &i.NextOffset, &i.StoppedReason)
 	return i, err
 }
 

@@ -1,0 +1,119 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+)
+
+// deadlyAfter is how many processes may die at one record before it is
+// quarantined unread.
+const deadlyAfter = 3
+
+// claimPartition is S0: it makes this worker the owner and compares the wanted
+// position with what Kafka holds.
+func (w *worker) claimPartition(ctx context.Context) error {
+	topic, partition := w.assignment.Topic, w.assignment.Partition
+	meta, err := w.Kafka.Topic(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("ask for topic: %w", err)
+	}
+	log, err := w.Kafka.Offsets(ctx, topic, partition)
+	if err != nil {
+		return fmt.Errorf("ask for offsets: %w", err)
+	}
+	w.claim, err = w.Store.Claim(ctx, pgstore.ClaimRequest{
+		Topic: topic, Partition: partition, TopicID: pgstore.TopicID(meta.ID), Owner: w.cfg.Instance,
+		LogStart: log.Start, CarefulRecords: int64(w.cfg.Read.BatchRecords), Now: w.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	w.log.Info().Int64("epoch", w.claim.Epoch).Int64("next_offset", w.claim.Next).Int64("log_end", log.End).Msg("partition claimed")
+	w.offsetAt.Store(w.claim.Next)
+	if w.claim.StoppedReason != "" {
+		w.log.Error().Str("reason", w.claim.StoppedReason).Msg("partition is stopped: see 'tcda partitions list'")
+		return errStopped
+	}
+	// A topic of another id is another log, whatever its offsets are.
+	recreated := w.claim.TopicID != (pgstore.TopicID{}) && meta.ID != (kafkalog.TopicID{}) && w.claim.TopicID != pgstore.TopicID(meta.ID)
+	switch {
+	case recreated, w.claim.Next > log.End:
+		return w.stopAtGap(ctx, pgstore.GapRecreated, log.Start)
+	case w.claim.Next < log.Start:
+		return w.stopAtGap(ctx, pgstore.GapRetention, log.Start)
+	case w.claim.Attempts >= deadlyAfter:
+		return w.quarantineDeadly(ctx)
+	}
+	return nil
+}
+
+// stopAtGap notes that offsets are missing and stops the partition: only an
+// operator can say that the loss is accepted.
+func (w *worker) stopAtGap(ctx context.Context, cause pgstore.GapCause, logStart int64) error {
+	var reason string
+	switch cause {
+	case pgstore.GapRetention:
+		reason = fmt.Sprintf("offsets %d to %d were deleted from Kafka before they were ingested", w.claim.Next, logStart-1)
+	case pgstore.GapRecreated:
+		reason = fmt.Sprintf("the topic was re-created: position %d belongs to another log, which now begins at %d", w.claim.Next, logStart)
+	}
+	fresh, err := w.Store.RecordGap(ctx, w.claim, pgstore.Gap{
+		Topic: w.claim.Topic, Partition: w.claim.Number, Generation: w.claim.Generation,
+		From: w.claim.Next, To: logStart, Cause: cause, DetectedAt: w.Now(),
+	}, reason)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		w.Metrics.Gap()
+	}
+	w.log.Error().Str("reason", reason).Msg("partition stopped: see 'tcda partitions accept-gap' and 'tcda partitions reset'")
+	return errStopped
+}
+
+// stop stops the partition for a reason that only an operator can remove.
+func (w *worker) stop(ctx context.Context, reason string) error {
+	if err := w.Store.Stop(ctx, w.claim, fact.Printable(reason), w.Now()); err != nil {
+		return err
+	}
+	w.log.Error().Str("reason", reason).Msg("partition stopped: mend the cause, then 'tcda partitions reset'")
+	return errStopped
+}
+
+// quarantineDeadly leaves out the record that processes have died of, by its
+// coordinates: reading it would kill this one too.
+func (w *worker) quarantineDeadly(ctx context.Context) error {
+	position := w.claim.Next
+	poison := pgstore.Poison{
+		Record:       kafkarecord.Record{Offset: position},
+		BytesUnknown: true,
+		Rejection: fact.Reject(fact.ReasonCrash, "", "",
+			fmt.Sprintf("%d processes died while fetching or decoding this record; it was not read again", w.claim.Attempts)),
+	}
+	err := w.Store.Batch(ctx, w.Now(), func(tx *pgstore.Tx) error {
+		if err := tx.Advance(ctx, w.claim, position, position+1); err != nil {
+			return err
+		}
+		if err := tx.Quarantine(ctx, w.claim, []pgstore.Poison{poison}); err != nil {
+			return err
+		}
+		return tx.Count(ctx, w.claim, 0, 0, 1)
+	})
+	if errors.Is(err, pgstore.ErrInDoubt) {
+		return fmt.Errorf("quarantine deadly record: %w", err) // the next claim finds out
+	}
+	if err != nil {
+		return err
+	}
+	w.claim.Next++
+	w.claim.Attempts = 0
+	w.Metrics.Quarantined(fact.ReasonCrash, 1)
+	w.log.Error().Int64("offset", position).Msg("record quarantined unread: processes died of it")
+	return nil
+}

@@ -1,0 +1,247 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+)
+
+// bugTries is how often a batch is tried against what looks like a bug before
+// the partition stops: racing writers and a partition made late look like one.
+const bugTries = 3
+
+// commitBatch is S4: it brings the batch into PostgreSQL, whatever it takes,
+// or returns why this worker may not. After ctx has ended it finishes within
+// the apply budget.
+func (w *worker) commitBatch(ctx context.Context, b *batch) (err error) {
+	traced, span := w.Tracing.StartBatch(ctx, w.claim.Topic, int(w.claim.Number), b.traceParents())
+	defer func() { span.End(err) }()
+	traced, cancel := w.withApplyBudget(traced)
+	defer cancel()
+
+	var out *outcome
+	err = w.step(telemetry.StepCommit, func() (err error) {
+		out, err = w.commitUntilDone(traced, b)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	w.claim.Next = b.next
+	w.offsetAt.Store(b.next)
+	w.report(b, out)
+	if w.publisher != nil {
+		w.publisher.committed(out.live(), b.hints())
+	}
+	return nil
+}
+
+// withApplyBudget is a context that outlives ctx by the apply budget: the
+// transaction in hand is finished when the partition is taken away.
+func (w *worker) withApplyBudget(ctx context.Context) (context.Context, context.CancelFunc) {
+	lasting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(w.cfg.ApplyBudget)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel(context.Cause(ctx))
+		case <-lasting.Done():
+		}
+	})
+	return lasting, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// commitUntilDone tries until the batch is committed, or it is certain that
+// this worker must not.
+func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error) {
+	pause := w.newPause()
+	for bugs := 0; ; {
+		out, err := w.tryCommit(ctx, b)
+		var bad *recordError
+		switch {
+		case err == nil:
+			return out, nil
+		case errors.Is(err, pgstore.ErrFenced):
+			return nil, err
+		case errors.Is(err, pgstore.ErrInDoubt):
+			committed, err := w.settleDoubt(ctx, b)
+			if err != nil {
+				return nil, err
+			}
+			if committed {
+				return out, nil
+			}
+			continue
+		case errors.As(err, &bad):
+			b.items[bad.index].rejection = bad.rejection
+			continue
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		}
+		switch pgstore.ClassOf(err) {
+		case pgstore.Data:
+			if err := w.isolate(ctx, b, err); err != nil {
+				return nil, err
+			}
+			continue
+		case pgstore.Bug:
+			if bugs++; bugs >= bugTries {
+				return nil, w.stop(ctx, "the database does not fit this program: "+err.Error())
+			}
+		case pgstore.Infrastructure:
+		}
+		w.log.Warn().Err(err).Int64("position", b.position).Msg("batch not committed; trying again")
+		if err := pause.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// tryCommit applies the batch once, in one transaction. On ErrInDoubt the
+// outcome is that of the transaction, if it was committed.
+func (w *worker) tryCommit(ctx context.Context, b *batch) (*outcome, error) {
+	var out *outcome
+	err := w.Store.Batch(ctx, w.Now(), func(tx *pgstore.Tx) (err error) {
+		out, err = w.apply(ctx, tx, b, everything)
+		return err
+	})
+	return out, err
+}
+
+// settleDoubt finds out on a new connection what became of a COMMIT.
+func (w *worker) settleDoubt(ctx context.Context, b *batch) (committed bool, err error) {
+	w.log.Warn().Int64("position", b.position).Msg("connection lost during commit; asking for its outcome")
+	pause := w.newPause()
+	for {
+		at, err := w.Store.Position(ctx, w.claim.Topic, w.claim.Number)
+		switch {
+		case err != nil:
+			if err := pause.wait(ctx); err != nil {
+				return false, err
+			}
+		case at.Epoch != w.claim.Epoch:
+			return false, pgstore.ErrFenced
+		case at.Next == b.next && b.next != b.position:
+			return true, nil
+		case at.Next == b.position:
+			return false, nil
+		default:
+			return false, pgstore.ErrFenced
+		}
+	}
+}
+
+// recordError says that one record of the batch cannot be applied, for a
+// reason that is not the database's.
+type recordError struct {
+	index     int
+	rejection *fact.Rejection
+}
+
+func (e *recordError) Error() string {
+	return fmt.Sprintf("record %d of the batch: %v", e.index, e.rejection)
+}
+
+// isolate finds the records that the database refuses, and gives each its
+// rejection. When they are too many it is the schema that is wrong, and the
+// partition stops with nothing quarantined.
+func (w *worker) isolate(ctx context.Context, b *batch, cause error) error {
+	w.log.Warn().Err(cause).Msg("the database refuses values of the batch; looking for the records")
+	refused := map[int]error{}
+	if err := w.bisect(ctx, b, 0, len(b.items), refused); err != nil {
+		return err
+	}
+	if len(refused) == 0 {
+		// Each part is accepted, the whole is not: nothing that quarantining a
+		// record could mend.
+		return w.stop(ctx, "the database refuses a batch whose records it accepts one by one: "+cause.Error())
+	}
+	w.refused.add(len(b.items), len(refused))
+	if w.refused.tooMany() || tooMany(len(refused), len(b.items)) {
+		return w.stop(ctx, fmt.Sprintf("the database refuses %d of %d records, which looks like a wrong migration: %v", len(refused), len(b.items), cause))
+	}
+	for i, why := range refused {
+		b.items[i].rejection = fact.Reject(fact.ReasonDatabase, "", "", why.Error())
+	}
+	return nil
+}
+
+// bisect tries parts of the batch in transactions that are rolled back, until
+// it knows each record of [lo, hi) that is refused by itself.
+func (w *worker) bisect(ctx context.Context, b *batch, lo, hi int, refused map[int]error) error {
+	if lo >= hi {
+		return nil
+	}
+	only := func(i int) bool { return i >= lo && i < hi }
+	err := w.Store.Trial(ctx, w.Now(), func(tx *pgstore.Tx) error {
+		_, err := w.apply(ctx, tx, b, only)
+		return err
+	})
+	switch {
+	case err == nil:
+		return nil
+	case pgstore.ClassOf(err) != pgstore.Data || errors.Is(err, pgstore.ErrFenced):
+		return err
+	case hi-lo == 1:
+		refused[lo] = err
+		return nil
+	}
+	mid := lo + (hi-lo)/2
+	if err := w.bisect(ctx, b, lo, mid, refused); err != nil {
+		return err
+	}
+	return w.bisect(ctx, b, mid, hi, refused)
+}
+
+// tooMany tells whether so many refused records of n look like a wrong
+// migration: more than a tenth, at least five.
+func tooMany(refused, n int) bool { return refused >= 5 && refused*10 > n }
+
+// window remembers what the database refused among the latest records, so
+// that a wrong migration is seen also when records come one by one.
+type window struct{ records, refused int }
+
+const windowRecords = 200
+
+func (v *window) add(records, refused int) {
+	v.records += records
+	v.refused += refused
+	if v.records > windowRecords {
+		v.records, v.refused = v.records/2, v.refused/2
+	}
+}
+
+func (v *window) tooMany() bool { return tooMany(v.refused, v.records) }
+
+// report shows what became of a batch.
+func (w *worker) report(b *batch, out *outcome) {
+	topic := w.claim.Topic
+	w.refused.add(out.applied+out.duplicates(), 0)
+	w.Metrics.Batch(len(b.items))
+	w.Metrics.Applied(topic, out.applied)
+	w.Metrics.Duplicates(telemetry.FoundByBatch, out.inBatch)
+	w.Metrics.Duplicates(telemetry.FoundByStore, out.stored)
+	w.Metrics.Duplicates(telemetry.FoundByHint, out.hinted)
+	w.Metrics.KeyMismatches(out.keyMismatches)
+	w.showLag(b.logEnd, b.next)
+	for i := range out.poison {
+		p := &out.poison[i]
+		w.Metrics.Quarantined(p.Rejection.Reason, 1)
+		w.log.Warn().Int64("offset", p.Record.Offset).Str("reason", string(p.Rejection.Reason)).
+			Str("field", p.Rejection.Field).Str("detail", p.Rejection.Detail()).Msg("record quarantined")
+	}
+	for _, s := range out.superseded {
+		w.log.Info().Str("execution_id", string(s.ID)).Int32("run", int32(s.Number)).Msg("run interrupted: superseded by a new run of its id")
+	}
+	w.log.Debug().Int64("position", b.position).Int64("next", b.next).Int("applied", out.applied).
+		Int("duplicates", out.duplicates()).Int("quarantined", len(out.poison)).Msg("batch committed")
+}

@@ -1,0 +1,201 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+)
+
+// batch is a run of records of one partition, decoded.
+type batch struct {
+	position, next int64 // it takes the partition from position to next
+	logEnd         int64
+	items          []item
+
+	// hinted says that every event of it is probably stored already.
+	hinted bool
+
+	fetched *kafkalog.Batch // whose memory the records lie in; nil when there is none
+}
+
+// item is one record and what became of it: an event, a duplicate of an
+// earlier one of the batch, or a rejection.
+type item struct {
+	record    kafkarecord.Record
+	event     event.Decoded
+	duplicate bool
+	rejection *fact.Rejection
+	unread    bool // the record is known by its coordinates only
+}
+
+func (b *batch) release() {
+	if b.fetched != nil {
+		b.fetched.Release()
+	}
+}
+
+// parallelFrom is the size of a batch from which decoding it in parallel pays.
+const parallelFrom = 64
+
+// decodeBatch is S2 and S3.
+func (w *worker) decodeBatch(ctx context.Context, fetched *kafkalog.Batch, position int64) *batch {
+	b := &batch{position: position, next: fetched.Next, logEnd: fetched.LastStable, fetched: fetched, items: make([]item, len(fetched.Records))}
+	_ = w.step(telemetry.StepDecode, func() error { // it cannot fail: what is wrong with a record is its rejection
+		now := w.Now()
+		each(len(b.items), func(i int) {
+			b.items[i].record = fetched.Records[i]
+			w.decodeItem(&b.items[i], now)
+		})
+		b.markDuplicates()
+		return nil
+	})
+	if w.claim.Attempts > 0 {
+		w.decodedAlive(ctx)
+	}
+	w.hint(ctx, b)
+	return b
+}
+
+// each calls f for 0..n-1, on all processors when there is enough to do.
+func each(n int, f func(int)) {
+	workers := min(runtime.GOMAXPROCS(0), n/parallelFrom+1)
+	if workers == 1 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	var g errgroup.Group
+	for k := range workers {
+		g.Go(func() error {
+			for i := k * n / workers; i < (k+1)*n/workers; i++ {
+				f(i)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // f returns no errors
+}
+
+// decodeItem decodes one record. A panic is the record's fault: it is
+// quarantined with a hash of the stack, so that equal ones can be told.
+func (w *worker) decodeItem(it *item, now time.Time) {
+	defer func() {
+		if r := recover(); r != nil {
+			it.event, it.rejection = event.Decoded{}, panicked(r)
+		}
+	}()
+	if o := it.record.Oversize; o != nil {
+		it.rejection = fact.Reject(fact.ReasonTooLarge, "", fmt.Sprintf("%d bytes", o.Length), fmt.Sprintf("a record has at most %d bytes after decompression", w.cfg.Read.RecordBytes))
+		return
+	}
+	it.event, it.rejection = w.Decoder.Decode(it.record, now)
+	if it.rejection == nil && it.event.Scenario != nil {
+		it.rejection = it.event.Scenario.Check(w.cfg.Limits)
+	}
+}
+
+// panicked is the rejection of a record that made its handling panic. It is
+// called in the deferred function: the frames below are those of the panic.
+func panicked(r any) *fact.Rejection {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	stack := sha256.New()
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		fmt.Fprintf(stack, "%s:%d\n", f.Function, f.Line)
+	}
+	return fact.Reject(fact.ReasonPanic, "", fmt.Sprint(r), "handling it panicked, with stack "+hex.EncodeToString(stack.Sum(nil)[:6]))
+}
+
+// markDuplicates finds events that occur twice in the batch: the lowest offset
+// stays. The same identity with other content is a conflict, not a duplicate.
+func (b *batch) markDuplicates() {
+	first := make(map[fact.Key]fact.Digest, len(b.items))
+	for i := range b.items {
+		it := &b.items[i]
+		if it.rejection != nil {
+			continue
+		}
+		h := it.event.Header()
+		digest, seen := first[h.Key]
+		switch {
+		case !seen:
+			first[h.Key] = h.Digest
+		case digest == h.Digest:
+			it.duplicate = true
+		default:
+			it.rejection = idConflict(h)
+		}
+	}
+}
+
+func idConflict(h *fact.Header) *fact.Rejection {
+	return fact.Reject(fact.ReasonIDConflict, "id", h.ID, "an event of this source, id and subject was accepted with other content; the first one stands")
+}
+
+// decodedAlive notes, after unclean stops, that the records at the position
+// did not kill this process.
+func (w *worker) decodedAlive(ctx context.Context) {
+	if err := w.Store.Decoded(ctx, w.claim); err != nil {
+		w.log.Warn().Err(err).Msg("attempt not noted") // S4 resets the counter as well
+	}
+}
+
+// hint is S3: Redis tells which events are probably stored. Only when it says
+// so of all is there something to gain.
+func (w *worker) hint(ctx context.Context, b *batch) {
+	if w.Redis == nil {
+		return
+	}
+	hints := b.hints()
+	if len(hints) == 0 {
+		return
+	}
+	_ = w.step(telemetry.StepHint, func() error { // fails open: not known
+		known, err := w.Redis.Known(ctx, hints)
+		b.hinted = err == nil
+		for _, k := range known {
+			b.hinted = b.hinted && k
+		}
+		return err
+	})
+}
+
+// hints are the identities of the batch's events.
+func (b *batch) hints() []redisstore.Hint {
+	hints := make([]redisstore.Hint, 0, len(b.items))
+	for i := range b.items {
+		if it := &b.items[i]; it.rejection == nil && !it.duplicate {
+			h := it.event.Header()
+			hints = append(hints, redisstore.Hint{Key: h.Key, Digest: h.Digest})
+		}
+	}
+	return hints
+}
+
+// traceParents are the trace contexts of the batch's events.
+func (b *batch) traceParents() []string {
+	var parents []string
+	for i := range b.items {
+		if it := &b.items[i]; it.rejection == nil {
+			if p := it.event.Header().TraceParent; p != "" {
+				parents = append(parents, p)
+			}
+		}
+	}
+	return parents
+}

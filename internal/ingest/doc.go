@@ -1,0 +1,36 @@
+// Package ingest is the engine: it takes the records of the input topics into
+// PostgreSQL, each once in effect, and shows in Redis what PostgreSQL holds.
+//
+// One worker owns one partition at a time. The steps, and their order, are the
+// heart of the service; the files are named after them:
+//
+//	S0 claim      claim.go      become the owner, learn the position; holes and re-created topics stop here
+//	S1 fetch      fetch.go      records from that position, not from Kafka's committed offset
+//	S2 decode     decode.go     event or poison; duplicates inside the batch removed
+//	S3 hint       decode.go     Redis: probably known? never skips a check, only its locks
+//	S4 commit     commit.go     one transaction: fence, ids, identity, run and fold, rows, poison (apply.go)
+//	S5 state      publish.go    Redis: compare-and-set of the newest states
+//	S6 mark       publish.go    Redis: idempotency hints, only after S4
+//	S7 offset     worker.go     Kafka's committed offset, now and then: a gauge
+//	S9 reconcile  reconcile.go  Redis is made right again, whatever was lost of S5 and S6
+//
+// (S8 is the outbox.) Everything after S4 can be lost and is rebuilt; nothing
+// before it has any effect. S1 to S3 of the next batch overlap with S4 of this
+// one and S5 to S7 of the former. Order is kept within a partition; partitions
+// run in parallel.
+//
+// Non-obvious, and the cause of bugs elsewhere:
+//   - The compare-and-set on next_offset is the fence against zombies; the
+//     expected value is what was last claimed or committed, not the offset of
+//     the batch's first record. The epoch guards against a reset to the same
+//     value.
+//   - A lost connection during COMMIT proves nothing: the stored position does.
+//   - A transaction is applied anew from the decoded batch each time it is
+//     tried; no folded state outlives a rollback.
+//   - Bad data is found by trying parts of the batch in transactions that are
+//     rolled back. What the database refuses too often is a broken schema, not
+//     bad data, and stops the partition.
+//
+// The package knows no SQL, no Kafka client calls beyond package kafkalog, and
+// decides nothing about what an event means.
+package ingest

@@ -1,0 +1,203 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+)
+
+// Config bounds the engine. Zero values stand for the defaults named beside
+// them.
+type Config struct {
+	Instance string // unique among the running instances; names the owner of partitions and the source of own events
+
+	Read     kafkalog.ReadConfig
+	Group    kafkalog.GroupConfig
+	Limits   scenario.Limits // of definitions; scenario.DefaultLimits
+	Prefetch int             // batches decoded ahead of the one being committed: 2
+
+	ApplyBudget     time.Duration // for the batch in hand when a partition is taken away; below the session timeout: 20 s
+	StallLimit      time.Duration // without progress for so long a partition is given up: 2 min
+	OffsetInterval  time.Duration // S7: 2 s
+	AdvanceInterval time.Duration // how often an advance over no records is committed: 1 s
+	ReconcileEvery  time.Duration // S9: 10 s
+	StopPoll        time.Duration // how often a stopped partition looks whether an operator has acted: 2 s
+	RetryMin        time.Duration // first pause after an infrastructure error: 100 ms
+	RetryMax        time.Duration // longest: 30 s
+
+	PartitionGrain string        // "month" or "day": "month"
+	PartitionAhead time.Duration // how far ahead partitions are made: 62 days
+	RollEvery      time.Duration // how often: 1 h
+}
+
+func (c Config) withDefaults() Config {
+	if c.Limits == (scenario.Limits{}) {
+		c.Limits = scenario.DefaultLimits()
+	}
+	c.Prefetch = cmp.Or(c.Prefetch, 2)
+	c.ApplyBudget = cmp.Or(c.ApplyBudget, 20*time.Second)
+	c.StallLimit = cmp.Or(c.StallLimit, 2*time.Minute)
+	c.OffsetInterval = cmp.Or(c.OffsetInterval, 2*time.Second)
+	c.AdvanceInterval = cmp.Or(c.AdvanceInterval, time.Second)
+	c.ReconcileEvery = cmp.Or(c.ReconcileEvery, 10*time.Second)
+	c.StopPoll = cmp.Or(c.StopPoll, 2*time.Second)
+	c.RetryMin = cmp.Or(c.RetryMin, 100*time.Millisecond)
+	c.RetryMax = cmp.Or(c.RetryMax, 30*time.Second)
+	c.PartitionGrain = cmp.Or(c.PartitionGrain, "month")
+	c.PartitionAhead = cmp.Or(c.PartitionAhead, 62*24*time.Hour)
+	c.RollEvery = cmp.Or(c.RollEvery, time.Hour)
+	c.Read.BatchRecords = cmp.Or(c.Read.BatchRecords, 1000)
+	return c
+}
+
+// Parts are what the engine works with.
+type Parts struct {
+	Kafka   *kafkalog.Client
+	Store   *pgstore.Store
+	Redis   *redisstore.Store // nil: without Redis
+	Decoder *event.Decoder
+	Metrics *telemetry.Metrics
+	Tracing *telemetry.Tracing // nil: no traces
+	Log     zerolog.Logger
+	Now     func() time.Time // nil: the system's clock
+
+	// Probe is called before each step and after it; nil: not at all. Tests
+	// let the process die there.
+	Probe func(Moment)
+}
+
+// Moment is where in its work the engine is.
+type Moment struct {
+	Step  telemetry.Step
+	After bool // false: the step is about to begin
+}
+
+// Engine takes the input topics into the store.
+type Engine struct {
+	cfg Config
+	Parts
+
+	publisher *publisher // nil without Redis
+	timeline  atomic.Uint32
+}
+
+// New makes an engine; Run starts it.
+func New(cfg Config, p Parts) (*Engine, error) {
+	if cfg.Instance == "" {
+		return nil, errors.New("engine needs the name of its instance")
+	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Tracing == nil {
+		p.Tracing = telemetry.NoTracing()
+	}
+	e := &Engine{cfg: cfg.withDefaults(), Parts: p}
+	if p.Redis != nil {
+		e.publisher = newPublisher(e)
+	}
+	return e, nil
+}
+
+// Source is the source of this instance's own events.
+func (e *Engine) Source() string { return event.DefaultLimits().ReservedSources + e.cfg.Instance }
+
+// Run joins the consumer group and ingests until ctx ends; it then finishes
+// the batches in hand, and returns nil. It returns an error only for a
+// configuration that cannot work.
+func (e *Engine) Run(ctx context.Context) error {
+	group, err := kafkalog.NewGroup(e.Kafka, e.cfg.Group)
+	if err != nil {
+		return fmt.Errorf("prepare consumer group: %w", err)
+	}
+	// Redis hears of the last batches too: its loops end after the workers.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var loops errgroup.Group
+	loops.Go(func() error { e.rollPartitions(background); return nil })
+	if e.publisher != nil {
+		loops.Go(func() error { e.publisher.run(background); return nil })
+		loops.Go(func() error { e.reconcile(background); return nil })
+		loops.Go(func() error { e.Redis.Watch(background); return nil })
+	}
+	err = group.Run(ctx, func(ctx context.Context, a kafkalog.Assignment) error {
+		return newWorker(e, a).run(ctx)
+	})
+	stop()
+	_ = loops.Wait() // the loops return no errors
+	return err
+}
+
+// step runs one step of the engine: probed, and timed.
+func (e *Engine) step(s telemetry.Step, work func() error) error {
+	if e.Probe != nil {
+		e.Probe(Moment{Step: s})
+	}
+	begun := time.Now()
+	err := work()
+	e.Metrics.Step(s, time.Since(begun))
+	if e.Probe != nil {
+		e.Probe(Moment{Step: s, After: true})
+	}
+	return err
+}
+
+// rollPartitions makes the partitions of the coming weeks, now and then, and
+// looks for rows that found none.
+func (e *Engine) rollPartitions(ctx context.Context) {
+	e.every(ctx, e.cfg.RollEvery, func() {
+		_, err := e.Store.Lead(ctx, "partitions", func(ctx context.Context) error {
+			today := e.Now().UTC()
+			made, err := e.Store.EnsurePartitions(ctx, today, today.Add(e.cfg.PartitionAhead), e.cfg.PartitionGrain)
+			if err != nil {
+				return err
+			}
+			if made > 0 {
+				e.Log.Info().Int("made", made).Msg("partitions made ahead")
+			}
+			stray, err := e.Store.StrayRows(ctx)
+			if err != nil {
+				return err
+			}
+			var rows int64
+			for _, n := range stray {
+				rows += n
+			}
+			e.Metrics.DefaultPartitionRows(rows)
+			if rows > 0 {
+				e.Log.Error().Interface("tables", stray).Msg("rows lie in default partitions: their partition was not made in time")
+			}
+			return nil
+		})
+		if err != nil && ctx.Err() == nil {
+			e.Log.Error().Err(err).Msg("partitions could not be made ahead; tried again later")
+		}
+	})
+}
+
+// every calls work at once, and then again each interval until ctx ends.
+func (e *Engine) every(ctx context.Context, interval time.Duration, work func()) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		work()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+)
+
+const (
+	// corruptTries is how often a batch that cannot be decoded is fetched again
+	// before it is believed.
+	corruptTries = 3
+	// corruptRange is how many offsets a corrupt batch may name. One that claims
+	// more is not quarantined record by record but stops the partition.
+	corruptRange = 10_000
+)
+
+// fetchAhead is S1 to S3: it reads and decodes from the claimed position on,
+// and hands over batch by batch, until ctx ends or the log has a hole.
+func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
+	position := w.claim.Next
+	careful := position < w.claim.CarefulUntil
+	reader := w.newReader(position, careful)
+	pause := w.newPause()
+	corrupt := 0
+	advancedAt := time.Now()
+	for {
+		var fetched *kafkalog.Batch
+		err := w.step(telemetry.StepFetch, func() (err error) {
+			fetched, err = reader.Next(ctx)
+			return err
+		})
+		var outOfRange *kafkalog.OffsetOutOfRangeError
+		var broken *kafkalog.CorruptBatchError
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.As(err, &outOfRange):
+			// Claiming again compares with the log and stops at the hole, after
+			// everything fetched so far has been committed.
+			return w.hole(outOfRange)
+		case errors.As(err, &broken):
+			corrupt++
+			if corrupt < corruptTries {
+				break
+			}
+			b, err := w.corruptBatch(broken, position)
+			if err != nil {
+				return err
+			}
+			if err := send(ctx, out, b); err != nil {
+				return err
+			}
+			corrupt, position = 0, b.next
+			reader = w.newReader(position, careful)
+			continue
+		case err != nil && !kafkalog.IsRetriable(err):
+			w.log.Error().Err(err).Msg("fetch failed in a way that does not mend itself; trying on")
+		case err != nil:
+			w.log.Warn().Err(err).Msg("fetch failed; trying again")
+		}
+		if err != nil {
+			if err := pause.wait(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		pause.reset()
+		corrupt = 0
+
+		if len(fetched.Records) == 0 {
+			w.touchIfIdle(out)
+			w.showLag(fetched.LastStable, position)
+			if fetched.Next == position || time.Since(advancedAt) < w.cfg.AdvanceInterval {
+				// An advance over aborted or compacted records is committed with
+				// the next batch, or alone now and then.
+				fetched.Release()
+				continue
+			}
+		}
+		advancedAt = time.Now()
+		b := w.decodeBatch(ctx, fetched, position)
+		if err := send(ctx, out, b); err != nil {
+			return err
+		}
+		position = b.next
+		if careful && position >= w.claim.CarefulUntil {
+			careful = false
+			reader = w.newReader(position, false)
+		}
+	}
+}
+
+func (w *worker) newReader(position int64, careful bool) *kafkalog.PartitionReader {
+	read := w.cfg.Read
+	if careful {
+		read.BatchRecords = 1
+	}
+	return w.Kafka.NewPartitionReader(w.assignment.Topic, w.assignment.Partition, position, read)
+}
+
+func send(ctx context.Context, out chan<- *batch, b *batch) error {
+	select {
+	case out <- b:
+		return nil
+	case <-ctx.Done():
+		b.release()
+		return context.Cause(ctx)
+	}
+}
+
+// touchIfIdle counts an empty fetch as progress, unless batches wait to be
+// committed.
+func (w *worker) touchIfIdle(out chan<- *batch) {
+	if len(out) == 0 {
+		w.touch()
+	}
+}
+
+func (w *worker) showLag(logEnd, position int64) {
+	w.Metrics.Lag(w.assignment.Topic, int(w.assignment.Partition), max(0, logEnd-position))
+}
+
+// hole ends the tenure at a hole in the log: the next claim finds it.
+func (w *worker) hole(err *kafkalog.OffsetOutOfRangeError) error {
+	return fmt.Errorf("the log has a hole at the position: %w", err)
+}
+
+// corruptBatch quarantines the records of a record batch that cannot be
+// decoded, by their coordinates.
+func (w *worker) corruptBatch(broken *kafkalog.CorruptBatchError, position int64) (*batch, error) {
+	n := broken.Last - broken.First + 1
+	if n > corruptRange {
+		return nil, fmt.Errorf("%w: a corrupt batch claims %d records", errCorruptRange, n)
+	}
+	b := &batch{position: position, next: broken.Last + 1}
+	for offset := max(broken.First, position); offset <= broken.Last; offset++ {
+		b.items = append(b.items, item{
+			record: kafkarecord.Record{Offset: offset}, unread: true,
+			rejection: fact.Reject(fact.ReasonEncoding, "", "", "the record batch in Kafka is corrupt: "+broken.Err.Error()),
+		})
+	}
+	w.log.Error().Err(broken).Int64("first", broken.First).Int64("last", broken.Last).Msg("corrupt record batch: its records are quarantined by their coordinates")
+	return b, nil
+}
+
+// errCorruptRange says that a corrupt batch names too many records.
+var errCorruptRange = errors.New("corrupt range is too large")
+
+// stopFor turns what ended the fetching into a stopped partition where only an
+// operator can help.
+func (w *worker) stopFor(ctx context.Context, err error) error {
+	if errors.Is(err, errCorruptRange) {
+		return w.stop(ctx, err.Error())
+	}
+	return err
+}

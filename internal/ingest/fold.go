@@ -1,0 +1,200 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+)
+
+// fold is S4d: it places the events of a batch in their runs, and folds them,
+// one after the other.
+type fold struct {
+	*worker
+	now time.Time
+
+	states  map[pgstore.RunKey]*execution.State
+	latest  map[execution.ID]*execution.State // with the highest run number of each id
+	byRunID map[runID]*execution.State
+
+	order      []*execution.State // changed, in the order of their first change
+	seen       map[*execution.State]bool
+	rows       []pgstore.PlacedEvent
+	superseded []pgstore.RunKey
+}
+
+// runID names a run as producers do.
+type runID struct {
+	id    execution.ID
+	runID string
+}
+
+// load brings the runs that the events may belong to, and the parts of those
+// runs that the events would be merged into.
+func (f *fold) load(ctx context.Context, tx *pgstore.Tx, events []placed, known map[execution.ID]pgstore.KnownID) error {
+	var ids, namedIDs, runIDs []string
+	for id, k := range known {
+		if k.LatestRun > 0 {
+			ids = append(ids, string(id))
+		}
+	}
+	asked := map[runID]bool{}
+	for _, p := range events {
+		n := runID{p.event.ExecutionID(), p.event.RunID}
+		if n.runID != "" && known[n.id].LatestRun > 0 && !asked[n] {
+			asked[n] = true
+			namedIDs, runIDs = append(namedIDs, p.event.Subject), append(runIDs, p.event.RunID)
+		}
+	}
+	if len(ids) > 0 {
+		runs, err := tx.LatestRuns(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			f.latest[r.ID] = f.add(r)
+		}
+	}
+	if len(namedIDs) > 0 {
+		runs, err := tx.RunsByRunID(ctx, namedIDs, runIDs)
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			f.add(r)
+		}
+	}
+	return f.loadParts(ctx, tx, events)
+}
+
+// add keeps a loaded run, once.
+func (f *fold) add(r execution.Run) *execution.State {
+	k := pgstore.RunKey{ID: r.ID, Number: r.Number}
+	s := f.states[k]
+	if s == nil {
+		s = &execution.State{Run: r}
+		f.states[k] = s
+		if r.RunID != "" {
+			f.byRunID[runID{r.ID, r.RunID}] = s
+		}
+	}
+	return s
+}
+
+// loadParts loads what the events would be merged into, in the run that they
+// name or else in the latest. An event that turns out to open a new run finds
+// nothing of that run in the store, and needs nothing.
+func (f *fold) loadParts(ctx context.Context, tx *pgstore.Tx, events []placed) error {
+	var touches []pgstore.Touch
+	asked := map[pgstore.Touch]bool{}
+	for _, p := range events {
+		part, id, attempt := execution.Touches(p.event.Payload)
+		if part == execution.PartNone {
+			continue
+		}
+		state := f.byRunID[runID{p.event.ExecutionID(), p.event.RunID}]
+		if p.event.RunID == "" || state == nil {
+			state = f.latest[p.event.ExecutionID()]
+		}
+		if state == nil {
+			continue
+		}
+		t := pgstore.Touch{State: state, Part: part, ID: id, Attempt: attempt}
+		if !asked[t] {
+			asked[t] = true
+			touches = append(touches, t)
+		}
+	}
+	if len(touches) == 0 {
+		return nil
+	}
+	return tx.LoadParts(ctx, touches)
+}
+
+// apply places one event and folds it. A panic is the record's: the error then
+// says which one, and the batch is tried again without it.
+func (f *fold) apply(p placed) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &recordError{p.index, panicked(r)}
+		}
+	}()
+	id := p.event.ExecutionID()
+	var latest *execution.Run
+	if s := f.latest[id]; s != nil {
+		latest = &s.Run
+	}
+	var named execution.RunNumber
+	if s := f.byRunID[runID{id, p.event.RunID}]; s != nil && p.event.RunID != "" {
+		named = s.Run.Number
+	}
+	at := execution.Place(latest, named, p.event)
+	if at.Supersedes != 0 {
+		if err := f.supersede(at, p.event); err != nil {
+			return err
+		}
+	}
+	s := f.states[pgstore.RunKey{ID: id, Number: at.Run}]
+	if at.Opens {
+		s = execution.NewState(id, at.Run, p.event.RunID)
+		s.Run.Bucket, s.Run.CreatedAt = birthday(f.now), f.now
+		f.states[pgstore.RunKey{ID: id, Number: at.Run}] = s
+		f.latest[id] = s
+		if p.event.RunID != "" {
+			f.byRunID[runID{id, p.event.RunID}] = s
+		}
+	}
+	f.take(s, p.event, at.Guessed, p.offset)
+	return nil
+}
+
+// supersede ends the run that a new start takes the place of, by an event of
+// our own.
+func (f *fold) supersede(at execution.Placement, by *execution.Event) error {
+	s := f.states[pgstore.RunKey{ID: by.ExecutionID(), Number: at.Supersedes}]
+	own, err := event.NewInterrupted(event.Interruption{
+		Source: f.Source(), ExecutionID: s.Run.ID, Run: s.Run.Number, RunID: s.Run.RunID, Time: by.Time,
+		Statement: execution.Interrupted{Cause: execution.CauseSuperseded, RealEvents: s.Run.Counts.Events, SupersededBy: at.Run},
+	})
+	if err != nil {
+		return fmt.Errorf("supersede run: %w", err)
+	}
+	f.take(s, own, false, pgstore.OwnEvent)
+	f.superseded = append(f.superseded, pgstore.RunKey{ID: s.Run.ID, Number: s.Run.Number})
+	return nil
+}
+
+// take folds an event into its run's state and makes its row.
+func (f *fold) take(s *execution.State, e *execution.Event, guessed bool, offset int64) {
+	if f.seen == nil {
+		f.seen = map[*execution.State]bool{}
+	}
+	if !f.seen[s] {
+		f.seen[s] = true
+		f.order = append(f.order, s)
+		s.Run.Version++
+	}
+	s.Apply(e)
+	f.rows = append(f.rows, pgstore.PlacedEvent{
+		Event: e, Run: s.Run.Number, Bucket: s.Run.Bucket, Arrival: s.Run.Arrival(), Guessed: guessed, Offset: offset,
+	})
+}
+
+// changed are the states to save, in the order of their keys, as they are
+// locked.
+func (f *fold) changed() []*execution.State {
+	slices.SortFunc(f.order, func(a, b *execution.State) int {
+		switch {
+		case a.Run.ID < b.Run.ID:
+			return -1
+		case a.Run.ID > b.Run.ID:
+			return 1
+		}
+		return int(a.Run.Number - b.Run.Number)
+	})
+	return f.order
+}

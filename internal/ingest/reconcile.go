@@ -1,0 +1,182 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+)
+
+const (
+	// sweepPage is how many runs are read from PostgreSQL at a time.
+	sweepPage = 1000
+	// settledHorizon is how far back a full sweep shows ended runs: as long as
+	// Redis keeps them.
+	settledHorizon = 24 * time.Hour
+)
+
+// reconciler is S9: it makes Redis right again, whatever was lost of S5.
+type reconciler struct {
+	*Engine
+	cluster pgstore.Cluster
+	redisID string    // of the running Redis, where it can be seen
+	done    time.Time // when the last pass that succeeded began; zero: sweep
+}
+
+// reconcile runs S9 now and then until ctx ends; one instance at a time.
+func (e *Engine) reconcile(ctx context.Context) {
+	r := &reconciler{Engine: e}
+	e.every(ctx, e.cfg.ReconcileEvery, func() {
+		if err := r.readCluster(ctx); err != nil {
+			e.warnUnlessEnded(ctx, err, "database cluster not identified")
+			return
+		}
+		_, err := e.Store.Lead(ctx, "reconcile", func(ctx context.Context) error {
+			return e.step(telemetry.StepReconcile, func() error { return r.pass(ctx) })
+		})
+		e.Metrics.RedisUp(e.Redis.Up())
+		e.warnUnlessEnded(ctx, err, "live state not reconciled; tried again later")
+	})
+}
+
+func (e *Engine) warnUnlessEnded(ctx context.Context, err error, message string) {
+	if err != nil && ctx.Err() == nil {
+		e.Log.Warn().Err(err).Msg(message)
+	}
+}
+
+// readCluster notices another cluster or timeline: the states that Redis has
+// may then be of rows that were lost.
+func (r *reconciler) readCluster(ctx context.Context) error {
+	now, err := r.Store.Cluster(ctx)
+	if err != nil {
+		return err
+	}
+	if now.Timeline == 0 {
+		return fmt.Errorf("connected to a standby of cluster %s", now.SystemIdentifier)
+	}
+	if r.cluster != (pgstore.Cluster{}) && r.cluster != now {
+		r.Metrics.TimelineChanged()
+		r.Log.Error().Str("was", r.cluster.String()).Str("is", now.String()).Msg("PostgreSQL failed over: live state is built anew")
+		r.done = time.Time{}
+	}
+	r.cluster = now
+	r.timeline.Store(now.Timeline)
+	return nil
+}
+
+// pass makes Redis right: a full sweep when its content is not known to be
+// ours and whole, else what changed since the last pass.
+func (r *reconciler) pass(ctx context.Context) error {
+	epoch := redisstore.Epoch{System: r.cluster.SystemIdentifier, Timeline: r.cluster.Timeline}
+	state, err := r.Redis.CheckSentinel(ctx, epoch)
+	if err != nil {
+		return err
+	}
+	if id, err := r.Redis.RunID(ctx); err == nil && id != r.redisID {
+		if r.redisID != "" {
+			r.done = time.Time{} // it was restarted, perhaps from an old file
+		}
+		r.redisID = id
+	}
+	begun := r.Now()
+	switch state {
+	case redisstore.SentinelNewer:
+		return fmt.Errorf("live state is of a later timeline than %s: this database was replaced", epoch)
+	case redisstore.SentinelForeign:
+		n, err := r.Redis.DeleteOwnKeys(ctx)
+		if err != nil {
+			return err
+		}
+		r.Log.Warn().Int("keys", n).Msg("live state was of another database cluster: removed")
+		r.done = time.Time{}
+	case redisstore.SentinelMissing, redisstore.SentinelOlder:
+		r.done = time.Time{}
+	case redisstore.SentinelSame:
+	}
+	full := r.done.IsZero()
+	since := r.done.Add(-2 * r.cfg.ApplyBudget)
+	if full {
+		since = begun.Add(-settledHorizon)
+	}
+	live, err := r.sweepLive(ctx)
+	if err != nil {
+		return err
+	}
+	settled, err := r.sweepSettled(ctx, since)
+	if err != nil {
+		return err
+	}
+	if full {
+		if err := r.Redis.SetSentinel(ctx, epoch); err != nil {
+			return err
+		}
+		r.Log.Info().Int("live", live).Int("settled", settled).Msg("live state swept")
+	}
+	r.done = begun
+	return nil
+}
+
+// sweepLive writes all runs that have not ended, and removes from the active
+// set what is none of them.
+func (r *reconciler) sweepLive(ctx context.Context) (int, error) {
+	// Listed first: what becomes active meanwhile is not removed.
+	members, err := r.Redis.ActiveMembers(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var ids []execution.ID
+	for after := (pgstore.RunKey{}); ; {
+		runs, err := r.Store.LiveRunsAfter(ctx, after, sweepPage)
+		if err != nil {
+			return 0, err
+		}
+		if err := r.show(ctx, runs); err != nil {
+			return 0, err
+		}
+		for i := range runs {
+			ids = append(ids, runs[i].ID)
+			after = pgstore.RunKey{ID: runs[i].ID, Number: runs[i].Number}
+		}
+		if len(runs) < sweepPage {
+			break
+		}
+	}
+	_, err = r.Redis.PruneActive(ctx, members, ids)
+	return len(ids), err
+}
+
+// sweepSettled writes the runs that changed at or after their end since then.
+func (r *reconciler) sweepSettled(ctx context.Context, since time.Time) (int, error) {
+	n := 0
+	for c := (pgstore.SettledCursor{Since: since}); ; {
+		runs, next, err := r.Store.SettledRunsAfter(ctx, c, sweepPage)
+		if err != nil {
+			return 0, err
+		}
+		if err := r.show(ctx, runs); err != nil {
+			return 0, err
+		}
+		n += len(runs)
+		if len(runs) < sweepPage {
+			return n, nil
+		}
+		c = next
+	}
+}
+
+func (r *reconciler) show(ctx context.Context, runs []execution.Run) error {
+	if len(runs) == 0 {
+		return nil
+	}
+	states := make([]execution.Live, len(runs))
+	for i := range runs {
+		states[i] = runs[i].Live()
+	}
+	_, err := r.Redis.ApplyStates(ctx, states, r.cluster.Timeline)
+	return err
+}

@@ -1,0 +1,215 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+)
+
+var (
+	// errFenced ends a tenure: another worker owns the partition, or an
+	// operator has moved it. Who still has the assignment claims again.
+	errFenced = pgstore.ErrFenced
+	// errStopped ends a tenure: nobody may ingest the partition until an
+	// operator has acted.
+	errStopped = errors.New("partition is stopped")
+	// errStalled gives the assignment back: no progress for too long.
+	errStalled = errors.New("partition makes no progress")
+)
+
+// worker works on one assigned partition, for one generation of the group.
+type worker struct {
+	*Engine
+	assignment kafkalog.Assignment
+	log        zerolog.Logger
+
+	claim    pgstore.Partition // as claimed; Next moves with each commit
+	progress atomic.Int64      // unix nanoseconds of the last sign of progress
+	refused  window            // what the database refused lately
+
+	offsetAt atomic.Int64 // S7: position to commit to Kafka
+}
+
+func newWorker(e *Engine, a kafkalog.Assignment) *worker {
+	return &worker{
+		Engine: e, assignment: a,
+		log: e.Log.With().Str("topic", a.Topic).Int32("partition", a.Partition).Logger(),
+	}
+}
+
+// run works until ctx ends. Only a stall makes it return earlier, with an
+// error: the group then rebalances, and perhaps another instance can do better.
+func (w *worker) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w.touch()
+	var side errgroup.Group
+	side.Go(func() error { w.watchProgress(ctx, cancel); return nil })
+	side.Go(func() error { w.commitOffsets(ctx); return nil })
+	defer func() {
+		cancel(nil)
+		_ = side.Wait() // they return no errors
+		w.Metrics.Forget(w.assignment.Topic, int(w.assignment.Partition))
+	}()
+
+	pause := w.newPause()
+	for ctx.Err() == nil {
+		err := w.tenure(ctx, pause.reset)
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, errStopped):
+			w.awaitOperator(ctx)
+		case errors.Is(err, errFenced):
+			w.Metrics.Fenced()
+			w.log.Warn().Msg("fenced: another worker owned the partition or an operator moved it; claiming it again")
+			_ = pause.wait(ctx) // the loop looks at ctx
+		case err != nil:
+			w.log.Error().Err(err).Msg("work on the partition was interrupted; trying again")
+			_ = pause.wait(ctx)
+		}
+	}
+	if errors.Is(context.Cause(ctx), errStalled) {
+		return fmt.Errorf("%s/%d: %w", w.assignment.Topic, w.assignment.Partition, errStalled)
+	}
+	return nil
+}
+
+// tenure is one claim of the partition and the work under it. began is called
+// when the claim has succeeded.
+func (w *worker) tenure(ctx context.Context, began func()) error {
+	w.claim = pgstore.Partition{}
+	err := w.step(telemetry.StepClaim, func() error { return w.claimPartition(ctx) })
+	if err == nil {
+		began()
+		err = w.ingest(ctx)
+	}
+	if w.claim.Epoch == 0 || errors.Is(err, errFenced) {
+		return err
+	}
+	// Whatever ended the work, this process is alive: the next claim must not
+	// count as after a death.
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.ApplyBudget)
+	defer cancel()
+	if err := w.Store.Release(release, w.claim, w.Now()); err != nil {
+		w.log.Warn().Err(err).Msg("partition could not be released; the next claim counts an unclean stop")
+	}
+	return err
+}
+
+// ingest runs S1 to S3 ahead of S4, batch by batch, until ctx ends.
+func (w *worker) ingest(ctx context.Context) error {
+	aheadCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	batches := make(chan *batch, w.cfg.Prefetch-1)
+	var ahead errgroup.Group
+	ahead.Go(func() error {
+		defer close(batches)
+		return w.fetchAhead(aheadCtx, batches)
+	})
+	err := w.commitAll(ctx, batches)
+	cancel()
+	for b := range batches { // decoded, never applied: fetched again by whoever comes next
+		b.release()
+	}
+	if aheadErr := ahead.Wait(); err == nil {
+		err = w.stopFor(ctx, aheadErr)
+	}
+	return err
+}
+
+func (w *worker) commitAll(ctx context.Context, batches <-chan *batch) error {
+	for b := range batches {
+		if ctx.Err() != nil {
+			b.release()
+			return context.Cause(ctx)
+		}
+		err := w.commitBatch(ctx, b)
+		b.release()
+		if err != nil {
+			return err
+		}
+		w.touch()
+	}
+	return nil
+}
+
+// touch notes a sign of progress.
+func (w *worker) touch() { w.progress.Store(time.Now().UnixNano()) }
+
+// watchProgress gives the assignment back when nothing has moved for too long:
+// kafka-go sends heartbeats for a worker that hangs.
+func (w *worker) watchProgress(ctx context.Context, giveUp context.CancelCauseFunc) {
+	tick := time.NewTicker(w.cfg.StallLimit / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if since := time.Since(time.Unix(0, w.progress.Load())); since > w.cfg.StallLimit {
+				w.log.Error().Dur("since", since).Msg("no progress: giving the partition back")
+				giveUp(errStalled)
+				return
+			}
+		}
+	}
+}
+
+// commitOffsets is S7: Kafka's committed offset follows, for tools that show
+// lag. Failures mean nothing.
+func (w *worker) commitOffsets(ctx context.Context) {
+	tick := time.NewTicker(w.cfg.OffsetInterval)
+	defer tick.Stop()
+	committed := w.assignment.Committed
+	commit := func() {
+		at := w.offsetAt.Load()
+		if at == committed || at == 0 {
+			return
+		}
+		err := w.step(telemetry.StepOffset, func() error { return w.assignment.Commit(at) })
+		if err != nil {
+			w.log.Debug().Err(err).Msg("offset not committed to Kafka")
+			return
+		}
+		committed = at
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			commit()
+			return
+		case <-tick.C:
+			commit()
+		}
+	}
+}
+
+// awaitOperator waits until an operator has acted on a stopped partition.
+func (w *worker) awaitOperator(ctx context.Context) {
+	w.Metrics.Stopped(w.assignment.Topic, int(w.assignment.Partition), true)
+	tick := time.NewTicker(w.cfg.StopPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			w.touch() // waiting is what it should do
+			at, err := w.Store.Position(ctx, w.assignment.Topic, w.assignment.Partition)
+			if err == nil && !at.Stopped {
+				w.Metrics.Stopped(w.assignment.Topic, int(w.assignment.Partition), false)
+				w.log.Info().Msg("an operator has acted: the partition goes on")
+				return
+			}
+		}
+	}
+}
