@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/rs/zerolog"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
@@ -17,6 +15,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+	"github.com/rs/zerolog"
 )
 
 // Config bounds the engine. Zero values stand for the defaults named beside
@@ -38,9 +37,9 @@ type Config struct {
 	RetryMin        time.Duration // first pause after an infrastructure error: 100 ms
 	RetryMax        time.Duration // longest: 30 s
 
-	PartitionGrain string        // "month" or "day": "month"
-	PartitionAhead time.Duration // how far ahead partitions are made: 62 days
-	RollEvery      time.Duration // how often: 1 h
+	PartitionGrain  string        // "month" or "day": "month"
+	PartitionsAhead int           // how many partitions are made beyond the present one: 3
+	RollEvery       time.Duration // how often: 1 h
 }
 
 func (c Config) withDefaults() Config {
@@ -57,7 +56,7 @@ func (c Config) withDefaults() Config {
 	c.RetryMin = cmp.Or(c.RetryMin, 100*time.Millisecond)
 	c.RetryMax = cmp.Or(c.RetryMax, 30*time.Second)
 	c.PartitionGrain = cmp.Or(c.PartitionGrain, "month")
-	c.PartitionAhead = cmp.Or(c.PartitionAhead, 62*24*time.Hour)
+	c.PartitionsAhead = cmp.Or(c.PartitionsAhead, 3)
 	c.RollEvery = cmp.Or(c.RollEvery, time.Hour)
 	c.Read.BatchRecords = cmp.Or(c.Read.BatchRecords, 1000)
 	return c
@@ -90,8 +89,8 @@ type Engine struct {
 	cfg Config
 	Parts
 
-	publisher *publisher // nil without Redis
-	timeline  atomic.Uint32
+	publisher *publisher    // nil without Redis
+	timeline  atomic.Uint32 // of PostgreSQL; 0: not known yet
 }
 
 // New makes an engine; Run starts it.
@@ -115,29 +114,26 @@ func New(cfg Config, p Parts) (*Engine, error) {
 // Source is the source of this instance's own events.
 func (e *Engine) Source() string { return event.DefaultLimits().ReservedSources + e.cfg.Instance }
 
-// Run joins the consumer group and ingests until ctx ends; it then finishes
-// the batches in hand, and returns nil. It returns an error only for a
-// configuration that cannot work.
-func (e *Engine) Run(ctx context.Context) error {
+// Ingest joins the consumer group and takes records into the store until ctx
+// ends; it then finishes the batches in hand, shows them in Redis, and returns
+// nil. It returns an error only for a configuration that cannot work.
+func (e *Engine) Ingest(ctx context.Context) error {
 	group, err := kafkalog.NewGroup(e.Kafka, e.cfg.Group)
 	if err != nil {
 		return fmt.Errorf("prepare consumer group: %w", err)
 	}
-	// Redis hears of the last batches too: its loops end after the workers.
+	// Redis hears of the last batches too: its loop ends after the workers.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var loops errgroup.Group
-	loops.Go(func() error { e.rollPartitions(background); return nil })
+	var publishing sync.WaitGroup
 	if e.publisher != nil {
-		loops.Go(func() error { e.publisher.run(background); return nil })
-		loops.Go(func() error { e.reconcile(background); return nil })
-		loops.Go(func() error { e.Redis.Watch(background); return nil })
+		publishing.Go(func() { e.publisher.run(background) })
 	}
 	err = group.Run(ctx, func(ctx context.Context, a kafkalog.Assignment) error {
 		return newWorker(e, a).run(ctx)
 	})
 	stop()
-	_ = loops.Wait() // the loops return no errors
+	publishing.Wait()
 	return err
 }
 
@@ -153,39 +149,6 @@ func (e *Engine) step(s telemetry.Step, work func() error) error {
 		e.Probe(Moment{Step: s, After: true})
 	}
 	return err
-}
-
-// rollPartitions makes the partitions of the coming weeks, now and then, and
-// looks for rows that found none.
-func (e *Engine) rollPartitions(ctx context.Context) {
-	e.every(ctx, e.cfg.RollEvery, func() {
-		_, err := e.Store.Lead(ctx, "partitions", func(ctx context.Context) error {
-			today := e.Now().UTC()
-			made, err := e.Store.EnsurePartitions(ctx, today, today.Add(e.cfg.PartitionAhead), e.cfg.PartitionGrain)
-			if err != nil {
-				return err
-			}
-			if made > 0 {
-				e.Log.Info().Int("made", made).Msg("partitions made ahead")
-			}
-			stray, err := e.Store.StrayRows(ctx)
-			if err != nil {
-				return err
-			}
-			var rows int64
-			for _, n := range stray {
-				rows += n
-			}
-			e.Metrics.DefaultPartitionRows(rows)
-			if rows > 0 {
-				e.Log.Error().Interface("tables", stray).Msg("rows lie in default partitions: their partition was not made in time")
-			}
-			return nil
-		})
-		if err != nil && ctx.Err() == nil {
-			e.Log.Error().Err(err).Msg("partitions could not be made ahead; tried again later")
-		}
-	})
 }
 
 // every calls work at once, and then again each interval until ctx ends.

@@ -2,7 +2,9 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"sync"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
@@ -54,11 +56,15 @@ func newer(a, b execution.Live) bool {
 
 // run writes to Redis until ctx ends, and then what is left.
 func (p *publisher) run(ctx context.Context) {
+	timeline := time.NewTicker(p.cfg.ReconcileEvery)
+	defer timeline.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			p.flush(context.WithoutCancel(ctx)) // every call is bounded by its budget
 			return
+		case <-timeline.C:
+			p.timeline.Store(0) // read again with the next states: there may have been a failover
 		case <-p.wake:
 			p.flush(ctx)
 		}
@@ -76,7 +82,11 @@ func (p *publisher) flush(ctx context.Context) {
 			newest = append(newest, s)
 		}
 		err := p.step(telemetry.StepState, func() error {
-			_, err := p.Redis.ApplyStates(ctx, newest, p.timeline.Load())
+			timeline, err := p.knownTimeline(ctx)
+			if err != nil {
+				return err
+			}
+			_, err = p.Redis.ApplyStates(ctx, newest, timeline)
 			return err
 		})
 		if err != nil {
@@ -91,3 +101,23 @@ func (p *publisher) flush(ctx context.Context) {
 	}
 	p.Metrics.RedisUp(p.Redis.Up())
 }
+
+// knownTimeline is the timeline that the states were committed on, as far as
+// is known: a version must say so.
+func (e *Engine) knownTimeline(ctx context.Context) (uint32, error) {
+	if t := e.timeline.Load(); t != 0 {
+		return t, nil
+	}
+	cluster, err := e.Store.Cluster(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if cluster.Timeline == 0 {
+		return 0, errStandby
+	}
+	e.timeline.Store(cluster.Timeline)
+	return cluster.Timeline, nil
+}
+
+// errStandby says that the database is a standby, whose rows may be old.
+var errStandby = errors.New("connected to a standby")

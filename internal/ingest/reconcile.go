@@ -27,8 +27,12 @@ type reconciler struct {
 	done    time.Time // when the last pass that succeeded began; zero: sweep
 }
 
-// reconcile runs S9 now and then until ctx ends; one instance at a time.
-func (e *Engine) reconcile(ctx context.Context) {
+// Reconcile runs S9 now and then until ctx ends; one instance at a time does.
+// Without Redis there is nothing to do.
+func (e *Engine) Reconcile(ctx context.Context) {
+	if e.Redis == nil {
+		return
+	}
 	r := &reconciler{Engine: e}
 	e.every(ctx, e.cfg.ReconcileEvery, func() {
 		if err := r.readCluster(ctx); err != nil {
@@ -57,7 +61,7 @@ func (r *reconciler) readCluster(ctx context.Context) error {
 		return err
 	}
 	if now.Timeline == 0 {
-		return fmt.Errorf("connected to a standby of cluster %s", now.SystemIdentifier)
+		return errStandby
 	}
 	if r.cluster != (pgstore.Cluster{}) && r.cluster != now {
 		r.Metrics.TimelineChanged()

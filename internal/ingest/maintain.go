@@ -1,0 +1,43 @@
+package ingest
+
+import "context"
+
+// MaintainPartitions keeps the partitions of the coming days or months made
+// ahead, and looks for rows that found none, until ctx ends.
+func (e *Engine) MaintainPartitions(ctx context.Context) {
+	e.every(ctx, e.cfg.RollEvery, func() {
+		_, err := e.Store.Lead(ctx, "partitions", e.makePartitions)
+		if err != nil && ctx.Err() == nil {
+			e.Log.Error().Err(err).Msg("partitions could not be made ahead; tried again later")
+		}
+	})
+}
+
+func (e *Engine) makePartitions(ctx context.Context) error {
+	first := birthday(e.Now().UTC())
+	last := first.AddDate(0, 0, e.cfg.PartitionsAhead)
+	if e.cfg.PartitionGrain == "month" {
+		// From the first of the month: adding months to a 31st would skip one.
+		last = first.AddDate(0, 0, 1-first.Day()).AddDate(0, e.cfg.PartitionsAhead, 0)
+	}
+	made, err := e.Store.EnsurePartitions(ctx, first, last, e.cfg.PartitionGrain)
+	if err != nil {
+		return err
+	}
+	if made > 0 {
+		e.Log.Info().Int("made", made).Msg("partitions made ahead")
+	}
+	stray, err := e.Store.StrayRows(ctx)
+	if err != nil {
+		return err
+	}
+	var rows int64
+	for _, n := range stray {
+		rows += n
+	}
+	e.Metrics.DefaultPartitionRows(rows)
+	if rows > 0 {
+		e.Log.Error().Interface("tables", stray).Msg("rows lie in default partitions: their partition was not made in time")
+	}
+	return nil
+}
