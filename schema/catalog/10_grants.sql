@@ -27,7 +27,7 @@ WITH object(kind, name, part, owner, initial, acl) AS (
   WHERE n.nspname = $1 AND t.typacl IS NOT NULL
   UNION ALL
   SELECT 'default rights', CASE d.defaclobjtype WHEN 'r' THEN 'tables' WHEN 'S' THEN 'sequences' WHEN 'f' THEN 'functions' WHEN 'T' THEN 'types' ELSE 'schemas' END, '',
-         d.defaclrole, '{}', d.defaclacl
+         d.defaclrole, NULL::aclitem[], d.defaclacl
   FROM pg_default_acl AS d JOIN pg_namespace AS n ON n.oid = d.defaclnamespace
   WHERE n.nspname = $1
 ), changed AS (
