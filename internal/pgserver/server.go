@@ -27,11 +27,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/schema"
 )
 
-const superuser = "postgres"
+const (
+	superuser         = "postgres"
+	duplicateDatabase = "42P04" // SQLSTATE
+)
 
 // Options say which server to run.
 type Options struct {
@@ -79,7 +84,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{cluster: c, options: o}
 	// Another program may take the free port before the server does.
 	for range 5 {
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = childproc.FreePort(); err != nil {
 			return nil, fmt.Errorf("start PostgreSQL: %w", err)
 		}
 		if err = s.launch(ctx); !errors.Is(err, errPortTaken) {
@@ -125,14 +130,12 @@ func (s *Server) EnsureDatabase(ctx context.Context, name string) (err error) {
 		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	var exists bool
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&exists); err != nil {
-		return fmt.Errorf("look for database %s: %w", name, err)
-	}
-	if exists {
+	_, err = conn.Exec(ctx, schema.CreateDatabase(pgx.Identifier{name}.Sanitize()))
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == duplicateDatabase {
 		return nil
 	}
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+	if err != nil {
 		return fmt.Errorf("create database %s: %w", name, err)
 	}
 	return nil
@@ -256,14 +259,4 @@ func (s *Server) logSince(offset int64) string {
 	text = text[min(int(offset), len(text)):]
 	const enough = 2000
 	return strings.TrimSpace(string(text[max(0, len(text)-enough):]))
-}
-
-// freePort asks the kernel for a loopback port that nobody listens on.
-func freePort() (int, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	return port, listener.Close()
 }

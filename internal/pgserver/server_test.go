@@ -46,7 +46,8 @@ func TestSettings(t *testing.T) {
 		{"fast", pgserver.Options{}, map[string]string{"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}},
 		{"durable", pgserver.Options{Durable: true}, map[string]string{"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}},
 		{
-			"own", pgserver.Options{Settings: map[string]string{"timezone": "Canada/Newfoundland", "full_page_writes": "on"}},
+			"own",
+			pgserver.Options{Settings: map[string]string{"timezone": "Canada/Newfoundland", "full_page_writes": "on"}},
 			map[string]string{"timezone": "Canada/Newfoundland", "full_page_writes": "on", "fsync": "off"},
 		},
 	} {
