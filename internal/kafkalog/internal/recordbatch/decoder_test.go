@@ -82,8 +82,9 @@ var codecs = []batchtest.Codec{batchtest.None, batchtest.Gzip, batchtest.Snappy,
 func TestReadsAsFranzGo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		data, aborted, end := drawLog(t)
-		from := rapid.Int64Range(0, end-1).Draw(t, "from")
+		log := drawLog(t)
+		from := rapid.Int64Range(0, log.end-1).Draw(t, "from")
+		data, aborted := log.answer(from)
 		wantRecords, wantNext, err := franz(data, from, aborted)
 		if err != nil {
 			t.Fatalf("franz-go cannot decode the log: %v", err)
@@ -95,8 +96,8 @@ func TestReadsAsFranzGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if next != wantNext || next != end {
-			t.Errorf("next is %d, franz-go says %d, the log ends at %d", next, wantNext, end)
+		if next != wantNext || next != log.end {
+			t.Errorf("next is %d, franz-go says %d, the log ends at %d", next, wantNext, log.end)
 		}
 		if diff := cmp.Diff(wantRecords, records); diff != "" {
 			t.Errorf("other records than franz-go (-franz-go +ours):\n%s", diff)
@@ -104,26 +105,62 @@ func TestReadsAsFranzGo(t *testing.T) {
 	})
 }
 
+// partitionLog is a log as a broker has it.
+type partitionLog struct {
+	batches [][]byte
+	lasts   []int64 // the last offset of each batch
+	aborted []abortedTransaction
+	end     int64
+}
+
+type abortedTransaction struct {
+	recordbatch.Aborted
+	marker int64
+}
+
+func (l *partitionLog) append(batch []byte, last int64) {
+	l.batches, l.lasts = append(l.batches, batch), append(l.lasts, last)
+	l.end = last + 1
+}
+
+// answer is what a broker answers to a fetch: the batches from the one on that
+// holds the offset, and the aborted transactions that reach so far.
+func (l *partitionLog) answer(from int64) (data []byte, aborted []recordbatch.Aborted) {
+	for i, batch := range l.batches {
+		if l.lasts[i] >= from {
+			data = append(data, batch...)
+		}
+	}
+	for _, a := range l.aborted {
+		if a.marker >= from {
+			aborted = append(aborted, a.Aborted)
+		}
+	}
+	return data, aborted
+}
+
 // drawLog draws batches of several producers, some in transactions, with holes
 // and empty batches as compaction leaves them.
-func drawLog(t *rapid.T) (data []byte, aborted []recordbatch.Aborted, end int64) {
+func drawLog(t *rapid.T) *partitionLog {
+	l := new(partitionLog)
 	open := map[int64]int64{} // producer -> first offset of its transaction
+	end := func(producer int64, commit bool) {
+		if !commit {
+			l.aborted = append(l.aborted, abortedTransaction{recordbatch.Aborted{ProducerID: producer, FirstOffset: open[producer]}, l.end})
+		}
+		delete(open, producer)
+		l.append(batchtest.Marker(l.end, producer, commit), l.end)
+	}
 	for range rapid.IntRange(1, 12).Draw(t, "batches") {
-		end += rapid.Int64Range(0, 3).Draw(t, "offsets compacted before")
+		first := l.end + rapid.Int64Range(0, 3).Draw(t, "offsets compacted before")
 		producer := rapid.Int64Range(1, 3).Draw(t, "producer")
-		first, inTransaction := open[producer]
+		_, inTransaction := open[producer]
 		if inTransaction && rapid.Bool().Draw(t, "ends transaction") {
-			commits := rapid.Bool().Draw(t, "commits")
-			data = append(data, batchtest.Marker(end, producer, commits)...)
-			if !commits {
-				aborted = append(aborted, recordbatch.Aborted{ProducerID: producer, FirstOffset: first})
-			}
-			delete(open, producer)
-			end++
+			end(producer, rapid.Bool().Draw(t, "commits"))
 			continue
 		}
 		b := batchtest.Batch{
-			First:          end,
+			First:          first,
 			Codec:          rapid.SampledFrom(codecs).Draw(t, "codec"),
 			ProducerID:     producer,
 			FirstTimestamp: rapid.Int64Range(0, 1<<41).Draw(t, "timestamp"),
@@ -135,7 +172,7 @@ func drawLog(t *rapid.T) (data []byte, aborted []recordbatch.Aborted, end int64)
 		if inTransaction || rapid.Bool().Draw(t, "transactional") {
 			b.Attributes |= batchtest.Transactional
 			if !inTransaction {
-				open[producer] = end
+				open[producer] = first
 			}
 		}
 		delta := int64(0)
@@ -148,19 +185,17 @@ func drawLog(t *rapid.T) (data []byte, aborted []recordbatch.Aborted, end int64)
 			b.Codec = batchtest.None // as the cleaner writes them
 		}
 		b.LastDelta = int32(delta + rapid.Int64Range(0, 2).Draw(t, "compacted at the end"))
-		data = append(data, b.Encode()...)
-		end += int64(b.LastDelta) + 1
+		l.append(b.Encode(), first+int64(b.LastDelta))
 	}
 	// A reader of committed records gets nothing behind an open transaction, so
 	// none is left open.
 	for producer := range int64(4) {
-		if first, ok := open[producer]; ok {
-			data = append(data, batchtest.Marker(end, producer, false)...)
-			aborted = append(aborted, recordbatch.Aborted{ProducerID: producer, FirstOffset: first})
-			end++
+		if _, ok := open[producer]; ok {
+			end(producer, false)
 		}
 	}
-	return data, rapid.Permutation(aborted).Draw(t, "order of aborted transactions"), end
+	l.aborted = rapid.Permutation(l.aborted).Draw(t, "order of aborted transactions")
+	return l
 }
 
 func drawRecord(t *rapid.T, delta int64) batchtest.Record {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package recordbatch_test
+
+const bombSize = 200 << 20
