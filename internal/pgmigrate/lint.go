@@ -18,7 +18,6 @@ import (
 	"ariga.io/atlas/sql/sqlclient"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/schemadiff"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/schema"
 )
 
 // Finding is something in a migration that a reviewer should know.
@@ -77,7 +76,7 @@ func lintFile(ctx context.Context, db *sql.DB, file migrate.File) ([]Finding, er
 	if err != nil {
 		return nil, err
 	}
-	before, err := schemadiff.Dump(ctx, db, schema.Name)
+	before, err := dump(ctx, db)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +88,7 @@ func lintFile(ctx context.Context, db *sql.DB, file migrate.File) ([]Finding, er
 	if err != nil {
 		return nil, err
 	}
-	after, err := schemadiff.Dump(ctx, db, schema.Name)
+	after, err := dump(ctx, db)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func plan(ctx context.Context, server Scratch, from state, desired string) (p Pl
 	}
 	defer func() { err = errors.Join(err, dropAfter()) }()
 
-	want, err := schemadiff.Dump(ctx, after, schema.Name)
+	want, err := dump(ctx, after)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -93,11 +93,20 @@ func plan(ctx context.Context, server Scratch, from state, desired string) (p Pl
 }
 
 func difference(ctx context.Context, db *sql.DB, want schemadiff.Catalog) ([]schemadiff.Difference, error) {
-	have, err := schemadiff.Dump(ctx, db, schema.Name)
+	have, err := dump(ctx, db)
 	if err != nil {
 		return nil, err
 	}
 	return schemadiff.Compare(have, want), nil
+}
+
+func dump(ctx context.Context, db *sql.DB) (schemadiff.Catalog, error) {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
+	if err != nil {
+		return nil, fmt.Errorf("begin reading catalogs: %w", err)
+	}
+	catalog, err := schemadiff.Dump(ctx, tx, schema.Name)
+	return catalog, errors.Join(err, rollback(tx))
 }
 
 // planAtlas lets Atlas compare our schema in two databases. Only that schema is

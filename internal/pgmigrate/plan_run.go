@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/schemadiff"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/schema"
 )
 
@@ -26,7 +25,7 @@ func runAtlas(ctx context.Context, db *sql.DB, statements []Statement) ([]Statem
 	if refused.Code != "0A000" && refused.Code != "2BP01" { // feature_not_supported, dependent_objects_still_exist
 		return nil, err
 	}
-	have, dumpErr := schemadiff.Dump(ctx, db, schema.Name)
+	have, dumpErr := dump(ctx, db)
 	if dumpErr != nil {
 		return nil, dumpErr
 	}

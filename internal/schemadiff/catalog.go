@@ -36,17 +36,15 @@ type Object struct {
 // Catalog holds the objects of a schema in a fixed order.
 type Catalog []Object
 
-// Dump reads the catalogs of one schema. A schema that does not exist has no objects.
-func Dump(ctx context.Context, db *sql.DB, schemaName string) (Catalog, error) {
+// Dump reads the catalogs of one schema, as the transaction sees them. A schema
+// that does not exist has no objects. It leaves the transaction without a
+// search path. Unless the transaction is repeatable read, objects that others
+// change meanwhile may come out half old, half new.
+func Dump(ctx context.Context, tx *sql.Tx, schemaName string) (Catalog, error) {
 	session, queries, err := loadQueries()
 	if err != nil {
 		return nil, err
 	}
-	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
-	if err != nil {
-		return nil, fmt.Errorf("begin reading catalogs: %w", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // it has read and nothing else
 	if _, err := tx.ExecContext(ctx, session); err != nil {
 		return nil, fmt.Errorf("prepare reading catalogs: %w", err)
 	}

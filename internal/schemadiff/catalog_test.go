@@ -1,6 +1,7 @@
 package schemadiff_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -103,14 +104,14 @@ CREATE TABLE test_coordination.execution_phases (bucket date) PARTITION BY LIST 
 		{"grant on a type", `REVOKE USAGE ON TYPE test_coordination.color FROM PUBLIC`, "type test_coordination.color", "+ revoke USAGE from PUBLIC"},
 		{"default rights", `ALTER DEFAULT PRIVILEGES IN SCHEMA test_coordination GRANT SELECT ON TABLES TO monitor_user`, "default rights tables", "+ grant SELECT to monitor_user"},
 	}
+	db := open(t)
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			db := open(t)
-			run(t, db, base)
-			before := dump(t, db)
-			run(t, db, tt.change)
-			found := schemadiff.Compare(before, dump(t, db))
+		t.Run(tt.name, func(t *testing.T) { //nolint:paralleltest // in one database one change is tried after the other
+			tx := begin(t, db)
+			run(t, tx, base)
+			before := dump(t, tx)
+			run(t, tx, tt.change)
+			found := schemadiff.Compare(before, dump(t, tx))
 			for _, difference := range found {
 				if difference.String() != tt.object {
 					continue
@@ -129,21 +130,21 @@ CREATE TABLE test_coordination.execution_phases (bucket date) PARTITION BY LIST 
 // A column's place, another schema and the migration tool's own table are no differences.
 func TestDumpLeavesOutWhatDoesNotMatter(t *testing.T) {
 	t.Parallel()
-	db := open(t)
-	run(t, db, `CREATE TABLE test_coordination.pair (a text, b text)`)
-	before := dump(t, db)
-	run(t, db, `DROP TABLE test_coordination.pair;
+	tx := begin(t, open(t))
+	run(t, tx, `CREATE TABLE test_coordination.pair (a text, b text)`)
+	before := dump(t, tx)
+	run(t, tx, `DROP TABLE test_coordination.pair;
 CREATE TABLE test_coordination.pair (b text, a text);
 CREATE TABLE public.other (id integer);
 COMMENT ON TABLE test_coordination.atlas_schema_revisions IS 'x'`)
-	if found := schemadiff.Compare(before, dump(t, db)); len(found) > 0 {
+	if found := schemadiff.Compare(before, dump(t, tx)); len(found) > 0 {
 		t.Error(schemadiff.Text(found))
 	}
 }
 
 func TestDumpOfMissingSchemaIsEmpty(t *testing.T) {
 	t.Parallel()
-	catalog, err := schemadiff.Dump(t.Context(), open(t), "no_such_schema")
+	catalog, err := schemadiff.Dump(t.Context(), begin(t, open(t)), "no_such_schema")
 	if err != nil || len(catalog) > 0 {
 		t.Errorf("Dump: %v, %v", catalog, err)
 	}
@@ -152,7 +153,7 @@ func TestDumpOfMissingSchemaIsEmpty(t *testing.T) {
 // The text of a dump names every object once, with its lines below it.
 func TestCatalogString(t *testing.T) {
 	t.Parallel()
-	text := dump(t, open(t)).String()
+	text := dump(t, begin(t, open(t))).String()
 	for _, object := range []string{"table test_coordination.executions\n", "view test_coordination.analytics_timeline\n", "function test_coordination.stray_rows()\n"} {
 		if strings.Count(text, "\n"+object) != 1 {
 			t.Errorf("%q is not there once", object)
@@ -177,18 +178,34 @@ func open(t *testing.T) *sql.DB {
 	return db
 }
 
-func run(t *testing.T, db *sql.DB, text string) {
+// begin starts a transaction that is undone when the test ends.
+func begin(t *testing.T, db *sql.DB) *sql.Tx {
 	t.Helper()
-	for stmt := range strings.SplitSeq(text, ";\n") { // one a call: a new enum value wants no transaction
-		if _, err := db.ExecContext(t.Context(), stmt); err != nil {
+	// A test's context ends before its clean-up, and would undo the transaction first.
+	tx, err := db.BeginTx(context.WithoutCancel(t.Context()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tx.Rollback(); err != nil {
+			t.Error(err)
+		}
+	})
+	return tx
+}
+
+func run(t *testing.T, tx *sql.Tx, text string) {
+	t.Helper()
+	for stmt := range strings.SplitSeq(text, ";\n") {
+		if _, err := tx.ExecContext(t.Context(), stmt); err != nil {
 			t.Fatalf("%s: %v", stmt, err)
 		}
 	}
 }
 
-func dump(t *testing.T, db *sql.DB) schemadiff.Catalog {
+func dump(t *testing.T, tx *sql.Tx) schemadiff.Catalog {
 	t.Helper()
-	catalog, err := schemadiff.Dump(t.Context(), db, schema.Name)
+	catalog, err := schemadiff.Dump(t.Context(), tx, schema.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
