@@ -23,6 +23,11 @@
 //   - requested never takes a running run back to pending, whatever its time.
 //   - interrupted carries the number of real events seen and holds only while
 //     that number stands; nobody has to take it back.
+//   - A start that shows another beginning opens a run of its own also after an
+//     end or an interruption that is dated later: clocks overlap, and a reader
+//     that lags notices a silence after the next run has begun.
+//   - A time in the far future is compared with nothing: a run that seems to end
+//     in ten years would swallow all runs until then.
 //   - Counters are exact because an event is applied once: identity is checked
 //     before the fold, never inside it.
 package execution

@@ -1,6 +1,7 @@
 package execution_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -97,4 +98,30 @@ func TestTouchesNamesTheOnePartThatApplyChanges(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestDetailsTellWhetherThereIsAnythingToStore(t *testing.T) {
+	t.Parallel()
+	value := json.RawMessage(`{}`)
+	for name, test := range map[string]struct {
+		payload execution.Payload
+		want    bool
+	}{
+		"parameters":               {&execution.Requested{Parameters: value}, true},
+		"labels, though none":      {&execution.Requested{Labels: map[string]string{}}, true},
+		"configuration":            {&execution.Started{ConfigurationSnapshot: value}, true},
+		"system state":             {&execution.Heartbeat{SystemState: value}, true},
+		"the absence of a summary": {&execution.Finished{Outcome: execution.StatusPassed}, true},
+		"a request that says none": {&execution.Requested{}, false},
+		"a bare sign of life":      {&execution.Heartbeat{}, false},
+		"a phase":                  {&execution.PhaseStarted{Phase: "p"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := fold(event(0, test.payload))
+			if got := s.Details.AnySet(); got != test.want {
+				t.Errorf("AnySet = %v, want %v", got, test.want)
+			}
+		})
+	}
 }
