@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -108,6 +109,12 @@ func (w *world) say(m proto.Message, change ...func(*event.Outgoing)) kafkarecor
 	return r
 }
 
+type contractMessage = proto.Message
+
+func withSequence(n int) func(*event.Outgoing) {
+	return func(o *event.Outgoing) { o.Sequence = fact.Sequence(n) }
+}
+
 // produce writes records to partition 0.
 func (w *world) produce(records ...kafkarecord.Record) {
 	w.Helper()
@@ -135,20 +142,25 @@ type settings struct {
 	limits event.Limits
 }
 
+// engineConfig is a configuration that does soon what would else be done later.
+func engineConfig(instance string) ingest.Config {
+	return ingest.Config{
+		Instance: instance,
+		Group: kafkalog.GroupConfig{
+			ID: "tcda", Topics: []string{topic}, SessionTimeout: 3 * time.Second, HeartbeatInterval: 100 * time.Millisecond,
+			RebalanceTimeout: 3 * time.Second, JoinBackoff: 50 * time.Millisecond, RejoinPause: 50 * time.Millisecond,
+		},
+		Read:           kafkalog.ReadConfig{MaxWait: 50 * time.Millisecond},
+		OffsetInterval: 50 * time.Millisecond, AdvanceInterval: 50 * time.Millisecond, ReconcileEvery: 100 * time.Millisecond,
+		StopPoll: 20 * time.Millisecond, RetryMin: 10 * time.Millisecond, RetryMax: 200 * time.Millisecond,
+	}
+}
+
 // newEngine makes an engine of the given instance name over the world's servers.
 func (w *world) newEngine(instance string, change ...func(*settings)) *ingest.Engine {
 	w.Helper()
 	s := settings{
-		config: ingest.Config{
-			Instance: instance,
-			Group: kafkalog.GroupConfig{
-				ID: "tcda", Topics: []string{topic}, SessionTimeout: 3 * time.Second, HeartbeatInterval: 100 * time.Millisecond,
-				RebalanceTimeout: 3 * time.Second, JoinBackoff: 50 * time.Millisecond, RejoinPause: 50 * time.Millisecond,
-			},
-			Read:           kafkalog.ReadConfig{MaxWait: 50 * time.Millisecond},
-			OffsetInterval: 50 * time.Millisecond, AdvanceInterval: 50 * time.Millisecond, ReconcileEvery: 100 * time.Millisecond,
-			StopPoll: 20 * time.Millisecond, RetryMin: 10 * time.Millisecond, RetryMax: 200 * time.Millisecond,
-		},
+		config: engineConfig(instance),
 		parts:  ingest.Parts{Kafka: w.client, Store: w.store, Redis: w.live, Log: testLog()},
 		limits: event.DefaultLimits(),
 	}
@@ -280,4 +292,34 @@ func (w *world) wantReasons(want ...fact.Reason) {
 			w.Errorf("quarantined record %d: reason %s (%s: %s), want %s", i, got[i].Reason, got[i].Field, got[i].Detail, want[i])
 		}
 	}
+}
+
+// verify refolds everything and compares it with the rows.
+func (w *world) verify() {
+	w.Helper()
+}
+
+// checksums are of all tables but those that say how often records came.
+func (w *world) checksums() map[string]string {
+	w.Helper()
+	pool := w.db.Pool(w)
+	rows, err := pool.Query(w.Context(), `SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'test_coordination'::regnamespace
+		AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT IN ('ingest_partitions', 'atlas_schema_revisions')`)
+	if err != nil {
+		w.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		w.Fatal(err)
+	}
+	sums := map[string]string{}
+	for _, table := range tables {
+		var sum string
+		query := fmt.Sprintf(`SELECT md5(coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '')) FROM test_coordination.%s AS t`, table)
+		if err := pool.QueryRow(w.Context(), query).Scan(&sum); err != nil {
+			w.Fatal(err)
+		}
+		sums[table] = sum
+	}
+	return sums
 }
