@@ -1,6 +1,7 @@
 package kafkalog_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
 )
@@ -16,11 +17,9 @@ import (
 // member runs a group member until the returned function stops it and waits.
 func member(t *testing.T, client *kafkalog.Client, config kafkalog.GroupConfig, handle kafkalog.Handler) (stop func()) {
 	t.Helper()
-	if config.SessionTimeout == 0 {
-		config.SessionTimeout = 6 * time.Second // the least that Apache Kafka allows by default
-	}
+	config.SessionTimeout = 6 * time.Second // the least that Apache Kafka allows by default
 	config.HeartbeatInterval = 50 * time.Millisecond
-	config.JoinBackoff = 100 * time.Millisecond
+	config.JoinBackoff = cmp.Or(config.JoinBackoff, 100*time.Millisecond)
 	config.RejoinPause = 10 * time.Millisecond
 	group, err := kafkalog.NewGroup(client, config)
 	if err != nil {
@@ -165,7 +164,7 @@ func testRebalances(t *testing.T, brokers []string) {
 	if len(l.faults) > 0 {
 		t.Errorf("faults: %q", l.faults)
 	}
-	if diff := cmp.Diff(want, l.applied); diff != "" {
+	if diff := gocmp.Diff(want, l.applied); diff != "" {
 		t.Errorf("(-written +applied):\n%s", diff)
 	}
 	if owned, _ := l.owners(); owned != 0 {
