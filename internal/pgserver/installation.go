@@ -96,13 +96,16 @@ func findIn(ctx context.Context, places []string, libraryPath string) ([]Install
 var versionText = regexp.MustCompile(`^postgres \(PostgreSQL\) (\d+)`)
 
 // inspect asks the server program for its version. A folder with the client
-// programs alone is no installation.
+// programs alone is no installation; one with links to some programs stands for
+// the folder that they lead to.
 func inspect(ctx context.Context, dir, libraryPath string) (Installation, error) {
-	in := Installation{BinDir: dir, LibraryPath: libraryPath}
-	for _, program := range []string{"postgres", "initdb"} {
-		if _, err := os.Stat(filepath.Join(dir, program)); err != nil {
-			return in, err
-		}
+	server, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
+	if err != nil {
+		return Installation{}, err
+	}
+	in := Installation{BinDir: filepath.Dir(server), LibraryPath: libraryPath}
+	if _, err := os.Stat(filepath.Join(in.BinDir, "initdb")); err != nil {
+		return in, err
 	}
 	out, err := in.Command(ctx, "postgres", "--version").Output()
 	if err != nil {

@@ -11,7 +11,13 @@ import (
 )
 
 func TestFindPrefersTheNewest(t *testing.T) {
-	newest, older, tooOld, clientOnly := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
+	// On macOS the folder of temporary files lies behind a link.
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest, older, tooOld, clientOnly, links := filepath.Join(root, "newest"), filepath.Join(root, "older"),
+		filepath.Join(root, "too-old"), filepath.Join(root, "client-only"), filepath.Join(root, "links")
 	fakePrograms(t, newest, "postgres (PostgreSQL) 99.1 (Debian 99.1-1)")
 	fakePrograms(t, older, "postgres (PostgreSQL) 98beta2")
 	fakePrograms(t, tooOld, "postgres (PostgreSQL) 14.20")
@@ -19,7 +25,13 @@ func TestFindPrefersTheNewest(t *testing.T) {
 	if err := os.Remove(filepath.Join(clientOnly, "initdb")); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PATH", clientOnly+":"+tooOld+":"+older+":"+newest+":[:"+os.Getenv("PATH"))
+	if err := os.Mkdir(links, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(newest, "postgres"), filepath.Join(links, "postgres")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", links+":"+clientOnly+":"+tooOld+":"+older+":"+newest+":[:"+os.Getenv("PATH"))
 
 	found, err := pgserver.Find(t.Context())
 	if err != nil {
@@ -29,7 +41,7 @@ func TestFindPrefersTheNewest(t *testing.T) {
 		t.Errorf("found %v, want versions 99 and 98 first", found)
 	}
 	for _, in := range found {
-		if in.BinDir == tooOld || in.BinDir == clientOnly {
+		if in.BinDir == tooOld || in.BinDir == clientOnly || in.BinDir == links {
 			t.Errorf("found %v, which cannot be used", in)
 		}
 	}
@@ -53,6 +65,9 @@ func TestCommandHasACleanEnvironment(t *testing.T) {
 // fakePrograms makes an installation whose programs only say something.
 func fakePrograms(t *testing.T, dir, says string) {
 	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, program := range []string{"postgres", "initdb"} {
 		script := fmt.Sprintf("#!/bin/sh\necho \"%s\"\n", says)
 		if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o700); err != nil {

@@ -62,4 +62,3 @@ func state(pid int) string {
 	_, rest, _ := strings.Cut(string(stat), ") ")
 	return rest[:1]
 }
-
