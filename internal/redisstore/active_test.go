@@ -16,7 +16,8 @@ func liveAt(id execution.ID, lastEvent time.Time) execution.Live {
 
 func TestActiveSetFollowsTheStates(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, srv *server, store *redisstore.Store, _ bool) {
+	inBothModes(t, func(m mode) {
+		t, srv, store := m.t, m.srv, m.store
 		noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 		old, young, silent, ending := liveAt("exec-old", noon), liveAt("exec-young", noon.Add(time.Hour)),
 			liveAt("exec-silent", time.Time{}), liveAt("exec-ending", noon.Add(time.Minute))
@@ -46,7 +47,8 @@ func TestActiveSetFollowsTheStates(t *testing.T) {
 // in another slot than the state.
 func TestEndedExecutionInTheSetIsNotListed(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, _ *server, store *redisstore.Store, _ bool) {
+	inBothModes(t, func(m mode) {
+		t, store := m.t, m.store
 		apply(t, store, passed(2))
 		apply(t, store, running(1))
 		if got, err := store.Active(t.Context(), 10); err != nil || len(got) != 0 {
@@ -57,7 +59,7 @@ func TestEndedExecutionInTheSetIsNotListed(t *testing.T) {
 
 func TestPruneRemovesWhatIsNotLive(t *testing.T) {
 	t.Parallel()
-	store := open(t, redisstore.Config{URL: startServer(t).url()})
+	store := open(t, redisstore.Config{URL: startServer(t).URL()})
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	apply(t, store, liveAt("exec-live", noon), liveAt("exec-dead", noon))
 	members, err := store.ActiveMembers(t.Context())

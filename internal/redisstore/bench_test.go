@@ -53,7 +53,7 @@ func BenchmarkApplyStates(b *testing.B) {
 func openBench(b *testing.B, user string) *redisstore.Store {
 	b.Helper()
 	srv := startServer(b, adapterACL)
-	store, err := redisstore.Open(b.Context(), redisstore.Config{URL: "redis://" + user + srv.addr}, zerolog.Nop())
+	store, err := redisstore.Open(b.Context(), redisstore.Config{URL: "redis://" + user + srv.Addr()}, zerolog.Nop())
 	if err != nil {
 		b.Fatalf("open store: %v", err)
 	}

@@ -30,7 +30,7 @@ func wantFindings(t *testing.T, store *redisstore.Store, want ...string) {
 
 func TestServerWithEverythingHasNoFindings(t *testing.T) {
 	t.Parallel()
-	store := open(t, redisstore.Config{URL: startServer(t).url()})
+	store := open(t, redisstore.Config{URL: startServer(t).URL()})
 	wantFindings(t, store)
 	want := redisstore.Capabilities{Checked: true, Scripts: true, Info: true, Writes: true}
 	if got := store.Capabilities(); got != want || !store.Up() {
@@ -150,12 +150,12 @@ func TestWhatKeepsRedisFromBeingUsedAtAll(t *testing.T) {
 			redisstore.ErrDenied,
 		},
 		"other prefix": {
-			"redis://elsewhere:pw@" + srv.addr,
+			"redis://elsewhere:pw@" + srv.Addr(),
 			`user elsewhere may not touch keys of prefix "test:": Redis is not used at all. Remedy: ACL SETUSER elsewhere ~test:*`,
 			redisstore.ErrDenied,
 		},
 		"wrong password": {
-			"redis://test-adapter:secret@" + srv.addr,
+			"redis://test-adapter:secret@" + srv.Addr(),
 			"Redis refuses the credentials of user test-adapter: live state, hints and the active set are not kept; ingest goes on, and a sweep follows when it is back. Remedy: correct user and password in the URL",
 			redisstore.ErrUnavailable,
 		},
@@ -180,14 +180,14 @@ func TestWhatKeepsRedisFromBeingUsedAtAll(t *testing.T) {
 func TestReplicaIsReadAndNotWritten(t *testing.T) {
 	t.Parallel()
 	primary := startServer(t, "repl-diskless-sync-delay 0")
-	apply(t, open(t, redisstore.Config{URL: primary.url()}), running(1))
-	host, port, _ := net.SplitHostPort(primary.addr)
+	apply(t, open(t, redisstore.Config{URL: primary.URL()}), running(1))
+	host, port, _ := net.SplitHostPort(primary.Addr())
 	replica := startServer(t, "replicaof "+host+" "+port, adapterACL)
 	eventually(t, "the replica has the state", func() bool {
 		return replica.Exists(t.Context(), "test:{exec:"+string(id)+"}:state").Val() == 1
 	})
 
-	store := open(t, redisstore.Config{URL: replica.url()})
+	store := open(t, redisstore.Config{URL: replica.URL()})
 	wantFindings(t, store, "the server is a replica of "+host+":"+port+": live state and hints are not written; readers fall back to PostgreSQL. Remedy: point the URL at the primary")
 	wantState(t, store, running(1))
 	// Without INFO the refused write tells the same.
@@ -209,7 +209,8 @@ func TestReplicaIsReadAndNotWritten(t *testing.T) {
 
 func TestFullServerKeepsWhatItHas(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, srv *server, store *redisstore.Store, _ bool) {
+	inBothModes(t, func(m mode) {
+		t, srv, store := m.t, m.srv, m.store
 		apply(t, store, running(1))
 		if err := srv.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
 			t.Fatalf("fill the memory: %v", err)
@@ -247,7 +248,8 @@ func infoValue(t *testing.T, srv *server, name string) string {
 // too. What is left must never be older than what was there.
 func TestEvictionLosesStatesAndTakesNoneBack(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, srv *server, store *redisstore.Store, _ bool) {
+	inBothModes(t, func(m mode) {
+		t, srv, store := m.t, m.srv, m.store
 		const latest = 20
 		apply(t, store, running(latest))
 		used, err := strconv.Atoi(infoValue(t, srv, "used_memory"))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 )
@@ -19,20 +20,17 @@ func startCluster(t *testing.T) []*server {
 	nodes := make([]*server, 2)
 	busPorts := make([]int, len(nodes))
 	for i := range nodes {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		busPort, err := childproc.FreePort()
 		if err != nil {
-			t.Fatalf("find a free port: %v", err)
+			t.Fatalf("find a port for the cluster bus: %v", err)
 		}
-		busPorts[i] = listener.Addr().(*net.TCPAddr).Port
-		if err := listener.Close(); err != nil {
-			t.Fatalf("free the port: %v", err)
-		}
-		nodes[i] = startServer(t, "cluster-enabled yes", "cluster-port "+strconv.Itoa(busPorts[i]))
+		busPorts[i] = busPort
+		nodes[i] = startServer(t, "cluster-enabled yes", "cluster-port "+strconv.Itoa(busPort))
 		if err := nodes[i].ClusterAddSlotsRange(t.Context(), i*8192, i*8192+8191).Err(); err != nil {
 			t.Fatalf("assign slots: %v", err)
 		}
 	}
-	host, port, _ := net.SplitHostPort(nodes[1].addr)
+	host, port, _ := net.SplitHostPort(nodes[1].Addr())
 	if err := nodes[0].Do(t.Context(), "CLUSTER", "MEET", host, port, busPorts[1]).Err(); err != nil {
 		t.Fatalf("join the nodes: %v", err)
 	}
@@ -48,7 +46,7 @@ func startCluster(t *testing.T) []*server {
 func TestClusterKeepsTheKeysOfAnExecutionTogether(t *testing.T) {
 	t.Parallel()
 	nodes := startCluster(t)
-	store := open(t, redisstore.Config{URL: nodes[0].url(), Cluster: true})
+	store := open(t, redisstore.Config{URL: nodes[0].URL(), Cluster: true})
 	wantFindings(t, store)
 
 	// Enough executions to lie on both nodes.
@@ -70,11 +68,11 @@ func TestClusterKeepsTheKeysOfAnExecutionTogether(t *testing.T) {
 			held[tag]++
 		}
 		if len(held) == 0 {
-			t.Errorf("node %s holds no execution", node.addr)
+			t.Errorf("node %s holds no execution", node.Addr())
 		}
 		for tag, n := range held {
 			if n != 2 {
-				t.Errorf("node %s holds %d keys of %s, want both", node.addr, n, tag)
+				t.Errorf("node %s holds %d keys of %s, want both", node.Addr(), n, tag)
 			}
 		}
 	}
@@ -103,6 +101,6 @@ func TestClusterKeepsTheKeysOfAnExecutionTogether(t *testing.T) {
 func TestClusterNodeUsedAsASingleServerIsAFinding(t *testing.T) {
 	t.Parallel()
 	nodes := startCluster(t)
-	store := open(t, redisstore.Config{URL: nodes[0].url()})
+	store := open(t, redisstore.Config{URL: nodes[0].URL()})
 	wantFindings(t, store, "the server is a node of a Redis Cluster, and the adapter is not told so: only the keys of this node are kept. Remedy: turn on the cluster setting")
 }

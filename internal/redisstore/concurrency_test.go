@@ -20,7 +20,7 @@ func TestConcurrentWritersNeverTakeAnExecutionBack(t *testing.T) {
 	srv := startServer(t, adapterACL)
 	var writers []*redisstore.Store
 	for i := range 4 {
-		url := srv.url()
+		url := srv.URL()
 		if i%2 == 1 {
 			url = srv.adapterURL()
 		}

@@ -11,7 +11,7 @@ import (
 
 func TestSentinelTellsWhereTheContentCameFrom(t *testing.T) {
 	t.Parallel()
-	store := open(t, redisstore.Config{URL: startServer(t).url()})
+	store := open(t, redisstore.Config{URL: startServer(t).URL()})
 	if err := store.SetSentinel(t.Context(), redisstore.Epoch{System: "7312000000000000001", Timeline: 3}); err != nil {
 		t.Fatalf("set sentinel: %v", err)
 	}
@@ -34,7 +34,7 @@ func TestSentinelTellsWhereTheContentCameFrom(t *testing.T) {
 func TestFlushAndGarbageLeaveNoSentinel(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
-	store := open(t, redisstore.Config{URL: srv.url()})
+	store := open(t, redisstore.Config{URL: srv.URL()})
 	epoch := redisstore.Epoch{System: "7312000000000000001", Timeline: 3}
 	if err := store.SetSentinel(t.Context(), epoch); err != nil {
 		t.Fatalf("set sentinel: %v", err)
@@ -98,7 +98,7 @@ func TestRunIDNeedsInfo(t *testing.T) {
 	if _, err := open(t, redisstore.Config{URL: srv.adapterURL()}).RunID(t.Context()); !errors.Is(err, redisstore.ErrDenied) {
 		t.Errorf("run id without the right: error = %v, want %v", err, redisstore.ErrDenied)
 	}
-	got, err := open(t, redisstore.Config{URL: srv.url()}).RunID(t.Context())
+	got, err := open(t, redisstore.Config{URL: srv.URL()}).RunID(t.Context())
 	if err != nil || len(got) != 40 {
 		t.Errorf("run id = %q, %v, want 40 characters", got, err)
 	}

@@ -68,7 +68,7 @@ func (s *Store) values(ctx context.Context, keys []string) ([]string, error) {
 		return nil, err
 	}
 	for i, cmd := range held {
-		if err := cmd.Err(); class(err) != nil {
+		if err := cmd.Err(); err != nil && class(err) != nil {
 			return nil, err
 		}
 		values[i] = cmd.Val()

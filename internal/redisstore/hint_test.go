@@ -22,7 +22,8 @@ func hint(name string) redisstore.Hint {
 
 func TestMarkedEventsAreKnown(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, srv *server, store *redisstore.Store, _ bool) {
+	inBothModes(t, func(m mode) {
+		t, srv, store := m.t, m.srv, m.store
 		a, b := hint("a"), hint("b")
 		if err := store.MarkKnown(t.Context(), []redisstore.Hint{a}); err != nil {
 			t.Fatalf("mark known: %v", err)
@@ -54,8 +55,8 @@ func TestMarkedEventsAreKnown(t *testing.T) {
 func TestNoHintsAskNothing(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
-	store := open(t, redisstore.Config{URL: srv.url()})
-	srv.kill()
+	store := open(t, redisstore.Config{URL: srv.URL()})
+	must(t, srv.Kill())
 	if known, err := store.Known(t.Context(), nil); err != nil || len(known) != 0 {
 		t.Errorf("known = %v, %v", known, err)
 	}
@@ -66,7 +67,7 @@ func TestNoHintsAskNothing(t *testing.T) {
 
 func TestMoreHintsThanOnePipelineHolds(t *testing.T) {
 	t.Parallel()
-	store := open(t, redisstore.Config{URL: startServer(t).url(), HintBudget: 10 * time.Second})
+	store := open(t, redisstore.Config{URL: startServer(t).URL(), HintBudget: 10 * time.Second})
 	hints := make([]redisstore.Hint, 2500)
 	for i := range hints {
 		hints[i] = hint(strconv.Itoa(i))

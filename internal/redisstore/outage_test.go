@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,8 +18,7 @@ import (
 // impatient is a configuration whose breaker trips and tries again at once.
 func impatient(url string) redisstore.Config {
 	return redisstore.Config{
-		URL: url, Budget: 250 * time.Millisecond, DialTimeout: 250 * time.Millisecond,
-		TripAfter: 2, RetryAfter: 20 * time.Millisecond, CheckEvery: 20 * time.Millisecond,
+		URL: url, TripAfter: 2, RetryAfter: 20 * time.Millisecond, CheckEvery: 20 * time.Millisecond,
 	}
 }
 
@@ -117,7 +115,7 @@ func wantSubjects(t *testing.T, store *redisstore.Store, want ...string) {
 func TestServerThatIsDownAtStartIsUsedOnceItIsThere(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, adapterACL)
-	srv.kill()
+	must(t, srv.Kill())
 	store := open(t, impatient(srv.adapterURL()))
 	if store.Up() {
 		t.Error("Up while the server is down")
@@ -126,7 +124,7 @@ func TestServerThatIsDownAtStartIsUsedOnceItIsThere(t *testing.T) {
 	everyCall(t, store)
 
 	watch(t, store)
-	srv.start(t)
+	must(t, srv.Restart(t.Context()))
 	eventually(t, "the store is up", store.Up)
 	eventually(t, "the rights were looked at", func() bool { return !store.Capabilities().Scripts })
 	if got, want := apply(t, store, running(1)), (redisstore.Outcome{Applied: 1, Plain: true}); got != want {
@@ -137,10 +135,10 @@ func TestServerThatIsDownAtStartIsUsedOnceItIsThere(t *testing.T) {
 func TestServerThatDiesOpensTheBreakerAndComesBack(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
-	cfg := impatient(srv.url())
+	cfg := impatient(srv.URL())
 	cfg.RetryAfter = time.Hour // until the test has seen it open
 	store := open(t, cfg)
-	recovering := open(t, impatient(srv.url()))
+	recovering := open(t, impatient(srv.URL()))
 	epoch := redisstore.Epoch{System: "7", Timeline: 1}
 	for _, s := range []*redisstore.Store{store, recovering} {
 		if err := s.SetSentinel(t.Context(), epoch); err != nil {
@@ -152,7 +150,7 @@ func TestServerThatDiesOpensTheBreakerAndComesBack(t *testing.T) {
 		t.Fatalf("run id = %q, %v", before, err)
 	}
 
-	srv.kill()
+	must(t, srv.Kill())
 	everyCall(t, store)
 	everyCall(t, recovering)
 	if store.Up() || recovering.Up() {
@@ -160,7 +158,7 @@ func TestServerThatDiesOpensTheBreakerAndComesBack(t *testing.T) {
 	}
 
 	watch(t, recovering)
-	srv.start(t)
+	must(t, srv.Restart(t.Context()))
 	eventually(t, "the store is up", recovering.Up)
 	wantSubjects(t, recovering)
 	if after, err := recovering.RunID(t.Context()); err != nil || after == before {
@@ -182,26 +180,34 @@ func TestFrozenServerIsGivenUpWithinTheBudget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := startServer(t)
-			var store *redisstore.Store
-			if opened {
-				store = open(t, impatient(srv.url()))
-				apply(t, store, running(1))
+			cfg := impatient(srv.URL())
+			cfg.Budget = 100 * time.Millisecond
+			applied := func(store *redisstore.Store, row int64) func() bool {
+				return func() bool { // a busy machine may need more than the short budget
+					_, err := store.ApplyStates(t.Context(), []execution.Live{running(row)}, 1)
+					return err == nil
+				}
 			}
-			srv.signal(t, syscall.SIGSTOP)
-			t.Cleanup(func() { _ = srv.cmd.Process.Signal(syscall.SIGCONT) })
 			if !opened {
-				store = open(t, impatient(srv.url()))
+				must(t, srv.Pause())
+			}
+			store := open(t, cfg)
+			if opened {
+				eventually(t, "a state is written", applied(store, 1))
+				must(t, srv.Pause())
 			}
 			everyCall(t, store)
 			if store.Up() {
 				t.Error("Up while the server is frozen")
 			}
-			srv.signal(t, syscall.SIGCONT)
+
+			must(t, srv.Resume())
 			watch(t, store)
 			eventually(t, "the store is up", store.Up)
-			// What the server read before it froze it may do now; by version, that is no harm.
-			apply(t, store, running(2))
-			wantState(t, store, running(2))
+			// What the server was sent while frozen it may do now; by version, that
+			// is no harm.
+			eventually(t, "a state is written", applied(store, 2))
+			wantState(t, open(t, redisstore.Config{URL: srv.URL()}), running(2))
 		})
 	}
 }
@@ -216,11 +222,12 @@ type losesReplies struct {
 
 func newLosesReplies(t *testing.T, server string) *losesReplies {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listen: %v", err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
+	ctx := t.Context()
 	p := &losesReplies{addr: listener.Addr().String()}
 	go func() {
 		for {
@@ -228,17 +235,17 @@ func newLosesReplies(t *testing.T, server string) *losesReplies {
 			if err != nil {
 				return
 			}
-			upstream, err := net.Dial("tcp", server)
+			upstream, err := new(net.Dialer).DialContext(ctx, "tcp", server)
 			if err != nil {
 				_ = client.Close()
 				continue
 			}
 			go func() {
-				defer upstream.Close()
+				defer func() { _ = upstream.Close() }()
 				_, _ = io.Copy(upstream, client)
 			}()
 			go func() {
-				defer client.Close()
+				defer func() { _ = client.Close() }()
 				buf := make([]byte, 64<<10)
 				for {
 					n, err := upstream.Read(buf)
@@ -267,7 +274,7 @@ func TestLostReplyDoublesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv := startServer(t, adapterACL)
-			proxy := newLosesReplies(t, srv.addr)
+			proxy := newLosesReplies(t, srv.Addr())
 			store := open(t, redisstore.Config{URL: "redis://" + user + proxy.addr})
 			for row := range int64(20) {
 				proxy.armed.Store(true)

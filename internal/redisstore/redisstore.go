@@ -218,7 +218,7 @@ func newClient(cfg Config) (redis.UniversalClient, string, error) {
 		if err != nil {
 			return nil, "", errURL
 		}
-		opt.MaxRetries, opt.MinRetryBackoff, opt.MaxRetryBackoff = retries, retryBackoffMin, retryBackoffMax
+		opt.MaxRetries, opt.MinRetryBackoff, opt.MaxRetryBackoff = retries, retryBackoffFrom, retryBackoffTo
 		opt.DialTimeout, opt.ReadTimeout, opt.WriteTimeout = cfg.DialTimeout, cfg.Budget, cfg.Budget
 		opt.DialerRetries = 1
 		opt.ContextTimeoutEnabled = true
@@ -229,7 +229,7 @@ func newClient(cfg Config) (redis.UniversalClient, string, error) {
 	if err != nil {
 		return nil, "", errURL
 	}
-	opt.MaxRetries, opt.MinRetryBackoff, opt.MaxRetryBackoff = retries, retryBackoffMin, retryBackoffMax
+	opt.MaxRetries, opt.MinRetryBackoff, opt.MaxRetryBackoff = retries, retryBackoffFrom, retryBackoffTo
 	opt.DialTimeout, opt.ReadTimeout, opt.WriteTimeout = cfg.DialTimeout, cfg.Budget, cfg.Budget
 	opt.DialerRetries = 1
 	opt.ContextTimeoutEnabled = true
@@ -241,9 +241,9 @@ func newClient(cfg Config) (redis.UniversalClient, string, error) {
 // repeated: states are compared by version, stream entries have the version as
 // id, and the rest sets what it has set before.
 const (
-	retries         = 1
-	retryBackoffMin = 5 * time.Millisecond
-	retryBackoffMax = 50 * time.Millisecond
+	retries          = 1
+	retryBackoffFrom = 5 * time.Millisecond
+	retryBackoffTo   = 50 * time.Millisecond
 )
 
 // forEachNode runs fn on every server that holds keys.

@@ -2,13 +2,7 @@ package redisstore_test
 
 import (
 	"cmp"
-	"context"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,79 +10,35 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // server is a redis-server of one test. Its own client, with all rights and
 // around the store, is what the test looks with.
 type server struct {
-	addr string
-	args []string
-	cmd  *exec.Cmd
+	*testenv.RedisServer
 	*redis.Client
 }
 
-// startServer runs a redis-server on loopback until the test ends, with
-// further lines of configuration.
 func startServer(t testing.TB, config ...string) *server {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	srv := testenv.Redis(t, config...)
+	return &server{RedisServer: srv, Client: srv.Client(t)}
+}
+
+// must fails the test when a fault could not be caused.
+func must(t testing.TB, err error) {
+	t.Helper()
 	if err != nil {
-		t.Fatalf("find a free port: %v", err)
-	}
-	addr := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatalf("free the port: %v", err)
-	}
-	_, port, _ := net.SplitHostPort(addr)
-	dir := t.TempDir()
-	lines := append([]string{"bind 127.0.0.1", "port " + port, `save ""`, "dir " + dir}, config...)
-	file := filepath.Join(dir, "redis.conf")
-	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
-		t.Fatalf("write redis.conf: %v", err)
-	}
-	s := &server{addr: addr, args: []string{file}, Client: redis.NewClient(&redis.Options{Addr: addr})}
-	t.Cleanup(func() {
-		s.kill()
-		_ = s.Client.Close()
-	})
-	s.start(t)
-	return s
-}
-
-// start runs the server, again on the same port after a kill.
-func (s *server) start(t testing.TB) {
-	t.Helper()
-	s.cmd = exec.CommandContext(context.Background(), "redis-server", s.args...)
-	if err := s.cmd.Start(); err != nil {
-		t.Fatalf("start redis-server: %v", err)
-	}
-	eventually(t, "redis-server answers", func() bool {
-		return s.Ping(t.Context()).Err() == nil
-	})
-}
-
-func (s *server) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-		s.cmd = nil
+		t.Fatalf("cause the fault: %v", err)
 	}
 }
-
-func (s *server) signal(t *testing.T, sig os.Signal) {
-	t.Helper()
-	if err := s.cmd.Process.Signal(sig); err != nil {
-		t.Fatalf("signal redis-server: %v", err)
-	}
-}
-
-func (s *server) url() string { return "redis://" + s.addr }
 
 // adapterACL is the user of the ecosystem's shared Redis, as it is there.
 const adapterACL = "user test-adapter on >pw ~test:* +@read +@write +@keyspace -@dangerous"
 
 // adapterURL connects as the user of adapterACL.
-func (s *server) adapterURL() string { return "redis://test-adapter:pw@" + s.addr }
+func (s *server) adapterURL() string { return "redis://test-adapter:pw@" + s.Addr() }
 
 // open opens a store that is closed when the test ends. Budgets are long unless
 // the test is about them: a busy machine is no outage.
@@ -119,15 +69,24 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
+// mode is one of the two ways in which a store writes states, with a server of
+// its own.
+type mode struct {
+	t     *testing.T
+	srv   *server
+	store *redisstore.Store
+	plain bool // the store's user may not run scripts
+}
+
 // inBothModes runs a test with a store that may use scripts and with one that
 // may not.
-func inBothModes(t *testing.T, test func(t *testing.T, srv *server, store *redisstore.Store, plain bool)) {
+func inBothModes(t *testing.T, test func(mode)) {
 	t.Helper()
 	for _, plain := range []bool{false, true} {
 		t.Run(fmt.Sprintf("plain=%t", plain), func(t *testing.T) {
 			t.Parallel()
 			srv := startServer(t, adapterACL)
-			url := srv.url()
+			url := srv.URL()
 			if plain {
 				url = srv.adapterURL()
 			}
@@ -135,7 +94,7 @@ func inBothModes(t *testing.T, test func(t *testing.T, srv *server, store *redis
 			if got := store.Capabilities().Scripts; got == plain {
 				t.Fatalf("scripts allowed = %t, want %t", got, !plain)
 			}
-			test(t, srv, store, plain)
+			test(mode{t, srv, store, plain})
 		})
 	}
 }

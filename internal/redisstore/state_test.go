@@ -77,7 +77,8 @@ func wantStream(t *testing.T, store *redisstore.Store, after redisstore.Version,
 
 func TestStateComesBackAsItWasGiven(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, _ *server, store *redisstore.Store, plain bool) {
+	inBothModes(t, func(m mode) {
+		t, store, plain := m.t, m.store, m.plain
 		if got, want := apply(t, store, running(1)), (redisstore.Outcome{Applied: 1, Plain: plain}); got != want {
 			t.Errorf("outcome = %+v, want %+v", got, want)
 		}
@@ -91,7 +92,7 @@ func TestStateComesBackAsItWasGiven(t *testing.T) {
 
 func TestStateOfUnknownExecutionIsAMiss(t *testing.T) {
 	t.Parallel()
-	store := open(t, redisstore.Config{URL: startServer(t).url()})
+	store := open(t, redisstore.Config{URL: startServer(t).URL()})
 	_, version, ok, err := store.State(t.Context(), "exec-unknown")
 	if ok || version != "" || err != nil {
 		t.Errorf("state = %q, %t, %v, want a miss", version, ok, err)
@@ -100,7 +101,8 @@ func TestStateOfUnknownExecutionIsAMiss(t *testing.T) {
 
 func TestOnlyNewerStatesAreWritten(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, _ *server, store *redisstore.Store, plain bool) {
+	inBothModes(t, func(m mode) {
+		t, store, plain := m.t, m.store, m.plain
 		apply(t, store, running(5))
 		for _, row := range []int64{5, 4, 1} {
 			if got, want := apply(t, store, running(row)), (redisstore.Outcome{Stale: 1, Plain: plain}); got != want {
@@ -120,7 +122,8 @@ func TestOnlyNewerStatesAreWritten(t *testing.T) {
 // A fail-over that lost rows begins a timeline in which row versions repeat.
 func TestNewTimelineOutranksRunAndRow(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, _ *server, store *redisstore.Store, _ bool) {
+	inBothModes(t, func(m mode) {
+		t, store := m.t, m.store
 		apply(t, store, running(900))
 		if _, err := store.ApplyStates(t.Context(), []execution.Live{running(3)}, 2); err != nil {
 			t.Fatalf("apply states: %v", err)
@@ -135,7 +138,8 @@ func TestNewTimelineOutranksRunAndRow(t *testing.T) {
 
 func TestNewestStateOfABatchCounts(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, _ *server, store *redisstore.Store, plain bool) {
+	inBothModes(t, func(m mode) {
+		t, store, plain := m.t, m.store, m.plain
 		second := running(1)
 		second.Run, second.RunID = 2, "run-b"
 		// The first run was superseded by the second in the same batch.
@@ -152,7 +156,7 @@ func TestNewestStateOfABatchCounts(t *testing.T) {
 
 func TestStateThatWasNeverStoredIsRefused(t *testing.T) {
 	t.Parallel()
-	store := open(t, redisstore.Config{URL: startServer(t).url()})
+	store := open(t, redisstore.Config{URL: startServer(t).URL()})
 	live := running(0)
 	if _, err := store.ApplyStates(t.Context(), []execution.Live{live}, 1); err == nil || errors.Is(err, redisstore.ErrUnavailable) {
 		t.Errorf("apply states: error = %v, want one about the version", err)
@@ -161,7 +165,8 @@ func TestStateThatWasNeverStoredIsRefused(t *testing.T) {
 
 func TestEndedExecutionExpiresAndANewRunStays(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, srv *server, store *redisstore.Store, _ bool) {
+	inBothModes(t, func(m mode) {
+		t, srv, store := m.t, m.srv, m.store
 		keys := []string{"test:{exec:" + string(id) + "}:state", "test:{exec:" + string(id) + "}:stream"}
 		expiry := func(key string) time.Duration {
 			ttl, err := srv.PTTL(t.Context(), key).Result()
@@ -196,8 +201,9 @@ func TestEndedExecutionExpiresAndANewRunStays(t *testing.T) {
 
 func TestStreamIsCapped(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, srv *server, _ *redisstore.Store, plain bool) {
-		url := srv.url()
+	inBothModes(t, func(m mode) {
+		t, srv, plain := m.t, m.srv, m.plain
+		url := srv.URL()
 		if plain {
 			url = srv.adapterURL()
 		}
@@ -218,7 +224,8 @@ func TestStreamIsCapped(t *testing.T) {
 // writer without scripts died between its round trips.
 func TestStateNeverGoesBackWhenAKeyIsLost(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, srv *server, store *redisstore.Store, _ bool) {
+	inBothModes(t, func(m mode) {
+		t, srv, store := m.t, m.srv, m.store
 		state, stream := "test:{exec:"+string(id)+"}:state", "test:{exec:"+string(id)+"}:stream"
 		del := func(key string) {
 			if err := srv.Del(t.Context(), key).Err(); err != nil {
@@ -261,7 +268,7 @@ func TestStateNeverGoesBackWhenAKeyIsLost(t *testing.T) {
 func TestServerThatForgotTheScriptIsToldAgain(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
-	store := open(t, redisstore.Config{URL: srv.url()})
+	store := open(t, redisstore.Config{URL: srv.URL()})
 	for row := range int64(3) {
 		if err := srv.ScriptFlush(t.Context()).Err(); err != nil {
 			t.Fatalf("script flush: %v", err)
@@ -275,7 +282,8 @@ func TestServerThatForgotTheScriptIsToldAgain(t *testing.T) {
 
 func TestRefusedExecutionKeepsNoOtherFromBeingWritten(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, srv *server, store *redisstore.Store, _ bool) {
+	inBothModes(t, func(m mode) {
+		t, srv, store := m.t, m.srv, m.store
 		if err := srv.Set(t.Context(), "test:{exec:exec-taken}:state", "of another program", 0).Err(); err != nil {
 			t.Fatalf("take the key: %v", err)
 		}
@@ -297,7 +305,8 @@ func TestRefusedExecutionKeepsNoOtherFromBeingWritten(t *testing.T) {
 
 func TestStateOfAnotherProgramIsAnErrorAndGivesWay(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, srv *server, store *redisstore.Store, _ bool) {
+	inBothModes(t, func(m mode) {
+		t, srv, store := m.t, m.srv, m.store
 		if err := srv.HSet(t.Context(), "test:{exec:"+string(id)+"}:state", "version", "zz", "status", "odd").Err(); err != nil {
 			t.Fatalf("write foreign state: %v", err)
 		}
@@ -311,7 +320,7 @@ func TestStateOfAnotherProgramIsAnErrorAndGivesWay(t *testing.T) {
 
 func TestLongTextsAreCutBetweenCharacters(t *testing.T) {
 	t.Parallel()
-	store := open(t, redisstore.Config{URL: startServer(t).url()})
+	store := open(t, redisstore.Config{URL: startServer(t).URL()})
 	live := running(1)
 	live.Message = "x" + strings.Repeat("é", 40_000)
 	live.StartedAt = live.StartedAt.In(time.FixedZone("Newfoundland", -12600))
@@ -325,7 +334,8 @@ func TestLongTextsAreCutBetweenCharacters(t *testing.T) {
 
 func TestManyExecutionsAreWrittenInSeveralPipelines(t *testing.T) {
 	t.Parallel()
-	inBothModes(t, func(t *testing.T, _ *server, store *redisstore.Store, plain bool) {
+	inBothModes(t, func(m mode) {
+		t, store, plain := m.t, m.store, m.plain
 		states := make([]execution.Live, 2500)
 		for i := range states {
 			states[i] = running(1)
@@ -340,7 +350,7 @@ func TestManyExecutionsAreWrittenInSeveralPipelines(t *testing.T) {
 
 func TestCancelledCallerIsNoOutage(t *testing.T) {
 	t.Parallel()
-	store := open(t, redisstore.Config{URL: startServer(t).url(), TripAfter: 1})
+	store := open(t, redisstore.Config{URL: startServer(t).URL(), TripAfter: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := store.ApplyStates(ctx, []execution.Live{running(1)}, 1); !errors.Is(err, context.Canceled) {
