@@ -120,7 +120,7 @@ func TestEnvelopeIsKept(t *testing.T) {
 	d := newDecoder(t)
 	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	got := mustDecode(t, d, binary(
-		heartbeatWith(`"colour":{"b":1,"a":"x"},"system_state":{"k":null},"a.b":[1.50]`),
+		heartbeatWith(`"colour":{"b":1,"a":"x"},"system_state":{"k":null},"a.b":[1.50],"":0`),
 		"ce_sequence=7", "ce_runid=run 1", "ce_correlationid=c", "ce_tenant=\"t\"", "traceparent="+trace, "x-other=ignored",
 		"ce_dataschema=http://169.254.169.254/x",
 	))
@@ -130,7 +130,7 @@ func TestEnvelopeIsKept(t *testing.T) {
 		Time: time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC), Sequence: 7, RunID: "run 1", TraceParent: trace, CorrelationID: "c",
 		Data:       json.RawMessage(`{"execution_id":"exec-market-crash-001","system_state":{"k":null}}`),
 		Extensions: json.RawMessage(`{"dataschema":"http://169.254.169.254/x","tenant":"\"t\""}`),
-		Unknown:    json.RawMessage(`{"[\"a.b\"]":[1.5],"colour":{"a":"x","b":1}}`),
+		Unknown:    json.RawMessage(`{"[\"\"]":0,"[\"a.b\"]":[1.5],"colour":{"a":"x","b":1}}`),
 	}
 	if diff := cmp.Diff(want, *got.Header()); diff != "" {
 		t.Errorf("header (-want +got):\n%s", diff)

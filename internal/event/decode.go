@@ -180,6 +180,7 @@ func (d *Decoder) readData(e *envelope, k *kind, m proto.Message) ([]member, *fa
 	switch encodingOf(e.contentType) {
 	case encodingJSON, encodingNone:
 		r := newJSONReader(e.data, "data", k.maxTokens(&d.limits), &d.limits)
+		defer r.free()
 		rejection := r.readMessage(k.plan, m.ProtoReflect())
 		if rejection != nil && !e.text && isProtobufOf(k, e.data) {
 			return nil, fact.Reject(fact.ReasonEncoding, "data", "", "JSON, as the content type says; this is protobuf")

@@ -16,7 +16,11 @@ import (
 // fields. The library does not promise the same bytes for ever; a golden file
 // holds each type's digest, and fact.DigestVersion is there to be raised.
 func digest(typ fact.Type, subject string, at time.Time, sequence fact.Sequence, m proto.Message) (fact.Digest, error) {
-	b := make([]byte, 0, 512)
+	options := proto.MarshalOptions{Deterministic: true}
+	size := options.Size(m)
+	options.UseCachedSize = true
+
+	b := make([]byte, 0, 5*8+12+8+len(typ)+len(subject)+size)
 	b = appendPart(b, string(typ))
 	b = appendPart(b, subject)
 	b = binary.BigEndian.AppendUint64(b, 12)
@@ -24,10 +28,7 @@ func digest(typ fact.Type, subject string, at time.Time, sequence fact.Sequence,
 	b = binary.BigEndian.AppendUint32(b, uint32(at.Nanosecond()))
 	b = binary.BigEndian.AppendUint64(b, 8)
 	b = binary.BigEndian.AppendUint64(b, uint64(sequence))
-
-	options := proto.MarshalOptions{Deterministic: true}
-	b = binary.BigEndian.AppendUint64(b, uint64(options.Size(m)))
-	options.UseCachedSize = true
+	b = binary.BigEndian.AppendUint64(b, uint64(size))
 	b, err := options.MarshalAppend(b, m)
 	if err != nil {
 		return fact.Digest{}, fmt.Errorf("encode %s for its digest: %w", typ, err)

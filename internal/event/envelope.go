@@ -1,7 +1,6 @@
 package event
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -122,7 +121,7 @@ func (d *Decoder) header(e *envelope, now time.Time) (fact.Header, *kind, *fact.
 		TraceParent:   e.traceParent,
 		CorrelationID: e.correlationID,
 		Suspect:       at.After(now.Add(d.limits.AcceptedFuture)),
-		Extensions:    json.RawMessage(objectOf(e.extensions)),
+		Extensions:    objectOf(e.extensions),
 	}, k, nil
 }
 

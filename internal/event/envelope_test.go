@@ -75,10 +75,15 @@ func TestRejectsAttributes(t *testing.T) {
 
 func TestRejectsContentTypesAndModes(t *testing.T) {
 	t.Parallel()
+	runRejects(t, contentTypeAndModeRejects(t))
+}
+
+func contentTypeAndModeRejects(t testing.TB) []rejectCase {
+	t.Helper()
 	data := heartbeatWith("")
 	protobuf := encode(t, outgoing(t, fact.TypeHeartbeat), event.Binary, event.Protobuf).Value
 	ofStructured := kafkarecord.Header{Key: "ce_id", Value: []byte("evt-1")}
-	runRejects(t, []rejectCase{
+	return []rejectCase{
 		{"XML", binary("<x/>", "content-type=text/xml"), fact.ReasonUnsupported, "content-type"},
 		{"JSON in UTF-16", binary(data, "content-type=application/json; charset=utf-16"), fact.ReasonUnsupported, "content-type"},
 		{"no content type at all", binary(data, "content-type=;;"), fact.ReasonUnsupported, "content-type"},
@@ -129,7 +134,7 @@ func TestRejectsContentTypesAndModes(t *testing.T) {
 		{"binary, body is another event", binary(string(structured(`"data":`+data).Value), "ce_id=evt-2"), fact.ReasonModeConflict, "id"},
 		{"binary, body is half an event", binary(`{"specversion":"1.0"}`), fact.ReasonModeConflict, "id"},
 		{"called structured, body is only data", binary(data, "content-type=application/cloudevents+json"), fact.ReasonModeConflict, "specversion"},
-	})
+	}
 }
 
 func withValue(record kafkarecord.Record, more string) kafkarecord.Record {

@@ -21,14 +21,20 @@ func FuzzData(f *testing.F) {
 			f.Add(encode(f, outgoing(f, typ), form.mode, form.encoding).Value, i, form.encoding == event.Protobuf)
 		}
 	}
-	for _, hostile := range []string{
-		`null`, `[]`, `{}{}`, `{"a":1,"a":2}`, `{"execution_id":"\u0000"}`, `{"execution_id":"\ud800"}`,
-		"{\"execution_id\":\"\xff\"}", `{"n":1e131072}`, `{"x":[[[[]]]]}`, "\x0a\x01a", "{\"execution_id\":\"a\"}\x00",
-	} {
-		f.Add([]byte(hostile), 8, false)
+	types := fact.Types()
+	for _, c := range slices.Concat(jsonRejects(), valueRejects()) {
+		if len(c.record.Value) > 10_000 {
+			continue // too long to be changed to any effect
+		}
+		typ := fact.TypeHeartbeat
+		for _, h := range c.record.Headers {
+			if h.Key == "ce_type" {
+				typ = fact.Type(h.Value)
+			}
+		}
+		f.Add(c.record.Value, slices.Index(types, typ), false)
 	}
 	d := newDecoder(f)
-	types := fact.Types()
 	f.Fuzz(func(t *testing.T, data []byte, index int, protobuf bool) {
 		typ := types[uint(index)%uint(len(types))]
 		contentType := "application/json"
@@ -53,7 +59,11 @@ func FuzzStructured(f *testing.F) {
 			f.Add(encode(f, outgoing(f, typ), form.mode, form.encoding).Value, "evt-1")
 		}
 	}
-	f.Add(structured(`"data":{"execution_id":"a"},"data_base64":""`).Value, "")
+	for _, c := range contentTypeAndModeRejects(f) {
+		if len(c.record.Value) <= 10_000 {
+			f.Add(c.record.Value, "evt-1")
+		}
+	}
 	d := newDecoder(f)
 	f.Fuzz(func(t *testing.T, value []byte, id string) {
 		record := kafkarecord.Record{Key: []byte(executionID), Value: value}

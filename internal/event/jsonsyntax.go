@@ -91,8 +91,8 @@ func deeper(text []byte, limit int) bool {
 // pointerPath is an RFC 6901 pointer as a path. A number may be the index of
 // an element or a name; it is taken for an index, which only matters to a
 // person's eye.
-func pointerPath(pointer jsontext.Pointer) path {
-	var p path
+func pointerPath(pointer jsontext.Pointer) *path {
+	p := new(path)
 	for token := range pointer.Tokens() {
 		if i, err := strconv.Atoi(token); err == nil && i >= 0 {
 			p.element(i)

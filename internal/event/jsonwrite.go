@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,14 +64,8 @@ func appendList(b []byte, field *fieldPlan, list protoreflect.List) []byte {
 }
 
 func appendMap(b []byte, field *fieldPlan, entries protoreflect.Map) []byte {
-	names := make([]string, 0, entries.Len())
-	entries.Range(func(key protoreflect.MapKey, _ protoreflect.Value) bool {
-		names = append(names, key.String())
-		return true
-	})
-	slices.Sort(names)
 	b = append(b, '{')
-	for i, name := range names {
+	for i, name := range sortedKeys(entries) {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -78,6 +73,16 @@ func appendMap(b []byte, field *fieldPlan, entries protoreflect.Map) []byte {
 		b = appendSingle(b, field, entries.Get(protoreflect.ValueOfString(name).MapKey()))
 	}
 	return append(b, '}')
+}
+
+func sortedKeys(entries protoreflect.Map) []string {
+	names := make([]string, 0, entries.Len())
+	entries.Range(func(key protoreflect.MapKey, _ protoreflect.Value) bool {
+		names = append(names, key.String())
+		return true
+	})
+	slices.Sort(names)
+	return names
 }
 
 func appendSingle(b []byte, field *fieldPlan, value protoreflect.Value) []byte {
@@ -132,13 +137,8 @@ func appendValue(b []byte, value *structpb.Value) []byte {
 }
 
 func appendObject(b []byte, object *structpb.Struct) []byte {
-	names := make([]string, 0, len(object.GetFields()))
-	for name := range object.GetFields() {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	b = append(b, '{')
-	for i, name := range names {
+	for i, name := range slices.Sorted(maps.Keys(object.GetFields())) {
 		if i > 0 {
 			b = append(b, ',')
 		}

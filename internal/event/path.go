@@ -10,21 +10,21 @@ import (
 type path []step
 
 type step struct {
-	name  string // of a member; empty for an element
-	index int    // of an element
+	name  string // of a member
+	index int    // of an element; -1 for a member
 }
 
-func (p *path) enter(name string) { *p = append(*p, step{name: name}) }
+func (p *path) enter(name string) { *p = append(*p, step{name: name, index: -1}) }
 func (p *path) element(i int)     { *p = append(*p, step{index: i}) }
 func (p *path) leave()            { *p = (*p)[:len(*p)-1] }
 
 // String is the path as people write it: lines[3].attributes.colour. Names
 // that could be mistaken for syntax are quoted: ["a.b"].
-func (p path) String() string {
+func (p *path) String() string {
 	var b strings.Builder
-	for _, s := range p {
+	for _, s := range *p {
 		switch {
-		case s.name == "":
+		case s.index >= 0:
 			b.WriteByte('[')
 			b.WriteString(strconv.Itoa(s.index))
 			b.WriteByte(']')

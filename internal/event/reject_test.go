@@ -38,6 +38,16 @@ func TestRejectsRecords(t *testing.T) {
 
 func TestRejectsJSON(t *testing.T) {
 	t.Parallel()
+	runRejects(t, jsonRejects())
+}
+
+func TestRejectsValues(t *testing.T) {
+	t.Parallel()
+	runRejects(t, valueRejects())
+}
+
+// jsonRejects are flaws of the JSON itself.
+func jsonRejects() []rejectCase {
 	nested := func(n int) string {
 		return heartbeatWith(`"system_state":{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}`)
 	}
@@ -112,11 +122,11 @@ func TestRejectsJSON(t *testing.T) {
 		cases = append(cases, rejectCase{"data is " + value, binary(text), fact.ReasonNotObject, "data"})
 		cases = append(cases, rejectCase{"record is " + value, kafkarecord.Record{Value: []byte(text)}, fact.ReasonNotObject, ""})
 	}
-	runRejects(t, cases)
+	return cases
 }
 
-func TestRejectsValues(t *testing.T) {
-	t.Parallel()
+// valueRejects are flaws of what good JSON says.
+func valueRejects() []rejectCase {
 	finished := func(members string) kafkarecord.Record {
 		return dataOf(fact.TypeFinished, executionID, heartbeatWith(`"outcome":"passed",`+members))
 	}
@@ -127,7 +137,7 @@ func TestRejectsValues(t *testing.T) {
 		return dataOf(fact.TypeScheduleSet, "n", `{"schedule_id":"n","scenario_id":"s",`+members+`}`)
 	}
 	line := `{"message":"x"},`
-	runRejects(t, []rejectCase{
+	return []rejectCase{
 		{"1e131072 in free JSON", binary(heartbeatWith(`"system_state":{"n":1e131072}`)), fact.ReasonNumber, "data.system_state.n"},
 		{"1e131072 in an unknown field", binary(heartbeatWith(`"n":1e131072`)), fact.ReasonNumber, "data.n"},
 		{"1e131072 in a double", binary(heartbeatWith(`"progress":1e131072`)), fact.ReasonNumber, "data.progress"},
@@ -191,5 +201,5 @@ func TestRejectsValues(t *testing.T) {
 			fact.ReasonLimit, "data.dependencies",
 		},
 		{"another id in the data", binary(`{"execution_id":"exec-2"}`), fact.ReasonSubjectMismatch, "data.execution_id"},
-	})
+	}
 }

@@ -69,6 +69,7 @@ func restoreMessage(k *kind, data json.RawMessage) (proto.Message, []member, err
 	limits := noLimits()
 	m := k.message.New()
 	r := newJSONReader(data, "data", k.maxTokens(&limits), &limits)
+	defer r.free()
 	if rejection := r.readMessage(k.plan, m); rejection != nil {
 		return nil, nil, fmt.Errorf("read stored data of %s: %w", k.typ, rejection)
 	}

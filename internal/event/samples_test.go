@@ -144,6 +144,8 @@ func (f form) String() string {
 
 // forms are the four ways to write an event.
 var forms = []form{
-	{event.Binary, event.JSON}, {event.Binary, event.Protobuf},
-	{event.Structured, event.JSON}, {event.Structured, event.Protobuf},
+	{event.Binary, event.JSON},
+	{event.Binary, event.Protobuf},
+	{event.Structured, event.JSON},
+	{event.Structured, event.Protobuf},
 }

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/base64"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
@@ -11,6 +12,7 @@ import (
 func (d *Decoder) readStructured(value []byte) (*envelope, *fact.Rejection) {
 	e := &envelope{}
 	r := newJSONReader(value, "", d.limits.Tokens, &d.limits)
+	defer r.free()
 	if rejection := r.beginDocument(); rejection != nil {
 		return nil, rejection
 	}
@@ -97,7 +99,7 @@ func (r *jsonReader) readAttribute(e *envelope, name string) *fact.Rejection {
 		}
 		return rejection
 	}
-	if kind := r.tokens.PeekKind(); kind != '"' && !(kind == '0' && name == "sequence") {
+	if kind := r.tokens.PeekKind(); kind != '"' && (kind != '0' || name != "sequence") {
 		return r.mismatch("a string")
 	}
 	raw, rejection := r.scalar()
@@ -127,7 +129,7 @@ func conflict(headers, body *envelope) *fact.Rejection {
 	for _, header := range headers.extensions {
 		agrees := false
 		for _, other := range body.extensions {
-			agrees = agrees || other.name == header.name && string(other.value) == string(header.value)
+			agrees = agrees || other.name == header.name && bytes.Equal(other.value, header.value)
 		}
 		if !agrees {
 			return fact.Reject(fact.ReasonModeConflict, header.name, string(header.value), "headers and body name the same event")

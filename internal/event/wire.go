@@ -3,7 +3,9 @@ package event
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -102,30 +104,30 @@ func (r *wireReader) list(field *fieldPlan, list protoreflect.List, depth int) *
 	return nil
 }
 
-func (r *wireReader) mapping(field *fieldPlan, entries protoreflect.Map, depth int) (rejection *fact.Rejection) {
+// mapping walks the entries by name: of several faults always the same is
+// reported.
+func (r *wireReader) mapping(field *fieldPlan, entries protoreflect.Map, depth int) *fact.Rejection {
 	if rejection := r.enter(depth); rejection != nil {
 		return rejection
 	}
-	entries.Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
-		r.path.enter(key.String())
-		if rejection = r.text(key.String(), r.limits.String); rejection != nil {
-			return false
+	for _, name := range sortedKeys(entries) {
+		key := protoreflect.ValueOfString(name).MapKey()
+		r.path.enter(name)
+		if rejection := r.text(name, r.limits.String); rejection != nil {
+			return rejection
 		}
 		if field.shape == shapeDouble {
-			var f float64
-			if f, rejection = r.double(value.Float()); rejection == nil {
-				entries.Set(key, protoreflect.ValueOfFloat64(f)) // an existing key: allowed while ranging
+			f, rejection := r.double(entries.Get(key).Float())
+			if rejection != nil {
+				return rejection
 			}
-		} else {
-			rejection = r.single(field, value, depth)
-		}
-		if rejection != nil {
-			return false
+			entries.Set(key, protoreflect.ValueOfFloat64(f))
+		} else if rejection := r.single(field, entries.Get(key), depth); rejection != nil {
+			return rejection
 		}
 		r.path.leave()
-		return true
-	})
-	return rejection
+	}
+	return nil
 }
 
 func (r *wireReader) single(field *fieldPlan, value protoreflect.Value, depth int) *fact.Rejection {
@@ -199,12 +201,12 @@ func (r *wireReader) object(object *structpb.Struct, depth int) *fact.Rejection 
 	if rejection := r.enter(depth); rejection != nil {
 		return rejection
 	}
-	for name, value := range object.GetFields() {
+	for _, name := range slices.Sorted(maps.Keys(object.GetFields())) {
 		r.path.enter(name)
 		if rejection := r.text(name, r.limits.String); rejection != nil {
 			return rejection
 		}
-		if rejection := r.value(value, depth); rejection != nil {
+		if rejection := r.value(object.GetFields()[name], depth); rejection != nil {
 			return rejection
 		}
 		r.path.leave()
