@@ -66,12 +66,31 @@ func (h history) unknown() []string {
 	return versions
 }
 
+// late lists the files that are not applied although a later one is: written
+// on another branch, they came too late.
+func (h history) late() []string {
+	if len(h.applied) == 0 {
+		return nil
+	}
+	last := h.applied[len(h.applied)-1].Version
+	var versions []string
+	for _, file := range h.pending() {
+		if file.Version() < last {
+			versions = append(versions, file.Version())
+		}
+	}
+	return versions
+}
+
 // edited lists the applied versions whose file is not what was applied. Sums
 // are cumulative (each counts the files before it), so an edit shows in all
 // later files too; only the first is named. Baselines carry no hash.
 //
 // Atlas's executor does not look at this.
 func (h history) edited() []string {
+	if len(h.late()) > 0 { // its bytes are in the sums of all files after it
+		return nil
+	}
 	for _, rev := range h.applied {
 		file := h.file(rev.Version)
 		if file == nil || rev.Hash == "" {

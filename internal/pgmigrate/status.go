@@ -20,6 +20,7 @@ type Report struct {
 	// What keeps Up from running; see HistoryError.
 	Unknown []string `json:"unknown,omitempty"` // applied, but not in the directory
 	Edited  []string `json:"edited,omitempty"`  // applied with another content
+	Late    []string `json:"late,omitempty"`    // not applied although a later one is
 	Partial []string `json:"partial,omitempty"` // begun outside a transaction and not ended
 }
 
@@ -83,8 +84,8 @@ func Pending(ctx context.Context, databaseURL string, opts Options) error {
 // Err is nil if the database has all migrations and no other.
 func (r Report) Err() error {
 	switch {
-	case len(r.Edited) > 0 || len(r.Partial) > 0:
-		return &HistoryError{Edited: r.Edited, Partial: r.Partial}
+	case len(r.Edited) > 0 || len(r.Partial) > 0 || len(r.Late) > 0 && len(r.Unknown) == 0:
+		return &HistoryError{Edited: r.Edited, Late: r.Late, Partial: r.Partial}
 	case len(r.Unknown) > 0 || len(r.Pending) > 0:
 		return &VersionError{Database: r.Current, Program: r.Latest, Pending: r.Pending, Unknown: r.Unknown}
 	default:
@@ -121,6 +122,7 @@ func (e *VersionError) Error() string {
 type HistoryError struct {
 	Unknown []string
 	Edited  []string
+	Late    []string
 	Partial []string
 }
 
@@ -135,6 +137,10 @@ func (e *HistoryError) Error() string {
 		problems = append(problems, fmt.Sprintf("%s was edited after it had been applied: restore the file and write a new migration",
 			strings.Join(e.Edited, ", ")))
 	}
+	if len(e.Late) > 0 {
+		problems = append(problems, fmt.Sprintf("%s comes before a migration that is applied already: give the file a later version",
+			strings.Join(e.Late, ", ")))
+	}
 	if len(e.Partial) > 0 {
 		problems = append(problems, fmt.Sprintf("%s was applied in part: run tcda migrate up", strings.Join(e.Partial, ", ")))
 	}
@@ -144,17 +150,17 @@ func (e *HistoryError) Error() string {
 // conflict is what keeps Up from running. A file that was applied in part is
 // none: the executor goes on after its last statement.
 func (h history) conflict() error {
-	unknown, edited := h.unknown(), h.edited()
-	if len(unknown) == 0 && len(edited) == 0 {
+	found := &HistoryError{Unknown: h.unknown(), Edited: h.edited(), Late: h.late()}
+	if len(found.Unknown) == 0 && len(found.Edited) == 0 && len(found.Late) == 0 {
 		return nil
 	}
-	return &HistoryError{Unknown: unknown, Edited: edited}
+	return found
 }
 
 func (h history) report() Report {
 	report := Report{
 		Applied: []Applied{}, Pending: []string{},
-		Unknown: h.unknown(), Edited: h.edited(), Partial: h.partial(),
+		Unknown: h.unknown(), Edited: h.edited(), Late: h.late(), Partial: h.partial(),
 	}
 	for _, rev := range h.applied {
 		report.Current = rev.Version
