@@ -20,13 +20,15 @@ import (
 // Exit codes.
 const (
 	exitFailed = 1 // the command failed, or found what it looks for
-	exitUsage  = 2 // the command line cannot be understood
+	exitUsage  = 2 // the command line or the settings cannot be used
+	exitSchema = 3 // the database has the schema of another version
 )
 
 // commandLine is what can be typed. Each command has a file of its own.
 type commandLine struct {
 	config.Config `embed:""`
 
+	Serve   serveCmd   `cmd:"" help:"Take events from Kafka into PostgreSQL and Redis, until it is stopped."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this program's schema, and keep schema.sql and the migrations the same."`
 	Version versionCmd `cmd:"" help:"Print which program this is."`
 }
@@ -76,9 +78,27 @@ func run(ctx context.Context, args []string, lookupEnv func(string) (string, boo
 		if !errors.Is(err, errReported) {
 			fmt.Fprintf(term.err, "tcda: %v\n", err)
 		}
-		return exitFailed
+		return exitCode(err)
 	}
 	return 0
+}
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func exitCode(err error) int {
+	var coded *exitError
+	if errors.As(err, &coded) {
+		return coded.code
+	}
+	return exitFailed
 }
 
 // errReported makes the program fail without a word: the command has said it all.

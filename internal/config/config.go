@@ -35,7 +35,6 @@ type Config struct {
 	Limits     Limits     `embed:"" prefix:"limits-" group:"Limits on records"`
 	Reconcile  Reconcile  `embed:"" prefix:"reconcile-" group:"Reconcile"`
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
-	Retention  Retention  `embed:"" prefix:"retention-" group:"Retention"`
 	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
 	Log        Log        `embed:"" prefix:"log-" group:"Log"`
 	Tracing    Tracing    `embed:"" prefix:"tracing-" group:"Tracing"`
@@ -94,6 +93,7 @@ type Kafka struct {
 	ClientID         string        `name:"client-id" default:"tcda" nonempty:"" help:"Name shown in the brokers' logs and quotas."`
 	TopicScenarios   string        `default:"test-coordination.scenarios" form:"topic" help:"Input topic of templates, definitions, dependencies and schedules."`
 	TopicExecutions  string        `default:"test-coordination.executions" form:"topic" help:"Input topic of everything that a run emits."`
+	CreateTopics     bool          `help:"Make the input topics that do not exist, with the brokers' defaults, instead of waiting for them."`
 	TLS              bool          `name:"tls" help:"Speak TLS with the brokers."`
 	TLSCAFile        string        `name:"tls-ca-file" placeholder:"PATH" help:"PEM certificates to trust; the system's if empty."`
 	TLSCertFile      string        `name:"tls-cert-file" placeholder:"PATH" help:"PEM client certificate, for mutual TLS."`
@@ -104,7 +104,7 @@ type Kafka struct {
 	DialTimeout      time.Duration `default:"5s" min:"100ms" max:"1m" help:"How long opening a connection may take."`
 	RequestTimeout   time.Duration `default:"10s" min:"100ms" max:"5m" help:"How long one round trip may take, beside the wait of a fetch."`
 	FetchMaxWait     time.Duration `default:"250ms" min:"1ms" max:"10s" help:"How long a broker holds a fetch open for new records."`
-	FetchBytes       Size          `default:"1MiB" min:"1KiB" max:"100MiB" help:"Bytes of one partition per fetch, before decompression."`
+	FetchBytes       Size          `default:"1MiB" min:"1KiB" max:"50MiB" help:"Bytes of one partition per fetch, before decompression."`
 	SessionTimeout   time.Duration `default:"30s" min:"1s" max:"10m" help:"The group gives a silent member's partitions to others after this."`
 	Heartbeat        time.Duration `default:"3s" min:"100ms" max:"1m" help:"Between two signs of life; at most a third of the session timeout."`
 	RebalanceTimeout time.Duration `default:"30s" min:"1s" max:"10m" help:"How long a rebalance waits for members to rejoin."`
@@ -115,7 +115,6 @@ type Kafka struct {
 type Ingest struct {
 	BatchRecords   int           `default:"1000" min:"1" max:"10000" help:"Most records in one transaction."`
 	BatchBytes     Size          `default:"4MiB" min:"64KiB" max:"256MiB" help:"Most bytes of records in one transaction, after decompression."`
-	Linger         time.Duration `default:"20ms" min:"0s" max:"5s" help:"How long a batch that is not full waits for more."`
 	ApplyBudget    time.Duration `default:"20s" min:"1s" max:"10m" help:"How long a batch in hand may take to finish after a rebalance or a stop; below kafka-session-timeout."`
 	Watchdog       time.Duration `default:"1m" min:"1s" max:"1h" help:"A partition without progress for this long, with records waiting, gives itself up and is claimed anew."`
 	AllowedSources []string      `help:"CloudEvents sources that are accepted, comma-separated, exact or a prefix that ends in *; all if empty. Others are quarantined (source_not_allowed)."`
@@ -149,11 +148,6 @@ type Reconcile struct {
 type Partitions struct {
 	By    string `default:"monthly" oneof:"monthly,daily" help:"Width of a partition: monthly or daily. Every partition costs locks in each generic plan; daily is for many runs a day."`
 	Ahead int    `default:"3" min:"1" max:"60" help:"Partitions made in advance."`
-}
-
-// Retention is how long runs are kept.
-type Retention struct {
-	Days int `default:"0" min:"0" max:"36500" help:"Days that runs are kept; 0 keeps them for ever."`
 }
 
 // HTTP is the listener of health and metrics.

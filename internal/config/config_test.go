@@ -85,14 +85,14 @@ func TestDefaultsAreValid(t *testing.T) {
 
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
-	file := write(t, "tcda.yaml", "ingest:\n  batch-records: 20\n  batch_bytes: 2MiB\n  linger: 30ms\nkafka-brokers: [a:1, 'b:2']\n")
+	file := write(t, "tcda.yaml", "ingest:\n  batch-records: 20\n  batch_bytes: 2MiB\n  apply-budget: 19s\nkafka-brokers: [a:1, 'b:2']\n")
 	c := parse(t, env{"CONFIG": file, "INGEST_BATCH_RECORDS": "30", "INGEST_BATCH_BYTES": "3MiB", "INGEST_WATCHDOG": ""},
 		"--ingest-batch-records=40")
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	got := []any{c.Ingest.BatchRecords, c.Ingest.BatchBytes, c.Ingest.Linger, c.Ingest.Watchdog, c.Kafka.Brokers}
-	want := []any{40, config.Size(3 << 20), 30 * time.Millisecond, time.Minute, []string{"a:1", "b:2"}}
+	got := []any{c.Ingest.BatchRecords, c.Ingest.BatchBytes, c.Ingest.ApplyBudget, c.Ingest.Watchdog, c.Kafka.Brokers}
+	want := []any{40, config.Size(3 << 20), 19 * time.Second, time.Minute, []string{"a:1", "b:2"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("flag, environment, file, empty variable, list in file (-want +got):\n%s", diff)
 	}
@@ -334,7 +334,7 @@ func TestSettingsAreDescribed(t *testing.T) {
 		}
 		names[s.Name] = true
 	}
-	for _, name := range []string{"postgres-url", "redis-url", "kafka-brokers", "retention-days", "ingest-batch-records", "kafka-sasl-mechanism", "limits-json-depth"} {
+	for _, name := range []string{"postgres-url", "redis-url", "kafka-brokers", "ingest-batch-records", "kafka-sasl-mechanism", "limits-json-depth"} {
 		if !names[name] {
 			t.Errorf("no setting %s among %v", name, slices.Sorted(maps.Keys(names)))
 		}

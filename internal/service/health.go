@@ -1,0 +1,80 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/opshttp"
+)
+
+// checkTimeout bounds each check: a reader of health does not wait longer.
+const checkTimeout = 2 * time.Second
+
+// checks are what readiness rests on. Redis and stopped partitions only
+// degrade: the rest of the work goes on.
+func (s *service) checks() []opshttp.Check {
+	checks := []opshttp.Check{
+		{Name: "service", Critical: true, Probe: s.isAtWork},
+		{Name: "postgres", Critical: true, Timeout: checkTimeout, Probe: s.store.Ping},
+	}
+	if s.cfg.Service.Plays(config.RoleIngest) {
+		checks = append(checks,
+			opshttp.Check{Name: "kafka", Critical: true, Timeout: checkTimeout, Probe: s.kafka.Preflight},
+			opshttp.Check{Name: "partitions", Timeout: checkTimeout, Probe: s.partitionsRun},
+		)
+	}
+	if s.redis != nil {
+		checks = append(checks, opshttp.Check{Name: "redis", Timeout: checkTimeout, Probe: s.redisServes})
+	}
+	return checks
+}
+
+// isAtWork fails while the service starts, with what it waits for, and while
+// it stops. The schema is looked at before it is at work, and only then: a
+// newer program that migrates the database must not take its elders down.
+func (s *service) isAtWork(context.Context) error {
+	if phase := *s.phase.Load(); phase != "" {
+		return errors.New(phase)
+	}
+	return nil
+}
+
+// partitionsRun names the partitions that wait for an operator.
+func (s *service) partitionsRun(ctx context.Context) error {
+	all, err := s.store.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	var stopped []string
+	for _, p := range all {
+		if p.StoppedReason != "" {
+			stopped = append(stopped, fmt.Sprintf("%s/%d is stopped: %s", p.Topic, p.Number, p.StoppedReason))
+		}
+	}
+	if len(stopped) > 0 {
+		return fmt.Errorf("%s; see tcda partitions list", strings.Join(stopped, "; "))
+	}
+	return nil
+}
+
+// redisServes fails while Redis is away, and for every finding that degrades a
+// feature.
+func (s *service) redisServes(context.Context) error {
+	if !s.redis.Up() {
+		return errors.New("no answer: live state is not updated, ingest goes on")
+	}
+	var found []string
+	for _, f := range s.redis.Findings() {
+		if !f.Note {
+			found = append(found, f.String())
+		}
+	}
+	if len(found) > 0 {
+		return errors.New(strings.Join(found, "; "))
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package service
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgmigrate"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+)
+
+// Instance is the name of this process: the configured one, or the host's.
+func Instance(cfg *config.Config) (string, error) {
+	if cfg.Service.Instance != "" {
+		return cfg.Service.Instance, nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("name this instance after its host (set instance instead): %w", err)
+	}
+	return host, nil
+}
+
+// Postgres is what the configuration says to the store.
+func Postgres(cfg *config.Config) pgstore.Config {
+	c := cfg.Postgres
+	return pgstore.Config{
+		URL:              c.URL.Reveal(),
+		MaxConns:         int32(c.PoolSize), //nolint:gosec // at most 1,000
+		ConnectTimeout:   c.ConnectTimeout,
+		StatementTimeout: c.StatementTimeout,
+		LockTimeout:      c.LockTimeout,
+		IdleTimeout:      c.IdleTimeout,
+		ApplicationName:  "tcda",
+	}
+}
+
+// Migrations is what the configuration says to the migrations.
+func Migrations(cfg *config.Config) pgmigrate.Options {
+	return pgmigrate.Options{
+		RevisionsSchema: cfg.Postgres.RevisionsSchema,
+		Operator:        "tcda " + telemetry.ThisBuild().Version,
+	}
+}
+
+// Redis is what the configuration says to the live store.
+func Redis(cfg *config.Config) redisstore.Config {
+	c := cfg.Redis
+	return redisstore.Config{
+		URL:          c.URL.Reveal(),
+		Cluster:      c.Cluster,
+		Prefix:       c.Prefix,
+		TerminalTTL:  c.TerminalTTL,
+		HintTTL:      c.IdempotencyTTL,
+		StreamMaxLen: c.StreamLength,
+		Budget:       c.Timeout,
+		HintBudget:   c.HintTimeout,
+		DialTimeout:  c.ConnectTimeout,
+	}
+}
+
+// Kafka is what the configuration says to the client. It reads the files that
+// certificates are in.
+func Kafka(cfg *config.Config) (kafkalog.Config, error) {
+	c := cfg.Kafka
+	secured, err := kafkaTLS(c)
+	if err != nil {
+		return kafkalog.Config{}, err
+	}
+	return kafkalog.Config{
+		Brokers:        c.Brokers,
+		ClientID:       c.ClientID,
+		TLS:            secured,
+		SASL:           kafkaSASL(c),
+		Topics:         inputTopics(cfg),
+		DialTimeout:    c.DialTimeout,
+		RequestTimeout: c.RequestTimeout,
+	}, nil
+}
+
+func inputTopics(cfg *config.Config) []string {
+	return []string{cfg.Kafka.TopicScenarios, cfg.Kafka.TopicExecutions}
+}
+
+func kafkaTLS(c config.Kafka) (*tls.Config, error) {
+	if !c.TLS {
+		return nil, nil //nolint:nilnil // no TLS
+	}
+	secured := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.TLSCAFile != "" {
+		certificates, err := os.ReadFile(c.TLSCAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read kafka-tls-ca-file: %w", err)
+		}
+		secured.RootCAs = x509.NewCertPool()
+		if !secured.RootCAs.AppendCertsFromPEM(certificates) {
+			return nil, errors.New("kafka-tls-ca-file holds no PEM certificate")
+		}
+	}
+	if c.TLSCertFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.TLSCertFile, c.TLSKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read kafka-tls-cert-file and kafka-tls-key-file: %w", err)
+		}
+		secured.Certificates = []tls.Certificate{pair}
+	}
+	return secured, nil
+}
+
+// mechanisms are the names in the configuration.
+var mechanisms = map[string]kafkalog.Mechanism{
+	"plain":         kafkalog.Plain,
+	"scram-sha-256": kafkalog.ScramSHA256,
+	"scram-sha-512": kafkalog.ScramSHA512,
+}
+
+func kafkaSASL(c config.Kafka) *kafkalog.SASL {
+	mechanism, ok := mechanisms[c.SASLMechanism]
+	if !ok { // none
+		return nil
+	}
+	return &kafkalog.SASL{Mechanism: mechanism, User: c.SASLUser, Password: c.SASLPassword.Reveal()}
+}
+
+// EventLimits is what the configuration says to the decoder.
+func EventLimits(cfg *config.Config) event.Limits {
+	c, limits := cfg.Limits, event.DefaultLimits()
+	limits.Record = int(c.RecordBytes)
+	limits.Headers = c.Headers
+	limits.HeaderBytes = int(c.HeaderBytes)
+	limits.Depth = c.JSONDepth
+	limits.Tokens = c.JSONTokens
+	limits.BulkTokens = c.BulkJSONTokens
+	limits.String = int(c.StringBytes)
+	limits.Definition = int(c.DefinitionBytes)
+	limits.Source = int(c.SourceBytes)
+	limits.Correlation = int(c.CorrelationBytes)
+	limits.Number = c.NumberChars
+	limits.Earliest = c.TimeEarliest
+	limits.AcceptedFuture = c.TimeAhead
+	limits.AllowedSources = cfg.Ingest.AllowedSources
+	return limits
+}
+
+// grains are the words of the configuration for the widths of partitions.
+var grains = map[string]string{"monthly": "month", "daily": "day"}
+
+// Ingest is what the configuration says to the engine of an instance.
+func Ingest(cfg *config.Config, instance string) ingest.Config {
+	definitions := scenario.DefaultLimits()
+	definitions.DefinitionBytes = int(cfg.Limits.DefinitionBytes)
+	return ingest.Config{
+		Instance: instance,
+		Read: kafkalog.ReadConfig{
+			MaxWait:      cfg.Kafka.FetchMaxWait,
+			FetchBytes:   int32(cfg.Kafka.FetchBytes), //nolint:gosec // at most 50 MiB
+			BatchRecords: cfg.Ingest.BatchRecords,
+			BatchBytes:   int(cfg.Ingest.BatchBytes),
+			RecordBytes:  int(cfg.Limits.RecordBytes),
+		},
+		Group: kafkalog.GroupConfig{
+			ID:                cfg.Kafka.GroupID,
+			Topics:            inputTopics(cfg),
+			SessionTimeout:    cfg.Kafka.SessionTimeout,
+			HeartbeatInterval: cfg.Kafka.Heartbeat,
+			RebalanceTimeout:  cfg.Kafka.RebalanceTimeout,
+		},
+		Limits:          definitions,
+		ApplyBudget:     cfg.Ingest.ApplyBudget,
+		StallLimit:      cfg.Ingest.Watchdog,
+		OffsetInterval:  cfg.Kafka.CommitInterval,
+		ReconcileEvery:  cfg.Reconcile.Interval,
+		PartitionGrain:  grains[cfg.Partitions.By],
+		PartitionsAhead: cfg.Partitions.Ahead,
+	}
+}

@@ -1,0 +1,94 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgmigrate"
+)
+
+const (
+	firstPause = 200 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
+// enter says what the service does before it is at work, or after.
+func (s *service) enter(phase string) { s.phase.Store(&phase) }
+
+// keepTrying calls try until it succeeds, fails for good, or ctx ends. Every
+// failure is logged: whoever starts the service sees what it waits for.
+func (s *service) keepTrying(ctx context.Context, what string, try func(context.Context) error, forGood func(error) bool) error {
+	s.enter("waiting for " + what)
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := try(ctx)
+		if err == nil || forGood(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		s.log.Warn().Err(err).Stringer("again_in", pause).Msg("waiting for " + what)
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+	}
+}
+
+// awaitSchema waits for PostgreSQL, and refuses one whose schema is not this
+// program's.
+func (s *service) awaitSchema(ctx context.Context) error {
+	if err := s.keepTrying(ctx, "PostgreSQL", s.store.Ping, func(error) bool { return false }); err != nil {
+		return err
+	}
+	err := s.keepTrying(ctx, "the schema's version", s.schemaFits, func(err error) bool {
+		var version *pgmigrate.VersionError
+		var history *pgmigrate.HistoryError
+		return errors.As(err, &version) || errors.As(err, &history)
+	})
+	if err != nil {
+		return fmt.Errorf("the schema does not fit: %w", err)
+	}
+	return nil
+}
+
+func (s *service) schemaFits(ctx context.Context) error {
+	return pgmigrate.Pending(ctx, s.cfg.Postgres.URL.Reveal(), Migrations(s.cfg))
+}
+
+// awaitTopics waits for Kafka and the input topics: a consumer group of topics
+// that do not exist would rebalance without end.
+func (s *service) awaitTopics(ctx context.Context) error {
+	never := func(error) bool { return false }
+	if err := s.keepTrying(ctx, "Kafka", s.kafka.Preflight, never); err != nil {
+		return err
+	}
+	topics := inputTopics(s.cfg)
+	if s.cfg.Kafka.CreateTopics {
+		specs := make([]kafkalog.TopicSpec, len(topics))
+		for i, name := range topics {
+			specs[i] = kafkalog.TopicSpec{Name: name}
+		}
+		return s.keepTrying(ctx, "the input topics to be made", func(ctx context.Context) error {
+			return s.kafka.EnsureTopics(ctx, specs...)
+		}, never)
+	}
+	return s.keepTrying(ctx, "the input topics", func(ctx context.Context) error {
+		for _, name := range topics {
+			_, err := s.kafka.Topic(ctx, name)
+			if errors.Is(err, kafkalog.ErrUnknownTopic) {
+				return fmt.Errorf("%w: create it, or let tcda do so with kafka-create-topics", err)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}, never)
+}
