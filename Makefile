@@ -15,6 +15,10 @@ GENERATED := internal/gen internal/pgstore/internal/dbsqlc schema/jsonschema
 # Packages whose tests start nothing.
 PURE := $(addprefix ./internal/,fact execution scenario event kafkarecord config telemetry opshttp)
 
+# Packages with tests that take testenv.Broker: an in-process broker in `make
+# test`, Apache Kafka in `make test-kafka`.
+ANY_KAFKA = $(addprefix ./,$(sort $(dir $(shell grep -rl --include=*_test.go 'testenv\.Broker\b' internal cmd))))
+
 # Empty RACE switches the race detector off: make test RACE=
 RACE ?= -race
 
@@ -46,6 +50,7 @@ demo: ## Run the whole system on an embedded default and show it
 .PHONY: test
 test: c-compiler ## Run every test with the race detector, in random order
 	@echo "test: real PostgreSQL and redis-server are found on this machine, or fetched for this user; nothing is left running"
+	@go run ./internal/testenv/cmd/provision
 	go test $(RACE) -shuffle=on -timeout=15m ./...
 
 .PHONY: test-short
@@ -53,8 +58,9 @@ test-short: ## Run the tests of the packages that need no server, for while you 
 	go test -shuffle=on $(PURE)
 
 .PHONY: test-kafka
-test-kafka: c-compiler ## Run the end-to-end test on a real Apache Kafka (fetched by Maven)
-	go test $(RACE) -tags=kafka -run='^TestApacheKafka' -count=1 -timeout=15m ./...
+test-kafka: c-compiler ## Run the tests that must hold on any Kafka on Apache Kafka (fetched by Maven)
+	@go run ./internal/testenv/cmd/provision postgresql redis kafka
+	TCDA_TEST_KAFKA=apache go test $(RACE) -count=1 -timeout=15m $(ANY_KAFKA)
 
 .PHONY: bench
 bench: ## Run the benchmarks
