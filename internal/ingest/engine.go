@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
@@ -62,12 +64,17 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// Decoder is what event.Decoder does. Tests have one that panics.
+type Decoder interface {
+	Decode(record kafkarecord.Record, now time.Time) (event.Decoded, *fact.Rejection)
+}
+
 // Parts are what the engine works with.
 type Parts struct {
 	Kafka   *kafkalog.Client
 	Store   *pgstore.Store
 	Redis   *redisstore.Store // nil: without Redis
-	Decoder *event.Decoder
+	Decoder Decoder
 	Metrics *telemetry.Metrics
 	Tracing *telemetry.Tracing // nil: no traces
 	Log     zerolog.Logger

@@ -48,11 +48,11 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{TB: t, kafka: testenv.Kafka(t), db: testenv.Postgres(t), redis: testenv.Redis(t), clock: time.Now().UTC().Add(-time.Hour).Truncate(time.Millisecond)}
-	w.kafka.CreateTopic(t, topic, 2, nil)
+	w.kafka.CreateTopic(t, topic, 2, map[string]string{"max.message.bytes": "16000000"}) // larger records must be able to reach us
 	w.store = openStore(t, w.db.URL)
 	w.live = openRedis(t, w.redis.URL())
 	w.client = openKafka(t, w.kafka.Brokers)
-	w.writer = w.kafka.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	w.writer = w.kafka.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(8<<20))
 	return w
 }
 
@@ -167,9 +167,12 @@ func (w *world) newEngine(instance string, change ...func(*settings)) *ingest.En
 	for _, c := range change {
 		c(&s)
 	}
-	var err error
-	if s.parts.Decoder, err = event.NewDecoder(s.limits); err != nil {
+	decoder, err := event.NewDecoder(s.limits)
+	if err != nil {
 		w.Fatal(err)
+	}
+	if s.parts.Decoder == nil {
+		s.parts.Decoder = decoder
 	}
 	if s.parts.Metrics, err = telemetry.NewMetrics(prometheus.NewRegistry(), telemetry.ThisBuild()); err != nil {
 		w.Fatal(err)
@@ -284,7 +287,10 @@ func (w *world) wantReasons(want ...fact.Reason) {
 	w.Helper()
 	got := w.quarantined()
 	if len(got) != len(want) {
-		w.Errorf("%d quarantined records, want %d: %v", len(got), len(want), got)
+		w.Errorf("%d quarantined records, want %d", len(got), len(want))
+		for _, r := range got {
+			w.Logf("offset %d: %s: %s: %s", r.Offset, r.Reason, r.Field, r.Detail)
+		}
 		return
 	}
 	for i := range want {
