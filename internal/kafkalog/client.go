@@ -53,7 +53,7 @@ type Config struct {
 
 	DialTimeout    time.Duration // connect, TLS and SASL together: 5 s
 	RequestTimeout time.Duration // one round trip, beside the wait of a fetch: 10 s
-	MetadataAge    time.Duration // after how long at most a moved leader is noticed: 1 s
+	MetadataAge    time.Duration // after how long at most a moved leader is noticed, and how long metadata may take: 2 s
 
 	// MaxResponseBytes is the largest response that is read into memory:
 	// 100 MiB, as much as a broker accepts in one request by default.
@@ -116,7 +116,7 @@ func Open(config Config) (*Client, error) {
 	}
 	config.DialTimeout = cmp.Or(config.DialTimeout, 5*time.Second)
 	config.RequestTimeout = cmp.Or(config.RequestTimeout, 10*time.Second)
-	config.MetadataAge = cmp.Or(config.MetadataAge, time.Second)
+	config.MetadataAge = cmp.Or(config.MetadataAge, 2*time.Second)
 	config.MaxResponseBytes = cmp.Or(config.MaxResponseBytes, 100<<20)
 
 	var mechanism sasl.Mechanism

@@ -151,16 +151,22 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestPreflightTriesEachBroker(t *testing.T) {
-	t.Parallel()
+// unusedAddress is one that nobody listens at.
+func unusedAddress(t *testing.T) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := listener.Addr().String()
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return listener.Addr().String()
+}
+
+func TestPreflightTriesEachBroker(t *testing.T) {
+	t.Parallel()
+	nobody := unusedAddress(t)
 	failed := asError[*kafkalog.PreflightError](t, open(t, []string{nobody}).Preflight(t.Context()))
 	if failed.Stage != kafkalog.StageConnect || failed.Broker != nobody || !strings.Contains(failed.Error(), "refused") {
 		t.Errorf("got %v", failed)

@@ -10,11 +10,15 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/metadata"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // route chooses the broker that a request goes to.
 type route func(protocol.Cluster) (protocol.Broker, error)
+
+// errNoCluster is a routing error: none of the brokers has told its metadata yet.
+var errNoCluster = errors.New("no broker has answered yet")
 
 func toAnyBroker(protocol.Cluster) (protocol.Broker, error) { return protocol.Broker{ID: -1}, nil }
 
@@ -41,16 +45,34 @@ func toLeader(topic string, partition int32) route {
 }
 
 // exchange does one round trip with messages of kmsg over the connections of
-// kafka-go, through its public seam for messages that write themselves.
-// The response's byte fields are parts of the answer's body.
+// kafka-go, through its public seam for messages that write themselves. While
+// the cluster is not known yet it waits, up to the timeout. The response's byte fields are parts of the answer's body.
 func (c *Client) exchange(ctx context.Context, request kmsg.Request, to route, timeout time.Duration) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	response, err := c.transport.RoundTrip(ctx, c.address, &message{client: c, request: request, to: to})
-	if err != nil {
-		return nil, fmt.Errorf("%s request: %w", kmsg.NameForKey(request.Key()), err)
+	for {
+		response, err := c.transport.RoundTrip(ctx, c.address, &message{client: c, request: request, to: to})
+		if err == nil {
+			return response.(*answer), nil
+		}
+		if !errors.Is(err, errNoCluster) {
+			return nil, fmt.Errorf("%s request: %w", kmsg.NameForKey(request.Key()), err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%s request: %w", kmsg.NameForKey(request.Key()), errors.Join(ctx.Err(), c.whyNoCluster(ctx)))
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	return response.(*answer), nil
+}
+
+// whyNoCluster returns the error of kafka-go's last attempt to get metadata,
+// which it tells only to a request for metadata, without sending that.
+func (c *Client) whyNoCluster(ctx context.Context) error {
+	if _, err := c.transport.RoundTrip(context.WithoutCancel(ctx), c.address, new(metadata.Request)); err != nil {
+		return fmt.Errorf("%w: %w", errNoCluster, err)
+	}
+	return errNoCluster
 }
 
 // message is a request on its way. A round trip that was given up goes on
@@ -69,7 +91,12 @@ var (
 
 func (m *message) ApiKey() protocol.ApiKey { return protocol.ApiKey(m.request.Key()) }
 
-func (m *message) Broker(cluster protocol.Cluster) (protocol.Broker, error) { return m.to(cluster) }
+func (m *message) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
+	if len(cluster.Brokers) == 0 {
+		return protocol.Broker{}, errNoCluster
+	}
+	return m.to(cluster)
+}
 
 // Required takes the version that kafka-go has negotiated for the connection.
 func (m *message) Required(versions map[protocol.ApiKey]int16) bool {

@@ -35,7 +35,7 @@ func startKfake(t testing.TB, options ...kfake.Opt) *kfake.Cluster {
 
 func open(t testing.TB, brokers []string, edit ...func(*kafkalog.Config)) *kafkalog.Client {
 	t.Helper()
-	config := kafkalog.Config{Brokers: brokers, ClientID: "test", MetadataAge: 200 * time.Millisecond}
+	config := kafkalog.Config{Brokers: brokers, ClientID: "test", MetadataAge: 500 * time.Millisecond}
 	for _, e := range edit {
 		e(&config)
 	}

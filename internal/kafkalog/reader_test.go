@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -233,12 +234,21 @@ func TestSilentBrokerMeetsTheDeadline(t *testing.T) {
 		c.DialTimeout, c.RequestTimeout = 50*time.Millisecond, 50*time.Millisecond
 	})
 	_, err = client.NewPartitionReader("topic", 0, 0, kafkalog.ReadConfig{MaxWait: time.Millisecond}).Next(t.Context())
-	if err == nil || !kafkalog.IsRetriable(err) {
-		t.Errorf("fetch: got %v, want a retriable error", err)
+	if !errors.Is(err, context.DeadlineExceeded) || !kafkalog.IsRetriable(err) {
+		t.Errorf("fetch: got %v, want an exceeded deadline, retriable", err)
 	}
 	failed := asError[*kafkalog.PreflightError](t, client.Preflight(t.Context()))
 	if failed.Stage != kafkalog.StageMetadata {
 		t.Errorf("preflight failed at %s, want %s", failed.Stage, kafkalog.StageMetadata)
+	}
+}
+
+func TestUnreachableBrokersAreNamedInTheEnd(t *testing.T) {
+	t.Parallel()
+	client := open(t, []string{unusedAddress(t)}, func(c *kafkalog.Config) { c.RequestTimeout = 100 * time.Millisecond })
+	_, err := client.Offsets(t.Context(), "topic", 0)
+	if err == nil || !strings.Contains(err.Error(), "refused") || !kafkalog.IsRetriable(err) {
+		t.Errorf("got %v, want the cause, retriable", err)
 	}
 }
 
