@@ -133,6 +133,9 @@ func TestPlaceByRunID(t *testing.T) {
 			latest: running, runID: "r1",
 			event: event(0, started(""), withRunID("r2"), tenYearsAhead), want: joinsGuessed,
 		},
+		"new, dated in the far future, where the latest run has none": {
+			latest: running, event: event(0, &execution.Heartbeat{}, withRunID("r2"), tenYearsAhead), want: joinsGuessed,
+		},
 		"none, where the latest run has one": {
 			latest: running, runID: "r1",
 			event: event(time.Minute, &execution.Heartbeat{}), want: joinsGuessed,
