@@ -31,6 +31,7 @@ func BenchmarkRead(b *testing.B) {
 		b.Fatal(err)
 	}
 	report := func(b *testing.B) {
+		b.Helper()
 		b.ReportMetric(float64(b.N)*many/b.Elapsed().Seconds(), "records/s")
 	}
 

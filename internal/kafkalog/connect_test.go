@@ -151,13 +151,20 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// unusedAddress is one that nobody listens at.
-func unusedAddress(t *testing.T) string {
+func listen(t *testing.T) net.Listener {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
+}
+
+// unusedAddress is one that nobody listens at.
+func unusedAddress(t *testing.T) string {
+	t.Helper()
+	listener := listen(t)
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}

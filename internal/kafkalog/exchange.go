@@ -89,6 +89,9 @@ var (
 	_ protocol.RawExchanger  = (*message)(nil)
 )
 
+// ApiKey is what kafka-go's messages have.
+//
+//nolint:revive // kafka-go's spelling
 func (m *message) ApiKey() protocol.ApiKey { return protocol.ApiKey(m.request.Key()) }
 
 func (m *message) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
@@ -199,6 +202,9 @@ type answer struct {
 	body     []byte
 }
 
+// ApiKey is what kafka-go's messages have.
+//
+//nolint:revive // kafka-go's spelling
 func (a *answer) ApiKey() protocol.ApiKey { return protocol.ApiKey(a.response.Key()) }
 
 // release gives the bytes back. The response must not be used any more.

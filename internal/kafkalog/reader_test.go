@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -225,15 +224,10 @@ func TestOldBrokerIsNamed(t *testing.T) {
 
 func TestSilentBrokerMeetsTheDeadline(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	client := open(t, []string{listener.Addr().String()}, func(c *kafkalog.Config) {
+	client := open(t, []string{listen(t).Addr().String()}, func(c *kafkalog.Config) {
 		c.DialTimeout, c.RequestTimeout = 50*time.Millisecond, 50*time.Millisecond
 	})
-	_, err = client.NewPartitionReader("topic", 0, 0, kafkalog.ReadConfig{MaxWait: time.Millisecond}).Next(t.Context())
+	_, err := client.NewPartitionReader("topic", 0, 0, kafkalog.ReadConfig{MaxWait: time.Millisecond}).Next(t.Context())
 	if !errors.Is(err, context.DeadlineExceeded) || !kafkalog.IsRetriable(err) {
 		t.Errorf("fetch: got %v, want an exceeded deadline, retriable", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -128,7 +129,7 @@ func TestBlockEndsAtItsLimits(t *testing.T) {
 				if d.Next() != int64(total) {
 					t.Fatalf("next is %d after %d records", d.Next(), total)
 				}
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					break
 				}
 				if err != nil || len(block.Records) != test.want {
@@ -176,7 +177,7 @@ func TestBombsNeedBoundedMemory(t *testing.T) { //nolint:paralleltest // measure
 			{"one record", batchtest.Batch{Codec: codec, Write: oneRecord, Count: 1}, 1},
 			{"many records", batchtest.Batch{Codec: codec, Write: manyRecords, Count: many, LastDelta: many - 1}, many},
 		} {
-			t.Run(name+"/"+bomb.name, func(t *testing.T) { //nolint:paralleltest // as above
+			t.Run(name+"/"+bomb.name, func(t *testing.T) {
 				data := bomb.batch.Encode()
 				var d recordbatch.Decoder
 				var block recordbatch.Block
@@ -198,7 +199,7 @@ func TestBombsNeedBoundedMemory(t *testing.T) { //nolint:paralleltest // measure
 						runtime.ReadMemStats(&now)
 						peak = max(peak, now.HeapInuse)
 					}
-					if err == io.EOF {
+					if errors.Is(err, io.EOF) {
 						break
 					}
 					if err != nil {
@@ -256,7 +257,7 @@ func TestBlocksKeepNothingOfTheirFormerRecords(t *testing.T) {
 		}
 		block.Reset()
 		d.Reset(batch.Encode(), 0, nil)
-		if err := d.Read(&block, unlimited); err != io.EOF {
+		if err := d.Read(&block, unlimited); !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
 		for i, r := range block.Records {

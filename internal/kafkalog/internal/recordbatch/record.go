@@ -128,7 +128,7 @@ func (s *stream) keep(n int64, whole io.Writer) []byte {
 		s.fail(err)
 		return nil
 	}
-	whole.Write(kept) // neither a hash nor io.Discard fails
+	_, _ = whole.Write(kept) // neither a hash nor io.Discard fails
 	if _, err := io.CopyN(whole, s.source, n-int64(len(kept))); err != nil {
 		s.fail(err)
 		return nil
