@@ -2,7 +2,6 @@ package event
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -138,7 +137,7 @@ func appendValue(b []byte, value *structpb.Value) []byte {
 
 func appendObject(b []byte, object *structpb.Struct) []byte {
 	b = append(b, '{')
-	for i, name := range slices.Sorted(maps.Keys(object.GetFields())) {
+	for i, name := range sortedNames(object) {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -146,6 +145,15 @@ func appendObject(b []byte, object *structpb.Struct) []byte {
 		b = appendValue(b, object.GetFields()[name])
 	}
 	return append(b, '}')
+}
+
+func sortedNames(object *structpb.Struct) []string {
+	names := make([]string, 0, len(object.GetFields()))
+	for name := range object.GetFields() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // appendString writes a text. It is valid UTF-8, or its broken bytes become

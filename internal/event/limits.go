@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Limits are the sizes beyond which a record is quarantined. All are settings;
-// DefaultLimits has the defaults of the contract.
+// Limits are what a record may hold, and who may send it; beyond them it is
+// quarantined. All are settings; DefaultLimits has the defaults of the contract.
 type Limits struct {
 	Record          int // bytes of key and value, after decompression
 	Headers         int // number of headers

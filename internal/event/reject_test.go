@@ -3,6 +3,7 @@ package event_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,14 +11,38 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 )
 
-// Whole records, before anything in them is looked at.
+// Reasons that need more than one record: they are given, and tested, where
+// definitions, other events and tables are known.
+var reasonsOfOthers = []fact.Reason{
+	fact.ReasonIDConflict, fact.ReasonDefinition, fact.ReasonParameters, fact.ReasonCycle,
+	fact.ReasonPanic, fact.ReasonCrash, fact.ReasonDatabase,
+}
+
+func TestEveryReasonIsTested(t *testing.T) {
+	t.Parallel()
+	tested := map[fact.Reason]int{}
+	for _, c := range slices.Concat(recordRejects(), jsonRejects(), valueRejects(), attributeRejects(), contentTypeAndModeRejects(t), protobufRejects(t)) {
+		tested[c.reason]++
+	}
+	for _, reason := range fact.Reasons() {
+		if elsewhere := slices.Contains(reasonsOfOthers, reason); elsewhere != (tested[reason] == 0) {
+			t.Errorf("reason %s: %d tests here, expected elsewhere: %v", reason, tested[reason], elsewhere)
+		}
+	}
+}
+
 func TestRejectsRecords(t *testing.T) {
 	t.Parallel()
+	runRejects(t, recordRejects())
+}
+
+// recordRejects are records that are refused before anything in them is read.
+func recordRejects() []rejectCase {
 	many := make([]kafkarecord.Header, 65)
 	for i := range many {
 		many[i].Key = fmt.Sprintf("h%d", i)
 	}
-	runRejects(t, []rejectCase{
+	return []rejectCase{
 		{"nil value", kafkarecord.Record{Key: []byte("k")}, fact.ReasonTombstone, ""},
 		{"tombstone with headers", kafkarecord.Record{Headers: heartbeatHeaders}, fact.ReasonTombstone, ""},
 		{"empty value", binary(""), fact.ReasonEmpty, ""},
@@ -33,7 +58,7 @@ func TestRejectsRecords(t *testing.T) {
 			withHeaders(binary("{}"), kafkarecord.Header{Key: "x", Value: make([]byte, 70_000)}),
 			fact.ReasonHeaderLimit, "headers",
 		},
-	})
+	}
 }
 
 func TestRejectsJSON(t *testing.T) {

@@ -3,9 +3,7 @@ package event
 import (
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +32,9 @@ func newWireReader(maxTokens int, limits *Limits) *wireReader {
 }
 
 func (r *wireReader) readMessage(data []byte, plan *messagePlan, m protoreflect.Message) *fact.Rejection {
+	if rejection := r.measure(data, plan, m.Descriptor()); rejection != nil {
+		return rejection
+	}
 	if err := proto.Unmarshal(data, m.Interface()); err != nil {
 		// The library has no type for this error; both sentences are its own.
 		if strings.Contains(err.Error(), "invalid UTF-8") {
@@ -92,7 +93,7 @@ func (r *wireReader) list(field *fieldPlan, list protoreflect.List, depth int) *
 		return rejection
 	}
 	if field.maxItems > 0 && list.Len() > field.maxItems {
-		return r.reject(fact.ReasonLimit, "", "at most "+strconv.Itoa(field.maxItems)+" elements")
+		return r.tooMany(field.maxItems)
 	}
 	for i := range list.Len() {
 		r.path.element(i)
@@ -201,7 +202,7 @@ func (r *wireReader) object(object *structpb.Struct, depth int) *fact.Rejection 
 	if rejection := r.enter(depth); rejection != nil {
 		return rejection
 	}
-	for _, name := range slices.Sorted(maps.Keys(object.GetFields())) {
+	for _, name := range sortedNames(object) {
 		r.path.enter(name)
 		if rejection := r.text(name, r.limits.String); rejection != nil {
 			return rejection
@@ -239,9 +240,17 @@ func (r *wireReader) enter(depth int) *fact.Rejection {
 
 func (r *wireReader) count(tokens int) *fact.Rejection {
 	if r.left -= tokens; r.left < 0 {
-		return r.reject(fact.ReasonTokenLimit, "", "at most "+strconv.Itoa(r.maxTokens)+" JSON tokens")
+		return r.tooManyTokens()
 	}
 	return nil
+}
+
+func (r *wireReader) tooMany(items int) *fact.Rejection {
+	return r.reject(fact.ReasonLimit, "", "at most "+strconv.Itoa(items)+" elements")
+}
+
+func (r *wireReader) tooManyTokens() *fact.Rejection {
+	return r.reject(fact.ReasonTokenLimit, "", "at most "+strconv.Itoa(r.maxTokens)+" JSON tokens")
 }
 
 // keepUnknown takes the bytes of unknown fields out of a message.

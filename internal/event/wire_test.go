@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"bytes"
 	"math"
 	"strings"
 	"testing"
@@ -35,6 +36,12 @@ func protobuf(t testing.TB, m proto.Message, raw ...byte) kafkarecord.Record {
 
 func TestRejectsProtobuf(t *testing.T) {
 	t.Parallel()
+	runRejects(t, protobufRejects(t))
+}
+
+// protobufRejects are flaws of data in protobuf.
+func protobufRejects(t testing.TB) []rejectCase {
+	t.Helper()
 	heartbeat := func(state *structpb.Value) *contract.ExecutionHeartbeat {
 		return &contract.ExecutionHeartbeat{
 			ExecutionId: executionID,
@@ -48,9 +55,12 @@ func TestRejectsProtobuf(t *testing.T) {
 		}
 		return v
 	}
-	many := &structpb.ListValue{}
+	flags, objects := &structpb.ListValue{}, &structpb.ListValue{}
 	for range 10_000 {
-		many.Values = append(many.Values, structpb.NewBoolValue(true))
+		flags.Values = append(flags.Values, structpb.NewBoolValue(true))
+	}
+	for range 5_000 {
+		objects.Values = append(objects.Values, structpb.NewStructValue(&structpb.Struct{}))
 	}
 	step := func(change func(*contract.ExecutionStepFinished)) *contract.ExecutionStepFinished {
 		m := &contract.ExecutionStepFinished{ExecutionId: executionID, StepId: "s", Kind: "wait", Status: "passed"}
@@ -61,7 +71,7 @@ func TestRejectsProtobuf(t *testing.T) {
 	for range 1001 {
 		lines.Lines = append(lines.Lines, &contract.LogLine{Message: "x"})
 	}
-	runRejects(t, []rejectCase{
+	return []rejectCase{
 		{"broken UTF-8", protobuf(t, heartbeat(nil), 0x1a, 2, 0xff, 0xfe), fact.ReasonUTF8, "data"},
 		{"cut off", protobuf(t, heartbeat(nil), 0x1a, 200), fact.ReasonEncoding, "data"},
 		{"NUL in a text", protobuf(t, &contract.ExecutionHeartbeat{ExecutionId: executionID, Message: "\x00"}), fact.ReasonNUL, "data.message"},
@@ -70,8 +80,15 @@ func TestRejectsProtobuf(t *testing.T) {
 		}), fact.ReasonNUL, `data.labels["a\x00"]`},
 		{"33 levels", protobuf(t, heartbeat(list(31))), fact.ReasonDepth, "data.system_state.a" + strings.Repeat("[0]", 30)},
 		{"4,000 levels", protobuf(t, heartbeat(list(4000))), fact.ReasonDepth, "data.system_state.a" + strings.Repeat("[0]", 30)},
-		{"10,000 elements", protobuf(t, heartbeat(structpb.NewListValue(many))), fact.ReasonTokenLimit, "data.system_state.a[9990]"},
+		{"10,000 flags", protobuf(t, heartbeat(structpb.NewListValue(flags))), fact.ReasonTokenLimit, "data"},
+		{"5,000 objects", protobuf(t, heartbeat(structpb.NewListValue(objects))), fact.ReasonTokenLimit, "data.system_state.a[4995]"},
 		{"text of 64 KiB and one byte", protobuf(t, heartbeat(structpb.NewStringValue(strings.Repeat("x", 64<<10+1)))), fact.ReasonTooLarge, "data.system_state.a"},
+		{
+			"half a million empty lines",
+			binary("\x0a\x01a"+strings.Repeat("\x12\x00", 500_000), "ce_type="+string(fact.TypeLogAppended), "content-type=application/protobuf"),
+			fact.ReasonLimit, "data.lines",
+		},
+		{"300,000 empty members", protobuf(t, heartbeat(nil), manyMembers()...), fact.ReasonTokenLimit, "data"},
 		{"1,001 lines", protobuf(t, lines), fact.ReasonLimit, "data.lines"},
 
 		{"NaN in free JSON", protobuf(t, heartbeat(structpb.NewNumberValue(math.NaN()))), fact.ReasonNumber, "data.system_state.a"},
@@ -97,7 +114,12 @@ func TestRejectsProtobuf(t *testing.T) {
 		{"attempt below zero", protobuf(t, step(func(m *contract.ExecutionStepFinished) { m.Attempt = -1 })), fact.ReasonRange, "data.attempt"},
 		{"no outcome", protobuf(t, &contract.ExecutionFinished{ExecutionId: executionID}), fact.ReasonSchema, "data.outcome"},
 		{"another id", protobuf(t, &contract.ExecutionPaused{ExecutionId: "exec-2"}), fact.ReasonSubjectMismatch, "data.execution_id"},
-	})
+	}
+}
+
+// manyMembers is a field system_state with 300,000 empty entries.
+func manyMembers() []byte {
+	return protowire.AppendBytes(protowire.AppendTag(nil, 5, protowire.BytesType), bytes.Repeat([]byte{0x0a, 0}, 300_000))
 }
 
 // What a later version adds, at any depth, is kept and changes nothing else.
