@@ -9,12 +9,18 @@
 //
 // One record's way:
 //
-//	record ─ envelope.go     which mode (headers.go binary, structured.go JSON), attributes and their rules
-//	       ─ jsonread.go     data in JSON     ─┐ strict: unique keys, depth, tokens, numbers, sizes, NUL
-//	       ─ wire.go         data in protobuf ─┘ the same limits; both give the generated message
-//	       ─ normalise.go    aliases become the canonical words
-//	       ─ rules.go        the rules of the .proto files (protovalidate)
-//	       ─ digest.go       the same for both encodings and both modes
-//	       ─ jsonwrite.go    canonical JSON, as it is stored
-//	       ─ payload_*.go    the domain's payload
+//	decode.go        the way itself, from size and mode to the event
+//	headers.go       binary mode: attributes in headers
+//	structured.go    structured mode: attributes in a JSON value
+//	envelope.go      the rules of the attributes
+//	jsonread.go      data in JSON, over jsontokens.go: unique keys, depth, tokens, numbers, sizes, NUL
+//	wire.go          data in protobuf, after wiremeasure.go: the same limits, the same generated message
+//	normalise.go     aliases become the canonical words
+//	rules.go         the rules of the .proto files, run by protovalidate
+//	digest.go        the same for both encodings and both modes
+//	jsonwrite.go     canonical JSON, as it is stored
+//	payload_*.go     the domain's payload; catalog.go knows which for each type
+//
+// The other way go restore.go (stored data to payload, for verification),
+// interrupted.go (the service's own event) and encode.go (for producers).
 package event
