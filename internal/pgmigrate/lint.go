@@ -29,7 +29,9 @@ type Finding struct {
 }
 
 // String returns the finding as a compiler would print it.
-func (f Finding) String() string { return fmt.Sprintf("%s:%d: %s (%s)", f.File, f.Line, f.Text, f.Code) }
+func (f Finding) String() string {
+	return fmt.Sprintf("%s:%d: %s (%s)", f.File, f.Line, f.Text, f.Code)
+}
 
 // Lint analyses the latest n migrations, or all if n is negative: they run
 // statement by statement on a scratch server, after those before them. A
@@ -99,8 +101,9 @@ func lintFile(ctx context.Context, db *sql.DB, file migrate.File) ([]Finding, er
 	report := &report{file: file, stmts: stmts}
 	pass := &sqlcheck.Pass{File: checked, Dev: &sqlclient.Client{Name: postgres.DriverName, DB: db, Driver: drv.Driver}, Reporter: report}
 	for _, analyzer := range analyzers {
-		// An analyzer's error only repeats that it has reported something.
-		if err := analyzer.Analyze(ctx, pass); err != nil && len(report.findings) == 0 {
+		// An analyzer's error may only repeat that it has reported something.
+		report.heard = false
+		if err := analyzer.Analyze(ctx, pass); err != nil && !report.heard {
 			return nil, fmt.Errorf("analyse: %w", err)
 		}
 	}
@@ -149,12 +152,14 @@ type report struct {
 	file     migrate.File
 	stmts    []*migrate.Stmt
 	findings []Finding
+	heard    bool // whether anything was reported, waived or not
 }
 
 var _ sqlcheck.ReportWriter = (*report)(nil)
 
 // WriteReport implements sqlcheck.ReportWriter.
 func (r *report) WriteReport(found sqlcheck.Report) {
+	r.heard = true
 	for _, diagnostic := range found.Diagnostics {
 		r.add(diagnostic.Pos, diagnostic.Code, diagnostic.Text)
 	}
