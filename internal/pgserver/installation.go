@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/debpkg"
 )
@@ -151,11 +150,16 @@ func download(ctx context.Context, progress io.Writer) (Installation, error) {
 		return Installation{}, err
 	}
 	fmt.Fprintf(progress, "PostgreSQL is not installed; using a private copy in %s\n", cache)
+	// An earlier copy from Maven Central spares the second try of what failed.
+	maven := filepath.Join(cache, "embedded-postgres")
+	if in, err := inspect(ctx, mavenBinDir(maven), ""); err == nil {
+		return in, nil
+	}
 	in, debErr := fromDebian(ctx, filepath.Join(cache, "postgresql"), progress)
 	if debErr == nil || ctx.Err() != nil {
 		return in, debErr
 	}
-	in, mavenErr := fromMaven(ctx, filepath.Join(cache, "embedded-postgres"), progress)
+	in, mavenErr := fromMaven(ctx, maven, progress)
 	if mavenErr == nil {
 		return in, nil
 	}
@@ -172,7 +176,7 @@ func fromDebian(ctx context.Context, dir string, progress io.Writer) (Installati
 		return Installation{}, err
 	}
 	if len(found) == 0 {
-		return Installation{}, fmt.Errorf("the archive has no PostgreSQL %d or newer; remove %s to try again", OldestMajor, strings.TrimSpace(dir))
+		return Installation{}, fmt.Errorf("the archive has no PostgreSQL %d or newer; remove %s to try again", OldestMajor, dir)
 	}
 	return found[0], nil
 }

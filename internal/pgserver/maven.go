@@ -15,6 +15,11 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/debpkg"
 )
 
+// mavenVersion is the version of the ecosystem's server.
+const mavenVersion = embeddedpostgres.V17
+
+func mavenBinDir(dir string) string { return filepath.Join(dir, string(mavenVersion), "bin") }
+
 // fromMaven downloads the programs from Maven Central with the embedded-postgres
 // library. The library has no download alone: it starts the server that it
 // downloaded, once and on a throw-away cluster, which is why root cannot use it.
@@ -22,9 +27,8 @@ func fromMaven(ctx context.Context, dir string, progress io.Writer) (Installatio
 	if os.Geteuid() == 0 {
 		return Installation{}, errors.New("the download from Maven Central does not work as root")
 	}
-	const version = embeddedpostgres.V17
-	programs := filepath.Join(dir, string(version))
-	binDir := filepath.Join(programs, "bin")
+	programs := filepath.Join(dir, string(mavenVersion))
+	binDir := mavenBinDir(dir)
 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Installation{}, fmt.Errorf("make a folder for downloaded programs: %w", err)
@@ -37,14 +41,14 @@ func fromMaven(ctx context.Context, dir string, progress io.Writer) (Installatio
 	if in, err := inspect(ctx, binDir, ""); err == nil {
 		return in, nil
 	}
-	fmt.Fprintf(progress, "downloading PostgreSQL %s from Maven Central\n", version)
-	if err := extract(version, dir, programs); err != nil {
+	fmt.Fprintf(progress, "downloading PostgreSQL %s from Maven Central\n", mavenVersion)
+	if err := extract(dir, programs); err != nil {
 		return Installation{}, fmt.Errorf("download from Maven Central: %w", err)
 	}
 	return inspect(ctx, binDir, "")
 }
 
-func extract(version embeddedpostgres.PostgresVersion, dir, programs string) (err error) {
+func extract(dir, programs string) (err error) {
 	work, err := os.MkdirTemp(dir, ".unpacking-*")
 	if err != nil {
 		return err
@@ -55,7 +59,7 @@ func extract(version embeddedpostgres.PostgresVersion, dir, programs string) (er
 		return err
 	}
 	once := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
-		Version(version).
+		Version(mavenVersion).
 		CachePath(work).
 		BinariesPath(filepath.Join(work, "programs")).
 		RuntimePath(filepath.Join(work, "run")).

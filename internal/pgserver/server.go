@@ -178,10 +178,34 @@ func (s *Server) Restart(ctx context.Context) error {
 	return nil
 }
 
-var errPortTaken = errors.New("the port is taken")
+// What the server says when it cannot start yet, or not on this port.
+var (
+	errPortTaken  = errors.New("the port is taken")
+	errStillDying = errors.New("connections of the server before are still ending")
+)
 
-// launch runs the server and waits until it is ready.
+// launch runs the server and waits until it is ready. A server that was killed
+// leaves processes for a moment, which notice the death of their parent and end;
+// PostgreSQL refuses to start beside them.
 func (s *Server) launch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := s.launchOnce(ctx)
+		if !errors.Is(err, errStillDying) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Server) launchOnce(ctx context.Context) error {
 	if err := s.cluster.clearStalePIDFile(ctx); err != nil {
 		return err
 	}
@@ -207,8 +231,11 @@ func (s *Server) launch(ctx context.Context) error {
 			return errors.Join(err, s.process.Kill())
 		}
 		said := s.logSince(logged)
-		if strings.Contains(said, "could not bind") {
+		switch {
+		case strings.Contains(said, "could not bind"):
 			err = errPortTaken
+		case strings.Contains(said, "pre-existing shared memory block"):
+			err = errStillDying
 		}
 		return fmt.Errorf("%w; PostgreSQL said: %s", err, said)
 	}

@@ -16,6 +16,7 @@ package testenv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -59,9 +60,15 @@ until rm -rf "$1" 2>/dev/null || [ $i -ge 100 ]; do i=$((i+1)); sleep 0.1; done
 
 var processScratch = sync.OnceValues(newScratch)
 
+// scratchPattern lies not in TMPDIR, which may be closed to the user that
+// PostgreSQL runs as.
+const scratchPattern = "/tmp/tcda-test-*"
+
 func newScratch() (*scratch, error) {
-	// Not TMPDIR, which may be closed to the user that PostgreSQL runs as.
-	dir, err := os.MkdirTemp("/tmp", "tcda-test-")
+	if err := removeForgotten(); err != nil {
+		return nil, fmt.Errorf("remove what failed tests left days ago: %w", err)
+	}
+	dir, err := os.MkdirTemp(filepath.Split(scratchPattern))
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for test servers: %w", err)
 	}
@@ -83,6 +90,31 @@ func newScratch() (*scratch, error) {
 		return nil, fmt.Errorf("watch the folder of test servers: %w", err)
 	}
 	return &scratch{dir: dir, keeper: keeper}, nil
+}
+
+// removeForgotten removes our folders that failed tests left three days ago and
+// more: the databases in them take some 50 MB each.
+func removeForgotten() error {
+	dirs, err := filepath.Glob(scratchPattern)
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		info, err := os.Lstat(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // another test process was faster
+		}
+		if err != nil {
+			return err
+		}
+		ours := int(info.Sys().(*syscall.Stat_t).Uid) == os.Geteuid()
+		if ours && time.Since(info.ModTime()) > 72*time.Hour {
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // keep leaves the folder in place when the process ends.
