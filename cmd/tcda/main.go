@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, lookupEnv func(string) (string, boo
 	var (
 		line   commandLine
 		asked  = false // for help: kong writes it and goes on parsing
-		option = append(line.Config.Sources(lookupEnv),
+		option = append(line.Sources(lookupEnv),
 			kong.Name("tcda"),
 			kong.Description("Test Coordinator Data Adapter: events of chaos tests, from Kafka into PostgreSQL, once in effect."),
 			kong.UsageOnError(),

@@ -78,7 +78,7 @@ func TestUpWaitsForTheCLI(t *testing.T) {
 	}
 	defer conn.Release()
 	name := fnv.New32()
-	name.Write([]byte("atlas_migrate_execute")) //nolint:errcheck // it never fails
+	name.Write([]byte("atlas_migrate_execute"))
 	if _, err := conn.Exec(t.Context(), `SELECT pg_advisory_lock($1)`, int64(name.Sum32())); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,8 @@ CREATE TABLE test_coordination.execution_logs_y2026m01 PARTITION OF test_coordin
 
 // Each kind of change to one of two equal schemas is seen, at the object that
 // was changed, with the line that says it.
+//
+//nolint:tparallel // in one database one change is tried after the other
 func TestDumpSeesEveryKindOfChange(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -106,7 +108,7 @@ CREATE TABLE test_coordination.execution_phases (bucket date) PARTITION BY LIST 
 	}
 	db := open(t)
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { //nolint:paralleltest // in one database one change is tried after the other
+		t.Run(tt.name, func(t *testing.T) {
 			tx := begin(t, db)
 			run(t, tx, base)
 			before := dump(t, tx)
