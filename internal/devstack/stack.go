@@ -100,7 +100,10 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if err := s.startKafka(filepath.Join(o.DataDir, "kafka")); err != nil {
 		return nil, err
 	}
-	return s, s.startRedis()
+	if err := s.startRedis(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Close stops all servers in order. It may be called more than once.

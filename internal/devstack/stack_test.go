@@ -1,9 +1,7 @@
 package devstack_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,8 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
-	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack"
@@ -37,9 +33,7 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(stack); err != nil {
-		os.Exit(1)
-	}
+	fmt.Println(stack.PostgresURL, stack.RedisURL, stack.KafkaBrokers[0])
 	select {}
 }
 
@@ -54,8 +48,8 @@ func TestDataSurvivesClose(t *testing.T) {
 	second := start(t, dir)
 	store(t, second, "b")
 	wantStored(t, second, "a", "b")
-	if err := redisClient(t, second).Get(t.Context(), "a").Err(); !errors.Is(err, redis.Nil) {
-		t.Errorf("Redis of the second start: got %v, want %v", err, redis.Nil)
+	if n, err := testenv.RedisClient(t, second.RedisURL).Exists(t.Context(), "a").Result(); err != nil || n != 0 {
+		t.Errorf("Redis of the second start has %d keys of the first, %v", n, err)
 	}
 }
 
@@ -71,13 +65,9 @@ func TestDataSurvivesSIGKILL(t *testing.T) {
 	if err := demo.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
+	killed := devstack.Stack{KafkaBrokers: make([]string, 1)}
+	if _, err := fmt.Fscanln(out, &killed.PostgresURL, &killed.RedisURL, &killed.KafkaBrokers[0]); err != nil {
 		t.Fatal(err)
-	}
-	var killed devstack.Stack
-	if err := json.Unmarshal(line, &killed); err != nil {
-		t.Fatalf("%v: %s", err, line)
 	}
 	store(t, &killed, "a")
 
@@ -107,12 +97,19 @@ func TestOneStackPerDirectory(t *testing.T) {
 
 func TestRedisKeysExpire(t *testing.T) {
 	t.Parallel()
-	client := redisClient(t, start(t, dataDir(t)))
+	client := testenv.RedisClient(t, start(t, dataDir(t)).RedisURL)
 	if err := client.Set(t.Context(), "short", "x", 200*time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.After(30 * time.Second)
-	for !errors.Is(client.Get(t.Context(), "short").Err(), redis.Nil) {
+	for {
+		n, err := client.Exists(t.Context(), "short").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
 		select {
 		case <-deadline:
 			t.Fatal("the key never expires")
@@ -179,7 +176,7 @@ func start(t *testing.T, dir string) *devstack.Stack {
 // others.
 func dataDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "devstack-test-")
+	dir, err := os.MkdirTemp("/tmp", "devstack-test-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,12 +196,12 @@ const topic = "words"
 // store puts a word into each of the three servers.
 func store(t *testing.T, stack *devstack.Stack, word string) {
 	t.Helper()
-	conn := connect(t, stack)
+	pool := (&testenv.DB{URL: stack.PostgresURL}).Pool(t)
 	for _, statement := range []string{
 		"CREATE TABLE IF NOT EXISTS words (word text)",
 		"INSERT INTO words VALUES ('" + word + "')",
 	} {
-		if _, err := conn.Exec(t.Context(), statement); err != nil {
+		if _, err := pool.Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -215,7 +212,7 @@ func store(t *testing.T, stack *devstack.Stack, word string) {
 	if err := kafka.Client(t).ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte(word)}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	if err := redisClient(t, stack).Set(t.Context(), word, word, 0).Err(); err != nil {
+	if err := testenv.RedisClient(t, stack.RedisURL).Set(t.Context(), word, word, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -224,7 +221,8 @@ func store(t *testing.T, stack *devstack.Stack, word string) {
 func wantStored(t *testing.T, stack *devstack.Stack, want ...string) {
 	t.Helper()
 	var inPostgres []string
-	row := connect(t, stack).QueryRow(t.Context(), "SELECT array_agg(word ORDER BY word) FROM words")
+	pool := (&testenv.DB{URL: stack.PostgresURL}).Pool(t)
+	row := pool.QueryRow(t.Context(), "SELECT array_agg(word ORDER BY word) FROM words")
 	if err := row.Scan(&inPostgres); err != nil {
 		t.Fatal(err)
 	}
@@ -245,25 +243,4 @@ func wantStored(t *testing.T, stack *devstack.Stack, want ...string) {
 	if diff := cmp.Diff(want, inKafka); diff != "" {
 		t.Errorf("Kafka (-want +got):\n%s", diff)
 	}
-}
-
-func connect(t *testing.T, stack *devstack.Stack) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), stack.PostgresURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) }) // the server may be gone
-	return conn
-}
-
-func redisClient(t *testing.T, stack *devstack.Stack) *redis.Client {
-	t.Helper()
-	options, err := redis.ParseURL(stack.RedisURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() }) // the server may be gone
-	return client
 }

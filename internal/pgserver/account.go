@@ -23,16 +23,12 @@ func chooseAccount(dataDir string) (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil //nolint:nilnil // no account is the ordinary case, not a failure
 	}
-	names := []string{"postgres", "nobody"}
 	if info, err := os.Stat(filepath.Join(dataDir, clusterName)); err == nil {
 		if stat := info.Sys().(*syscall.Stat_t); stat.Uid != 0 {
-			owner, err := user.LookupId(strconv.Itoa(int(stat.Uid)))
-			if err != nil {
-				return &account{name: "#" + strconv.Itoa(int(stat.Uid)), uid: stat.Uid, gid: stat.Gid}, nil
-			}
-			names = []string{owner.Username}
+			return &account{name: "#" + strconv.Itoa(int(stat.Uid)), uid: stat.Uid, gid: stat.Gid}, nil
 		}
 	}
+	names := []string{"postgres", "nobody"}
 	for _, name := range names {
 		found, err := user.Lookup(name)
 		if err != nil {

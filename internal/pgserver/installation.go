@@ -171,7 +171,7 @@ func fromDebian(ctx context.Context, dir string, progress io.Writer) (Installati
 	if err != nil {
 		return Installation{}, err
 	}
-	found, err := findIn(ctx, []string{filepath.Join(dir, "usr/lib/postgresql/*/bin")}, tree.LibraryPath())
+	found, err := findIn(ctx, []string{filepath.Join(dir, "usr", "lib", "postgresql", "*", "bin")}, tree.LibraryPath())
 	if err != nil {
 		return Installation{}, err
 	}

@@ -42,19 +42,19 @@ func fromMaven(ctx context.Context, dir string, progress io.Writer) (Installatio
 		return in, nil
 	}
 	fmt.Fprintf(progress, "downloading PostgreSQL %s from Maven Central\n", mavenVersion)
-	if err := extract(dir, programs); err != nil {
+	if err := extract(ctx, dir, programs); err != nil {
 		return Installation{}, fmt.Errorf("download from Maven Central: %w", err)
 	}
 	return inspect(ctx, binDir, "")
 }
 
-func extract(dir, programs string) (err error) {
+func extract(ctx context.Context, dir, programs string) (err error) {
 	work, err := os.MkdirTemp(dir, ".unpacking-*")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	port, err := childproc.FreePort()
+	port, err := childproc.FreePort(ctx)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{cluster: c, options: o}
 	// Another program may take the free port before the server does.
 	for range 5 {
-		if s.port, err = childproc.FreePort(); err != nil {
+		if s.port, err = childproc.FreePort(ctx); err != nil {
 			return nil, fmt.Errorf("start PostgreSQL: %w", err)
 		}
 		if err = s.launch(ctx); !errors.Is(err, errPortTaken) {

@@ -213,7 +213,7 @@ func start(t *testing.T, o pgserver.Options) *pgserver.Server {
 // closed to others.
 func tempDir(t *testing.T) string {
 	t.Helper()
-	parent, err := os.MkdirTemp("/tmp", "pgserver-test-")
+	parent, err := os.MkdirTemp("/tmp", "pgserver-test-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

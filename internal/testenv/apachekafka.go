@@ -178,11 +178,11 @@ func (p KafkaPrograms) start(ctx context.Context, dir string) (address string, e
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", err
 	}
-	port, err := childproc.FreePort()
+	port, err := childproc.FreePort(ctx)
 	if err != nil {
 		return "", err
 	}
-	controllerPort, err := childproc.FreePort()
+	controllerPort, err := childproc.FreePort(ctx)
 	if err != nil {
 		return "", err
 	}

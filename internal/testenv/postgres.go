@@ -92,9 +92,13 @@ var sharedPostgres = sync.OnceValues(func() (*pgserver.Server, error) {
 	return startPostgres(context.Background(), filepath.Join(s.dir, "postgres"))
 })
 
+var postgresPrograms = sync.OnceValues(func() (pgserver.Installation, error) {
+	return pgserver.Obtain(context.Background(), os.Stderr)
+})
+
 // startPostgres runs a server that holds the template.
 func startPostgres(ctx context.Context, dir string) (*pgserver.Server, error) {
-	programs, err := pgserver.Obtain(ctx, os.Stderr)
+	programs, err := postgresPrograms()
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func TestEmptyPostgresHasNoSchema(t *testing.T) {
 	}
 }
 
-func TestDatabasesAreSeparate(t *testing.T) {
+func TestDatabasesAreSeparate(t *testing.T) { //nolint:tparallel // it looks at what its subtest left
 	t.Parallel()
 	const tests = 8
 	names := make(chan string, tests)

@@ -47,7 +47,7 @@ func ObtainRedis(ctx context.Context, progress io.Writer) (RedisPrograms, error)
 	if err != nil {
 		return RedisPrograms{}, fmt.Errorf("no redis-server: %w; %s", err, advice)
 	}
-	return RedisPrograms{Server: filepath.Join(string(tree), "usr/bin/redis-server"), LibraryPath: tree.LibraryPath()}, nil
+	return RedisPrograms{Server: filepath.Join(string(tree), "usr", "bin", "redis-server"), LibraryPath: tree.LibraryPath()}, nil
 }
 
 var redisPrograms = sync.OnceValues(func() (RedisPrograms, error) {
@@ -78,7 +78,7 @@ func Redis(t testing.TB, config ...string) *RedisServer {
 	s := &RedisServer{programs: programs, dir: testDir(t, "redis"), config: config}
 	// Another program may take the free port before the server does.
 	for range 5 {
-		if s.port, err = childproc.FreePort(); err != nil {
+		if s.port, err = childproc.FreePort(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if err = s.launch(t.Context()); !errors.Is(err, errPortTaken) {
@@ -105,7 +105,18 @@ func (s *RedisServer) URL() string { return "redis://" + s.Addr() }
 // Client connects as the default user until the test ends.
 func (s *RedisServer) Client(t testing.TB) *redis.Client {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: s.Addr(), ContextTimeoutEnabled: true})
+	return RedisClient(t, s.URL())
+}
+
+// RedisClient connects to any Redis until the test ends.
+func RedisClient(t testing.TB, url string) *redis.Client {
+	t.Helper()
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatalf("read the address of redis: %v", err)
+	}
+	options.ContextTimeoutEnabled = true
+	client := redis.NewClient(options)
 	t.Cleanup(func() {
 		if err := client.Close(); err != nil {
 			t.Errorf("close the client of redis: %v", err)

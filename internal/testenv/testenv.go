@@ -130,7 +130,7 @@ func testDir(t testing.TB, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp(s.dir, name+"-")
+	dir, err := os.MkdirTemp(s.dir, name+"-") //nolint:usetesting // t.TempDir is closed to the user that PostgreSQL runs as
 	if err != nil {
 		t.Fatalf("make a folder for %s: %v", name, err)
 	}

@@ -9,8 +9,8 @@ import (
 // FreePort asks the kernel for a loopback port that nobody listens on. Another
 // program may take it before the child does: a start that fails for that is to
 // be tried again with another port.
-func FreePort() (int, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp4", "127.0.0.1:0")
+func FreePort(ctx context.Context) (int, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}

@@ -20,7 +20,7 @@ import (
 // TestUnpack uses the machine's apt-get and dpkg on an archive of its own: a
 // program and the library that it depends on. Elsewhere than on Debian it holds
 // the error that leads to the other ways of getting a program.
-func TestUnpack(t *testing.T) {
+func TestUnpack(t *testing.T) { //nolint:paralleltest // it sets APT_CONFIG
 	if !debian() {
 		_, err := debpkg.Unpack(t.Context(), "anything", filepath.Join(t.TempDir(), "tree"), io.Discard)
 		if !errors.Is(err, debpkg.ErrNoApt) {

@@ -18,15 +18,15 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := provision(ctx, os.Args[1:], os.Stderr); err != nil {
+	if err := provision(os.Args[1:], os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "provision:", err)
 		os.Exit(1)
 	}
 }
 
-func provision(ctx context.Context, names []string, progress io.Writer) error {
+func provision(names []string, progress io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	if len(names) == 0 {
 		names = []string{"postgresql", "redis"}
 	}
