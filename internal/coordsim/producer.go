@@ -1,0 +1,160 @@
+package coordsim
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+)
+
+// Topics are the names of the input topics.
+type Topics struct{ Executions, Scenarios string }
+
+func (t Topics) name(topic Topic) string {
+	if topic == Scenarios {
+		return t.Scenarios
+	}
+	return t.Executions
+}
+
+// Address is where a record lies in Kafka.
+type Address struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+}
+
+// ProducerConfig says where to send.
+type ProducerConfig struct {
+	Brokers []string
+	TLS     *tls.Config    // nil: no TLS
+	SASL    *kafkalog.SASL // nil: no authentication
+	Topics  Topics         // must exist
+}
+
+// Producer sends records as a Java client does by default: by murmur2 of the
+// key, idempotently, acknowledged by all replicas.
+type Producer struct {
+	client *kgo.Client
+	topics Topics
+}
+
+// NewProducer prepares a producer. It does not connect.
+func NewProducer(c ProducerConfig) (*Producer, error) {
+	options := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID("tcda-lab"),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // Java's murmur2
+		kgo.ProducerLinger(5 * time.Millisecond),
+	}
+	if c.TLS != nil {
+		options = append(options, kgo.DialTLSConfig(c.TLS))
+	}
+	if s := c.SASL; s != nil {
+		switch s.Mechanism {
+		case kafkalog.Plain:
+			options = append(options, kgo.SASL(plain.Auth{User: s.User, Pass: s.Password}.AsMechanism()))
+		case kafkalog.ScramSHA256:
+			options = append(options, kgo.SASL(scram.Auth{User: s.User, Pass: s.Password}.AsSha256Mechanism()))
+		case kafkalog.ScramSHA512:
+			options = append(options, kgo.SASL(scram.Auth{User: s.User, Pass: s.Password}.AsSha512Mechanism()))
+		}
+	}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return nil, fmt.Errorf("make producer: %w", err)
+	}
+	return &Producer{client: client, topics: c.Topics}, nil
+}
+
+// Close ends the connections; records in flight are given up.
+func (p *Producer) Close() { p.client.Close() }
+
+// Send sends records in order, at most rate a second (0: as fast as it goes),
+// and returns when all are acknowledged. For each acknowledgement it calls
+// acknowledged, one at a time and in the order of each partition. The first
+// error ends it: of the records, of a delivery, or of acknowledged.
+func (p *Producer) Send(ctx context.Context, records iter.Seq2[Record, error], rate float64, acknowledged func(*Record, Address) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var underWay sync.WaitGroup
+	pace := newPace(rate)
+	for r, err := range records {
+		if err == nil {
+			err = pace.wait(ctx)
+		}
+		if err != nil {
+			cancel(err)
+			break
+		}
+		underWay.Add(1)
+		p.client.Produce(ctx, p.toKafka(&r), func(sent *kgo.Record, err error) {
+			defer underWay.Done()
+			if err == nil {
+				err = acknowledged(&r, Address{Topic: sent.Topic, Partition: sent.Partition, Offset: sent.Offset})
+			}
+			if err != nil {
+				cancel(err)
+			}
+		})
+	}
+	underWay.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("send records: %w", err)
+	}
+	return nil
+}
+
+func (p *Producer) toKafka(r *Record) *kgo.Record {
+	out := &kgo.Record{Topic: p.topics.name(r.Topic), Key: r.Key, Value: r.Value}
+	for _, h := range r.Headers {
+		out.Headers = append(out.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+	}
+	return out
+}
+
+// pace spreads records over time.
+type pace struct {
+	began time.Time
+	gap   time.Duration // between two records; 0: none
+	sent  int
+}
+
+func newPace(rate float64) *pace {
+	p := &pace{began: time.Now()}
+	if rate > 0 {
+		p.gap = time.Duration(float64(time.Second) / rate)
+	}
+	return p
+}
+
+// wait waits until the next record may be sent. It waits for a few records at
+// once where the gap is shorter than a timer is exact.
+func (p *pace) wait(ctx context.Context) error {
+	due := p.began.Add(time.Duration(p.sent) * p.gap)
+	p.sent++
+	early := time.Until(due)
+	if early < time.Millisecond {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return nil
+	}
+	timer := time.NewTimer(early)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
