@@ -148,22 +148,42 @@ func Open(config Config) (*Client, error) {
 	}, nil
 }
 
-// dialWithin gives a connection a deadline from its first byte. kafka-go sets
-// its own for each request, but none for TLS and SASL: without this one, a peer
-// that accepts and keeps silent would hold us for ever.
+// dialWithin dials connections on which nothing waits for ever.
 func dialWithin(timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+		bounded := boundedConn{conn, timeout}
+		if err := bounded.SetDeadline(time.Time{}); err != nil {
 			_ = conn.Close()
 			return nil, err
 		}
-		return conn, nil
+		return bounded, nil
 	}
 }
+
+// boundedConn has a deadline where kafka-go wants none. kafka-go sets one for
+// each request, but removes it before SASL: a peer that accepts and then keeps
+// silent would stop a group, or the refreshing of metadata, for ever. That the
+// deadline of an idle connection passes does no harm.
+type boundedConn struct {
+	net.Conn
+	timeout time.Duration
+}
+
+func (c boundedConn) orSoon(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Now().Add(c.timeout)
+	}
+	return t
+}
+
+func (c boundedConn) SetDeadline(t time.Time) error { return c.Conn.SetDeadline(c.orSoon(t)) }
+func (c boundedConn) SetReadDeadline(t time.Time) error { return c.Conn.SetReadDeadline(c.orSoon(t)) }
+
+func (c boundedConn) SetWriteDeadline(t time.Time) error { return c.Conn.SetWriteDeadline(c.orSoon(t)) }
 
 // Close closes the connections. Round trips under way end by their deadlines.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }

@@ -10,11 +10,14 @@ import (
 	"math/big"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
@@ -169,6 +172,49 @@ func unusedAddress(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return listener.Addr().String()
+}
+
+// TestSilenceDuringSASLEnds: kafka-go has no deadline there, neither in its
+// Transport, whose metadata would never be refreshed again, nor in its Dialer,
+// with which a group would neither join nor close.
+func TestSilenceDuringSASLEnds(t *testing.T) {
+	t.Parallel()
+	impatient := func(c *kafkalog.Config) {
+		c.SASL = &kafkalog.SASL{Mechanism: kafkalog.Plain, User: "user", Password: "password"}
+		c.DialTimeout = 200 * time.Millisecond
+	}
+	t.Run("transport", func(t *testing.T) {
+		t.Parallel()
+		cluster := startKfake(t, kfake.SeedTopics(1, "topic"), kfake.EnableSASL(), kfake.Superuser("PLAIN", "user", "password"))
+		var ignored atomic.Int32
+		cluster.ControlKey(int16(kmsg.SASLHandshake), func(kmsg.Request) (kmsg.Response, error, bool) {
+			ignored.Add(1)
+			return nil, nil, true // read, and never answered; once
+		})
+		if _, err := open(t, cluster.ListenAddrs(), impatient).Offsets(t.Context(), "topic", 0); err != nil || ignored.Load() != 1 {
+			t.Errorf("got %v after %d handshakes were ignored, want an answer after one", err, ignored.Load())
+		}
+	})
+	t.Run("group", func(t *testing.T) {
+		t.Parallel()
+		log := make(lines, 100)
+		client := open(t, []string{listen(t).Addr().String()}, impatient, func(c *kafkalog.Config) { c.Logger = zerolog.New(log) })
+		stop := member(t, client, kafkalog.GroupConfig{ID: "group", Topics: []string{"topic"}}, forward(nil))
+		for !strings.Contains(receive(t, "the warning", log), "no place in the consumer group") {
+		}
+		stop()
+	})
+}
+
+// lines is a log whose lines can be waited for.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	select {
+	case l <- string(line):
+	default: // nobody reads any more
+	}
+	return len(line), nil
 }
 
 func TestPreflightTriesEachBroker(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -239,10 +240,41 @@ func TestSilentBrokerMeetsTheDeadline(t *testing.T) {
 
 func TestUnreachableBrokersAreNamedInTheEnd(t *testing.T) {
 	t.Parallel()
-	client := open(t, []string{unusedAddress(t)}, func(c *kafkalog.Config) { c.RequestTimeout = 100 * time.Millisecond })
+	client := open(t, []string{unusedAddress(t)}, func(c *kafkalog.Config) { c.RequestTimeout = 2 * time.Second })
 	_, err := client.Offsets(t.Context(), "topic", 0)
 	if err == nil || !strings.Contains(err.Error(), "refused") || !kafkalog.IsRetriable(err) {
 		t.Errorf("got %v, want the cause, retriable", err)
+	}
+}
+
+// TestReadersShareNoBuffer has two readers of one client take turns, each of
+// them with a response half read while the other fetches.
+func TestReadersShareNoBuffer(t *testing.T) {
+	t.Parallel()
+	cluster := startKfake(t)
+	client := open(t, cluster.ListenAddrs())
+	const each = 100
+	topic := newTopic(t, client, 2)
+	producer := franz(t, cluster.ListenAddrs())
+	var readers [2]*kafkalog.PartitionReader
+	for p := range int32(2) {
+		for _, value := range numbered(fmt.Sprintf("partition %d", p), each) { // a batch each
+			produce(t, producer, topic, p, value)
+		}
+		readers[p] = client.NewPartitionReader(topic, p, 0, kafkalog.ReadConfig{BatchRecords: 1, FetchBytes: 1000})
+	}
+	for i := range each {
+		for p, reader := range readers {
+			batch, err := next(t, reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{fmt.Sprintf("partition %d-%d", p, i)}
+			if diff := cmp.Diff(want, values(batch.Records)); diff != "" {
+				t.Fatalf("(-written +read):\n%s", diff)
+			}
+			batch.Release()
+		}
 	}
 }
 
@@ -257,12 +289,15 @@ func TestRecordsLiveUntilRelease(t *testing.T) {
 	topic := newTopic(t, client, partitions)
 	for p := range int32(partitions) {
 		codecs := []kgo.CompressionCodec{kgo.NoCompression(), kgo.Lz4Compression(), kgo.ZstdCompression()}
-		produce(t, franz(t, cluster.ListenAddrs(), kgo.ProducerBatchCompression(codecs[p])), topic, p, numbered(fmt.Sprintf("partition %d", p), each)...)
+		producer := franz(t, cluster.ListenAddrs(), kgo.ProducerBatchCompression(codecs[p]))
+		for values := range slices.Chunk(numbered(fmt.Sprintf("partition %d", p), each), 20) { // a batch each
+			produce(t, producer, topic, p, values...)
+		}
 	}
 	var wg sync.WaitGroup
 	for p := range int32(partitions) {
 		wg.Go(func() {
-			reader := client.NewPartitionReader(topic, p, 0, kafkalog.ReadConfig{BatchRecords: 10, FetchBytes: 2000})
+			reader := client.NewPartitionReader(topic, p, 0, kafkalog.ReadConfig{BatchRecords: 3, FetchBytes: 1000})
 			var held []*kafkalog.Batch
 			seen := 0
 			check := func(batch *kafkalog.Batch) {
