@@ -180,7 +180,7 @@ func (c boundedConn) orSoon(t time.Time) time.Time {
 	return t
 }
 
-func (c boundedConn) SetDeadline(t time.Time) error { return c.Conn.SetDeadline(c.orSoon(t)) }
+func (c boundedConn) SetDeadline(t time.Time) error     { return c.Conn.SetDeadline(c.orSoon(t)) }
 func (c boundedConn) SetReadDeadline(t time.Time) error { return c.Conn.SetReadDeadline(c.orSoon(t)) }
 
 func (c boundedConn) SetWriteDeadline(t time.Time) error { return c.Conn.SetWriteDeadline(c.orSoon(t)) }

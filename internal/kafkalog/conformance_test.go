@@ -18,18 +18,20 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog/internal/batchtest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
-// TestConformance holds for any broker. It runs on kfake, and also on the
-// brokers that TCDA_TEST_KAFKA_BROKERS names (host:port, separated by commas).
+// TestConformance holds for any broker. It runs on kfake; with
+// TCDA_TEST_KAFKA=apache on Apache Kafka instead; and besides on the brokers
+// that TCDA_TEST_KAFKA_BROKERS names (host:port, separated by commas).
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	t.Run("kfake", func(t *testing.T) {
+	t.Run("own", func(t *testing.T) {
 		t.Parallel()
-		conformance(t, startKfake(t).ListenAddrs())
+		conformance(t, testenv.Broker(t).Brokers)
 	})
 	if brokers := os.Getenv("TCDA_TEST_KAFKA_BROKERS"); brokers != "" {
-		t.Run("real", func(t *testing.T) {
+		t.Run("given", func(t *testing.T) {
 			t.Parallel()
 			conformance(t, strings.Split(brokers, ","))
 		})

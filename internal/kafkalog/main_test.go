@@ -18,7 +18,11 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// An Apache Kafka of the tests runs until the process ends.
+		goleak.IgnoreAnyFunction("github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc.(*Process).run"))
+}
 
 // startKfake starts a cluster in this process, with sessions as short as the
 // tests like.
