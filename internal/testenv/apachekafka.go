@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/debpkg"
@@ -242,15 +243,33 @@ func clusterID() string {
 	}
 }
 
-// kafkaAnswers says whether the broker serves metadata, which it does once it is
-// registered with the controller.
+// kafkaAnswers says whether the broker serves all that tests use. The coordinators
+// of groups and of transactions come last: they make their topics on first use,
+// and refuse requests until those are loaded. There is one partition of each, so
+// one group and one transaction stand for all.
 func kafkaAnswers(ctx context.Context, address string) bool {
 	client, err := kgo.NewClient(kgo.SeedBrokers(address))
 	if err != nil {
 		return false
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return client.Ping(ctx) == nil
+	if client.Ping(ctx) != nil {
+		return false
+	}
+	const name = "testenv-ready"
+	groups := kmsg.NewPtrOffsetFetchRequest()
+	group := kmsg.NewOffsetFetchRequestGroup()
+	group.Group = name
+	groups.Group, groups.Groups = name, append(groups.Groups, group)
+	offsets, err := groups.RequestWith(ctx, client)
+	if err != nil || offsets.ErrorCode != 0 || len(offsets.Groups) != 1 || offsets.Groups[0].ErrorCode != 0 {
+		return false
+	}
+	transaction := kmsg.NewPtrInitProducerIDRequest()
+	transaction.TransactionalID = kmsg.StringPtr(name)
+	transaction.TransactionTimeoutMillis = int32(time.Minute / time.Millisecond)
+	producer, err := transaction.RequestWith(ctx, client)
+	return err == nil && producer.ErrorCode == 0
 }
