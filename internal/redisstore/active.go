@@ -19,6 +19,9 @@ type ActiveExecution struct {
 // Those whose live state says that they have ended are left out, so the list
 // may be shorter than limit.
 func (s *Store) Active(ctx context.Context, limit int) ([]ActiveExecution, error) {
+	if limit < 1 {
+		return nil, nil
+	}
 	var found []ActiveExecution
 	err := s.do(ctx, "list active executions", s.cfg.Budget, func(ctx context.Context) error {
 		members, err := s.client.ZRevRangeWithScores(ctx, s.keys.active(), 0, int64(limit)-1).Result()

@@ -37,6 +37,9 @@ func TestActiveSetFollowsTheStates(t *testing.T) {
 		if got, err := store.Active(t.Context(), 1); err != nil || len(got) != 1 || got[0] != want[0] {
 			t.Errorf("the one active last = %v, %v, want %v", got, err, want[0])
 		}
+		if got, err := store.Active(t.Context(), 0); err != nil || len(got) != 0 {
+			t.Errorf("the none active last = %v, %v", got, err)
+		}
 		if score := srv.ZScore(t.Context(), "test:active-executions", "exec-old").Val(); score != float64(noon.Unix()) {
 			t.Errorf("score = %v, want unix seconds %d", score, noon.Unix())
 		}

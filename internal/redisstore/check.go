@@ -39,13 +39,10 @@ func (s *Store) Check(ctx context.Context) error {
 			return err
 		}
 		// What was known of the server stays; it will mostly be the same one.
-		s.health.mu.Lock()
-		before := s.health.caps
-		s.health.mu.Unlock()
-		s.setHealth(before, []Finding{s.unreachable(err)})
+		s.setHealth(s.Capabilities(), []Finding{s.unreachable(err)}, err)
 		return err
 	}
-	s.setHealth(caps, findings)
+	s.setHealth(caps, findings, nil)
 	return nil
 }
 

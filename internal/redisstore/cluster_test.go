@@ -20,7 +20,7 @@ func startCluster(t *testing.T) []*server {
 	nodes := make([]*server, 2)
 	busPorts := make([]int, len(nodes))
 	for i := range nodes {
-		busPort, err := childproc.FreePort()
+		busPort, err := childproc.FreePort(t.Context())
 		if err != nil {
 			t.Fatalf("find a port for the cluster bus: %v", err)
 		}

@@ -28,10 +28,9 @@ func (f Finding) String() string {
 	return text
 }
 
-// Capabilities are what the server was last seen to allow. Before the first
-// successful check everything is taken to be allowed.
+// Capabilities are what the server was last seen to allow.
 type Capabilities struct {
-	Checked bool // at least one check was answered
+	Checked bool // a check was answered; until then everything is taken to be allowed
 	Scripts bool // states are compared and set in one round trip
 	Info    bool // eviction policy, role and run id are visible
 	Writes  bool
@@ -55,14 +54,12 @@ func (s *Store) Findings() []Finding {
 func (s *Store) Capabilities() Capabilities {
 	s.health.mu.Lock()
 	defer s.health.mu.Unlock()
-	if !s.health.caps.Checked {
-		return Capabilities{Scripts: true, Info: true, Writes: true}
-	}
 	return s.health.caps
 }
 
-// setHealth replaces the findings and logs those that are new or gone.
-func (s *Store) setHealth(caps Capabilities, findings []Finding) {
+// setHealth replaces the findings and logs those that are new or gone; cause
+// is the error that they came from, if one did.
+func (s *Store) setHealth(caps Capabilities, findings []Finding, cause error) {
 	s.health.mu.Lock()
 	before := s.health.findings
 	s.health.caps, s.health.findings = caps, findings
@@ -70,7 +67,7 @@ func (s *Store) setHealth(caps Capabilities, findings []Finding) {
 
 	for _, f := range findings {
 		if !slices.Contains(before, f) {
-			s.logFinding(f)
+			s.logFinding(f, cause)
 		}
 	}
 	for _, f := range before {
@@ -80,12 +77,12 @@ func (s *Store) setHealth(caps Capabilities, findings []Finding) {
 	}
 }
 
-func (s *Store) logFinding(f Finding) {
+func (s *Store) logFinding(f Finding, cause error) {
 	level := zerolog.WarnLevel
 	if f.Note {
 		level = zerolog.InfoLevel
 	}
-	s.log.WithLevel(level).Str("subject", f.Subject).Str("effect", f.Effect).Str("remedy", f.Remedy).Msg("redis: " + f.Problem)
+	s.log.WithLevel(level).AnErr("cause", cause).Str("subject", f.Subject).Str("effect", f.Effect).Str("remedy", f.Remedy).Msg("redis: " + f.Problem)
 }
 
 // noteDenied adds what a call was denied, where no check has told it yet.
@@ -98,11 +95,11 @@ func (s *Store) noteDenied(err error) {
 		s.health.findings = append(s.health.findings, f)
 	}
 	if f.Subject == subjectScripts {
-		s.health.caps.Checked, s.health.caps.Scripts = true, false
+		s.health.caps.Scripts = false
 	}
 	s.health.mu.Unlock()
 	if !known {
-		s.logFinding(f)
+		s.logFinding(f, err)
 	}
 }
 

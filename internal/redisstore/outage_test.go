@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
@@ -209,6 +211,45 @@ func TestFrozenServerIsGivenUpWithinTheBudget(t *testing.T) {
 			eventually(t, "a state is written", applied(store, 2))
 			wantState(t, open(t, redisstore.Config{URL: srv.URL()}), running(2))
 		})
+	}
+}
+
+// Nothing but the hint budget bounds this call.
+func TestHintsAreGivenUpWithinTheirOwnBudget(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	store := open(t, redisstore.Config{URL: srv.URL(), Budget: time.Hour, HintBudget: 50 * time.Millisecond})
+	must(t, srv.Pause())
+	known, err := store.Known(t.Context(), []redisstore.Hint{hint("a")})
+	if !errors.Is(err, redisstore.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) || known[0] {
+		t.Errorf("known = %v, %v, want false, %v for %v", known, err, redisstore.ErrUnavailable, context.DeadlineExceeded)
+	}
+}
+
+// A caller that goes away says nothing about the server, in either direction.
+func TestCancelledCallerClosesNoBreaker(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	var lines bytes.Buffer
+	store, err := redisstore.Open(t.Context(), redisstore.Config{URL: srv.URL(), TripAfter: 1, RetryAfter: time.Nanosecond}, zerolog.New(&lines))
+	if err != nil {
+		t.Fatalf("open store: %v", err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	must(t, srv.Kill())
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 3 {
+		if _, _, _, err := store.State(t.Context(), id); !errors.Is(err, redisstore.ErrUnavailable) {
+			t.Fatalf("state: error = %v, want %v", err, redisstore.ErrUnavailable)
+		}
+		if _, _, _, err := store.State(cancelled, id); !errors.Is(err, context.Canceled) {
+			t.Fatalf("cancelled state: error = %v, want %v", err, context.Canceled)
+		}
+	}
+	want := `{"level":"warn","retry_after":0.000001,"message":"redis does not answer; going on without it"}` + "\n"
+	if diff := cmp.Diff(want, lines.String()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
 	}
 }
 

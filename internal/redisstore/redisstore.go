@@ -115,6 +115,7 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Store, error) {
 		client: client,
 		user:   cmp.Or(user, "default"),
 		log:    log,
+		health: health{caps: Capabilities{Scripts: true, Info: true, Writes: true}},
 	}
 	s.breaker = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:          "redis",

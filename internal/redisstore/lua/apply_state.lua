@@ -14,6 +14,7 @@
 -- before the first write.
 local version = ARGV[1]
 
+-- A version of another form was not written by this script and gives way.
 local held = redis.call('HGET', KEYS[1], 'version')
 if held and #held == #version and held >= version then
   return 0
