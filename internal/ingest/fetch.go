@@ -54,7 +54,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 			if err != nil {
 				return err
 			}
-			if err := send(ctx, out, b); err != nil {
+			if err := w.send(ctx, out, b); err != nil {
 				return err
 			}
 			corrupt, position = 0, b.next
@@ -75,7 +75,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 		corrupt = 0
 
 		if len(fetched.Records) == 0 {
-			w.touchIfIdle(out)
+			w.touchIfIdle()
 			w.showLag(fetched.LastStable, position)
 			if fetched.Next == position || time.Since(advancedAt) < w.cfg.AdvanceInterval {
 				// An advance over aborted or compacted records is committed with
@@ -86,7 +86,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 		}
 		advancedAt = time.Now()
 		b := w.decodeBatch(ctx, fetched, position)
-		if err := send(ctx, out, b); err != nil {
+		if err := w.send(ctx, out, b); err != nil {
 			return err
 		}
 		position = b.next
@@ -105,7 +105,8 @@ func (w *worker) newReader(position int64, careful bool) *kafkalog.PartitionRead
 	return w.Kafka.NewPartitionReader(w.assignment.Topic, w.assignment.Partition, position, read)
 }
 
-func send(ctx context.Context, out chan<- *batch, b *batch) error {
+func (w *worker) send(ctx context.Context, out chan<- *batch, b *batch) error {
+	w.waiting.Add(1)
 	select {
 	case out <- b:
 		return nil
@@ -117,8 +118,8 @@ func send(ctx context.Context, out chan<- *batch, b *batch) error {
 
 // touchIfIdle counts an empty fetch as progress, unless batches wait to be
 // committed.
-func (w *worker) touchIfIdle(out chan<- *batch) {
-	if len(out) == 0 {
+func (w *worker) touchIfIdle() {
+	if w.waiting.Load() == 0 {
 		w.touch()
 	}
 }

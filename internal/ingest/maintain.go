@@ -13,6 +13,11 @@ func (e *Engine) MaintainPartitions(ctx context.Context) {
 	})
 }
 
+// PreparePartitions makes once what MaintainPartitions keeps made. It comes
+// before the first event is stored: rows that find no partition lie in the
+// default one, and from there they keep their own from being made.
+func (e *Engine) PreparePartitions(ctx context.Context) error { return e.makePartitions(ctx) }
+
 func (e *Engine) makePartitions(ctx context.Context) error {
 	first := birthday(e.Now().UTC())
 	last := first.AddDate(0, 0, e.cfg.PartitionsAhead)

@@ -34,6 +34,7 @@ type worker struct {
 
 	claim    pgstore.Partition // as claimed; Next moves with each commit
 	progress atomic.Int64      // unix nanoseconds of the last sign of progress
+	waiting  atomic.Int32      // batches decoded and not yet committed
 	refused  window            // what the database refused lately
 
 	offsetAt atomic.Int64 // S7: position to commit to Kafka
@@ -110,6 +111,7 @@ func (w *worker) ingest(ctx context.Context) error {
 	aheadCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	batches := make(chan *batch, w.cfg.Prefetch-1)
+	w.waiting.Store(0)
 	var ahead errgroup.Group
 	ahead.Go(func() error {
 		defer close(batches)
@@ -134,6 +136,7 @@ func (w *worker) commitAll(ctx context.Context, batches <-chan *batch) error {
 		}
 		err := w.commitBatch(ctx, b)
 		b.release()
+		w.waiting.Add(-1)
 		if err != nil {
 			return err
 		}

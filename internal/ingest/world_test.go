@@ -4,17 +4,21 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
@@ -43,6 +47,7 @@ type world struct {
 	clock  time.Time // of producers; a second later with each event
 
 	counted int
+	metrics *prometheus.Registry // of the engine made last
 }
 
 func newWorld(t testing.TB) *world {
@@ -52,8 +57,13 @@ func newWorld(t testing.TB) *world {
 	w.store = openStore(t, w.db.URL)
 	w.live = openRedis(t, w.redis.URL())
 	w.client = openKafka(t, w.kafka.Brokers)
-	w.writer = w.kafka.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(8<<20))
+	w.writer = w.newWriter()
 	return w
+}
+
+func (w *world) newWriter() *kgo.Client {
+	w.Helper()
+	return w.kafka.Client(w, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchMaxBytes(8<<20))
 }
 
 func openStore(t testing.TB, url string) *pgstore.Store {
@@ -174,7 +184,8 @@ func (w *world) newEngine(instance string, change ...func(*settings)) *ingest.En
 	if s.parts.Decoder == nil {
 		s.parts.Decoder = decoder
 	}
-	if s.parts.Metrics, err = telemetry.NewMetrics(prometheus.NewRegistry(), telemetry.ThisBuild()); err != nil {
+	w.metrics = prometheus.NewRegistry()
+	if s.parts.Metrics, err = telemetry.NewMetrics(w.metrics, telemetry.ThisBuild()); err != nil {
 		w.Fatal(err)
 	}
 	e, err := ingest.New(s.config, s.parts)
@@ -328,4 +339,55 @@ func (w *world) checksums() map[string]string {
 		sums[table] = sum
 	}
 	return sums
+}
+
+// partition is where a partition stands.
+func (w *world) partition(number int32) pgstore.Partition {
+	w.Helper()
+	all, err := w.store.Partitions(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, p := range all {
+		if p.Number == number {
+			return p
+		}
+	}
+	return pgstore.Partition{}
+}
+
+// liveStatus is what Redis shows of an execution; empty when it shows nothing.
+func (w *world) liveStatus(id execution.ID) execution.Status {
+	live, _, _, err := w.live.State(w.Context(), id)
+	if err != nil {
+		return ""
+	}
+	return live.Status
+}
+
+// metric is a counter of the engine made last, by its name and label as they
+// are scraped.
+func (w *world) metric(name string) float64 {
+	w.Helper()
+	families, err := w.metrics.Gather()
+	if err != nil {
+		w.Fatal(err)
+	}
+	var text strings.Builder
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&text, f); err != nil {
+			w.Fatal(err)
+		}
+	}
+	for line := range strings.Lines(text.String()) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil {
+				w.Fatal(err)
+			}
+			return n
+		}
+	}
+	w.Fatalf("no metric %s", name)
+	return 0
 }

@@ -98,7 +98,7 @@ func NormalizeURL(raw string) (string, error) {
 
 // Cluster identifies the PostgreSQL that answered.
 type Cluster struct {
-	SystemIdentifier string
+	SystemIdentifier string // of the cluster, and the oid of our schema in it
 	Timeline         uint32 // rises with each failover; 0 on a standby
 }
 

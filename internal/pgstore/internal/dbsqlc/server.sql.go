@@ -10,18 +10,19 @@ import (
 )
 
 const clusterIdentity = `-- name: ClusterIdentity :one
-SELECT (SELECT system_identifier FROM pg_control_system())::text AS system_identifier,
+SELECT (SELECT system_identifier FROM pg_control_system())::text || '.' || 'test_coordination'::regnamespace::oid::text AS system_identifier,
   CASE WHEN pg_is_in_recovery() THEN '00000000' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END::text AS timeline_hex
 `
 
 type ClusterIdentityRow struct {
-	SystemIdentifier string
+	SystemIdentifier interface{}
 	TimelineHex      string
 }
 
 // ClusterIdentity tells which PostgreSQL this is: another system identifier is
-// another cluster, another timeline a failover. On a standby there is no
-// current WAL position, and the timeline is 0.
+// another cluster, another oid a schema that was made anew in it, another
+// timeline a failover. On a standby there is no current WAL position, and the
+// timeline is 0.
 func (q *Queries) ClusterIdentity(ctx context.Context) (ClusterIdentityRow, error) {
 	row := q.db.QueryRow(ctx, clusterIdentity)
 	var i ClusterIdentityRow
