@@ -13,9 +13,15 @@ JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run_id = u
 -- name: RunByNumber :one
 SELECT * FROM test_coordination.executions WHERE execution_id = $1 AND run = $2;
 
--- RunsPage walks all runs by key, for verification.
+-- RunsPage walks all runs by key, with their rows.
 -- name: RunsPage :many
 SELECT * FROM test_coordination.executions
+WHERE (execution_id, run) > (sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer)
+ORDER BY execution_id, run LIMIT sqlc.arg(page);
+
+-- RunKeys walks all runs by key, for verification.
+-- name: RunKeys :many
+SELECT execution_id, run FROM test_coordination.executions
 WHERE (execution_id, run) > (sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer)
 ORDER BY execution_id, run LIMIT sqlc.arg(page);
 

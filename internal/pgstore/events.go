@@ -209,8 +209,14 @@ func (tx *Tx) insertSnapshots(ctx context.Context, events []PlacedEvent) error {
 // StoredEvent is an event of a run as it is stored. Its payload is not
 // restored: package event reads Data.
 type StoredEvent struct {
-	fact.Header
-	Run           execution.RunNumber
+	fact.Header // key and time are those of the order key, to the nanosecond
+
+	// What other columns say of the same. They agree, unless a row was altered.
+	KeyColumn   fact.Key
+	TimeColumn  time.Time // to the microsecond
+	OrderColumn fact.Order
+
+	Run           execution.RunNumber // as Arrival and Guessed: only of a run's event
 	Arrival       int64
 	Guessed       bool
 	DigestVersion int16
@@ -235,10 +241,11 @@ func (s *Store) EventsOfRun(ctx context.Context, r *execution.Run) ([]StoredEven
 		}
 		e := StoredEvent{
 			Header: fact.Header{
-				Key: order.Key, Digest: fact.Digest(v.Digest), Source: v.Source, ID: v.EventID, Subject: v.ExecutionID, Type: fact.Type(v.Type),
+				Key: order.Key, Digest: array32[fact.Digest](v.Digest), Source: v.Source, ID: v.EventID, Subject: v.ExecutionID, Type: fact.Type(v.Type),
 				Time: order.Time, Sequence: fact.Sequence(valueOf(v.Sequence)), TraceParent: v.TraceParent, CorrelationID: v.CorrelationID,
 				Suspect: v.TimeSuspect, Data: v.Data, Extensions: v.Extensions, Unknown: v.UnknownFields,
 			},
+			KeyColumn: array32[fact.Key](v.EventKey), TimeColumn: v.EventTime.UTC(), OrderColumn: order,
 			Run: execution.RunNumber(v.Run), Arrival: v.Arrival, Guessed: v.RunGuessed, DigestVersion: v.DigestVersion,
 			Topic: valueOf(v.Topic), Partition: valueOf(v.Partition), Offset: OwnEvent, RecordedAt: v.RecordedAt.UTC(),
 		}
@@ -248,34 +255,4 @@ func (s *Store) EventsOfRun(ctx context.Context, r *execution.Run) ([]StoredEven
 		out[i] = e
 	}
 	return out, nil
-}
-
-// LogLinesByArrival counts the stored log lines of a run by the event that
-// brought them.
-func (s *Store) LogLinesByArrival(ctx context.Context, r *execution.Run) (map[int64]int64, error) {
-	rows, err := s.q.LogLinesByEvent(ctx, string(r.ID), int32(r.Number), r.Bucket)
-	if err != nil {
-		return nil, interpret("count log lines", err)
-	}
-	lines := make(map[int64]int64, len(rows))
-	for _, l := range rows {
-		lines[l.Arrival] = l.Lines
-	}
-	return lines, nil
-}
-
-// SnapshotHeads are the snapshots of a run without their big JSON, by the
-// arrival of their events.
-func (s *Store) SnapshotHeads(ctx context.Context, r *execution.Run) (map[int64]execution.SnapshotCaptured, error) {
-	rows, err := s.q.SnapshotsOfRun(ctx, string(r.ID), int32(r.Number), r.Bucket)
-	if err != nil {
-		return nil, interpret("read snapshots", err)
-	}
-	heads := make(map[int64]execution.SnapshotCaptured, len(rows))
-	for _, v := range rows {
-		heads[v.Arrival] = execution.SnapshotCaptured{
-			SnapshotID: v.SnapshotID, Kind: execution.SnapshotKind(v.Kind), Service: v.Service, Phase: v.Phase, Health: v.Health,
-		}
-	}
-	return heads, nil
 }

@@ -170,6 +170,11 @@ func (s *service) work(ctx context.Context) error {
 	if err := s.awaitSchema(ctx); err != nil {
 		return unlessEnded(ctx, err)
 	}
+	if s.cfg.Service.Plays(config.RoleIngest) || s.cfg.Service.Plays(config.RoleMaintain) {
+		if err := s.preparePartitions(ctx); err != nil {
+			return unlessEnded(ctx, err)
+		}
+	}
 	roles, ctx := errgroup.WithContext(ctx)
 	if s.redis != nil {
 		roles.Go(func() error { s.redis.Watch(ctx); return nil })

@@ -8,6 +8,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgmigrate"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
 
 const (
@@ -60,6 +61,22 @@ func (s *service) awaitSchema(ctx context.Context) error {
 
 func (s *service) schemaFits(ctx context.Context) error {
 	return pgmigrate.Pending(ctx, s.cfg.Postgres.URL.Reveal(), Migrations(s.cfg))
+}
+
+// preparePartitions sees to it that the first event finds its partition. What
+// stands in the way for good, such as rows in a default partition, does not
+// keep the service from working: MaintainPartitions raises the alarm.
+func (s *service) preparePartitions(ctx context.Context) error {
+	tries := 0
+	err := s.keepTrying(ctx, "partitions to be made", s.engine.PreparePartitions, func(err error) bool {
+		tries++ // another instance may just be making the same ones
+		return pgstore.ClassOf(err) != pgstore.Infrastructure && tries == 3
+	})
+	if err != nil && ctx.Err() == nil {
+		s.log.Error().Err(err).Msg("partitions could not be made ahead: rows go to the default partitions")
+		return nil
+	}
+	return err
 }
 
 // awaitTopics waits for Kafka and the input topics: a consumer group of topics

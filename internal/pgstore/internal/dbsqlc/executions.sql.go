@@ -238,6 +238,38 @@ func (q *Queries) RunByNumber(ctx context.Context, executionID string, run int32
 	return i, err
 }
 
+const runKeys = `-- name: RunKeys :many
+SELECT execution_id, run FROM test_coordination.executions
+WHERE (execution_id, run) > ($1::text, $2::integer)
+ORDER BY execution_id, run LIMIT $3
+`
+
+type RunKeysRow struct {
+	ExecutionID string
+	Run         int32
+}
+
+// RunKeys walks all runs by key, for verification.
+func (q *Queries) RunKeys(ctx context.Context, afterID string, afterRun int32, page int32) ([]RunKeysRow, error) {
+	rows, err := q.db.Query(ctx, runKeys, afterID, afterRun, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RunKeysRow{}
+	for rows.Next() {
+		var i RunKeysRow
+		if err := rows.Scan(&i.ExecutionID, &i.Run); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const runsByRunID = `-- name: RunsByRunID :many
 SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at FROM ROWS FROM (unnest($1::text[]), unnest($2::text[])) AS u(id, run_id)
 JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run_id = u.run_id
@@ -354,7 +386,7 @@ WHERE (execution_id, run) > ($1::text, $2::integer)
 ORDER BY execution_id, run LIMIT $3
 `
 
-// RunsPage walks all runs by key, for verification.
+// RunsPage walks all runs by key, with their rows.
 func (q *Queries) RunsPage(ctx context.Context, afterID string, afterRun int32, page int32) ([]Execution, error) {
 	rows, err := q.db.Query(ctx, runsPage, afterID, afterRun, page)
 	if err != nil {

@@ -1,0 +1,98 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// sums verifies what is spread over tables: it asks the database for what does
+// not add up.
+func (v *verification) sums(ctx context.Context) error {
+	pruned, err := v.store.PrunedIDs(ctx)
+	if err != nil {
+		return err
+	}
+	if pruned > 0 {
+		v.report.cannotVerify("executions whose runs were all pruned: %d", pruned)
+	}
+	for _, check := range []func(context.Context) error{
+		func(ctx context.Context) error { return v.partitions(ctx, pruned > 0) },
+		v.ids, v.orphans, v.alteredRecords,
+	} {
+		if err := check(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// partitions holds the sums of each partition against what is stored of it.
+// Every applied record is one event and stays one, whatever is replayed. A
+// quarantined record is kept once for its address, but counted anew when its
+// partition is read again from before it: there may be fewer than were counted.
+func (v *verification) partitions(ctx context.Context, pruned bool) error {
+	sums, err := v.store.PartitionSums(ctx)
+	if err != nil {
+		return err
+	}
+	v.report.Partitions = int64(len(sums))
+	for _, s := range sums {
+		c := comparison{report: v.report, subject: fmt.Sprintf("partition %s/%d", s.Topic, s.Partition)}
+		if s.Applied != s.Events && (!pruned || s.Applied < s.Events) {
+			c.compare("applied", s.Applied, s.Events)
+		}
+		if s.Quarantined < s.Kept {
+			c.compare("quarantined", s.Quarantined, s.Kept)
+		}
+	}
+	return nil
+}
+
+// ids holds the row of each execution id against its runs.
+func (v *verification) ids(ctx context.Context) error {
+	mismatches, err := v.store.IDMismatches(ctx, MaxDifferences)
+	if err != nil {
+		return err
+	}
+	for _, m := range mismatches {
+		c := comparison{report: v.report, subject: "execution " + string(m.ID)}
+		c.compare("latest_run", m.LatestRun, m.NewestRun)
+		if m.LatestRun == m.NewestRun {
+			c.differ("buckets", dates(m.Buckets), "at least "+dates(m.RunBuckets))
+		}
+	}
+	return nil
+}
+
+func dates(days []time.Time) string {
+	texts := make([]string, len(days))
+	for i, d := range days {
+		texts[i] = d.Format(time.DateOnly)
+	}
+	return fmt.Sprint(texts)
+}
+
+// orphans finds rows of runs that are not there.
+func (v *verification) orphans(ctx context.Context) error {
+	orphans, err := v.store.OrphanedRows(ctx, MaxDifferences)
+	if err != nil {
+		return err
+	}
+	for _, o := range orphans {
+		v.report.add(runName(o.Run), "rows in "+o.Table, "bucket "+o.Bucket.Format(time.DateOnly), "no run in this bucket")
+	}
+	return nil
+}
+
+// alteredRecords finds quarantined records whose bytes have changed.
+func (v *verification) alteredRecords(ctx context.Context) error {
+	altered, err := v.store.AlteredRecords(ctx, MaxDifferences)
+	if err != nil {
+		return err
+	}
+	for _, id := range altered {
+		v.report.add(fmt.Sprintf("quarantined record %d", id), "record_value", "other bytes", "those of its length and sha-256")
+	}
+	return nil
+}
