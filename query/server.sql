@@ -3,7 +3,7 @@
 -- timeline a failover. On a standby there is no current WAL position, and the
 -- timeline is 0.
 -- name: ClusterIdentity :one
-SELECT (SELECT system_identifier FROM pg_control_system())::text || '.' || 'test_coordination'::regnamespace::oid::text AS system_identifier,
+SELECT ((SELECT system_identifier FROM pg_control_system())::text || '.' || 'test_coordination'::regnamespace::oid::text)::text AS system_identifier,
   CASE WHEN pg_is_in_recovery() THEN '00000000' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END::text AS timeline_hex;
 
 -- TryLeadership takes the lock of a loop that runs once among all instances,

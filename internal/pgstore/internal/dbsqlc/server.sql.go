@@ -10,12 +10,12 @@ import (
 )
 
 const clusterIdentity = `-- name: ClusterIdentity :one
-SELECT (SELECT system_identifier FROM pg_control_system())::text || '.' || 'test_coordination'::regnamespace::oid::text AS system_identifier,
+SELECT ((SELECT system_identifier FROM pg_control_system())::text || '.' || 'test_coordination'::regnamespace::oid::text)::text AS system_identifier,
   CASE WHEN pg_is_in_recovery() THEN '00000000' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END::text AS timeline_hex
 `
 
 type ClusterIdentityRow struct {
-	SystemIdentifier interface{}
+	SystemIdentifier string
 	TimelineHex      string
 }
 
