@@ -20,13 +20,14 @@ import (
 )
 
 type demoCmd struct {
-	Once     bool   `help:"End when everything is ingested and verified, instead of serving on."`
-	JSON     bool   `name:"json" help:"Print the result as one JSON object, the last line of standard output; progress goes to standard error."`
-	DataDir  string `placeholder:"PATH" help:"Folder for the data of PostgreSQL and Kafka. A further demo on it goes on from there. Without it: in the user's data folder."`
-	Listen   string `name:"http-listen" default:"127.0.0.1:0" placeholder:"ADDRESS" help:"Where health and metrics are served; port 0 is any."`
-	Updates  int    `default:"26000" help:"How often the 36-hour run reports."`
-	Seed     uint64 `default:"1" help:"What is left to chance follows from it."`
-	LogLevel string `default:"info" enum:"trace,debug,info,warn,error" help:"Least severe level of the service's log: trace, debug, info, warn or error."`
+	Once     bool     `help:"End when everything is ingested and verified, instead of serving on."`
+	JSON     bool     `name:"json" help:"Print the result as one JSON object, the last line of standard output; progress goes to standard error."`
+	DataDir  string   `placeholder:"PATH" help:"Folder for the data of PostgreSQL and Kafka. A further demo on it goes on from there. Without it: in the user's data folder."`
+	Listen   string   `name:"http-listen" default:"127.0.0.1:0" placeholder:"ADDRESS" help:"Where health and metrics are served; port 0 is any."`
+	Rate     *float64 `placeholder:"R" help:"Records a second that the coordinator sends; 0 is as fast as it goes. Without it: slow enough to be watched on a terminal, else as fast as it goes."`
+	Updates  int      `default:"26000" help:"How often the 36-hour run reports."`
+	Seed     uint64   `default:"1" help:"What is left to chance follows from it."`
+	LogLevel string   `default:"info" enum:"trace,debug,info,warn,error" help:"Least severe level of the service's log: trace, debug, info, warn or error."`
 }
 
 // Help is what --help says beyond the flags.
@@ -63,13 +64,24 @@ func (c *demoCmd) Run(ctx context.Context, term console) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 
-	end, err := c.play(ctx, s, view)
+	rate := 0.0
+	switch {
+	case c.Rate != nil:
+		rate = *c.Rate
+	case live:
+		rate = watchableRate
+	}
+	end, err := c.play(ctx, s, view, rate)
 	view.done()
 	if err != nil {
 		return err
 	}
 	end.write(out, live)
-	s.writePlaces(out, c.DataDir, !c.Once)
+	logTo := "standard error"
+	if live {
+		logTo = logFile(c.DataDir)
+	}
+	s.writePlaces(out, c.DataDir, logTo, !c.Once)
 	if c.JSON {
 		if err := end.writeJSON(term.out); err != nil {
 			return err
@@ -114,7 +126,7 @@ func (c *demoCmd) openLog(term console, live bool) (zerolog.Logger, func() error
 
 // play sends what the simulated coordinator says, shows how it is ingested, and
 // verifies it in the end.
-func (c *demoCmd) play(ctx context.Context, s *session, view display) (*outcome, error) {
+func (c *demoCmd) play(ctx context.Context, s *session, view display, rate float64) (*outcome, error) {
 	sim, err := coordsim.New(coordsim.Options{Seed: c.Seed, Instance: newInstance(), Start: time.Now(), LongUpdates: c.Updates})
 	if err != nil {
 		return nil, err
@@ -134,9 +146,9 @@ func (c *demoCmd) play(ctx context.Context, s *session, view display) (*outcome,
 
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	w := &watch{session: s, sim: sim, view: view, began: time.Now(), before: before.ingested(), sending: make(chan error, 1)}
+	w := &watch{session: s, sim: sim, view: view, began: time.Now(), before: before, sending: make(chan error, 1)}
 	go func() {
-		w.sending <- producer.Send(working, sim.Records(), 0, func(*coordsim.Record, coordsim.Address) error {
+		w.sending <- producer.Send(working, sim.Records(), rate, func(*coordsim.Record, coordsim.Address) error {
 			w.sent.Add(1)
 			return nil
 		})
@@ -147,7 +159,7 @@ func (c *demoCmd) play(ctx context.Context, s *session, view display) (*outcome,
 		return nil, err
 	}
 	fmt.Fprintln(view, "Everything is ingested; verifying")
-	return s.conclude(ctx, sim, sums, sums.ingested()-w.before, took)
+	return s.conclude(ctx, sim, sums, sums.ingested()-before.ingested(), took)
 }
 
 // conclude verifies and sums up.
@@ -181,12 +193,14 @@ type watch struct {
 	sim     *coordsim.Simulation
 	view    display
 	began   time.Time
-	before  int64 // records ingested before this session
+	before  sums // of former sessions
 	sent    atomic.Int64
 	sending chan error // how sending ended
 }
 
 const (
+	// watchableRate lets a session last about ten seconds.
+	watchableRate = 2800
 	// lookEvery is short enough to look alive, and long enough to cost little.
 	lookEvery = 200 * time.Millisecond
 	// stallLimit is how long nothing may be ingested with records waiting.
@@ -246,8 +260,8 @@ func (w *watch) look(ctx context.Context) (sums, error) {
 	elapsed := time.Since(w.began)
 	expect := w.sim.Expect()
 	w.view.show(picture{
-		sums: now, plays: match(w.sim.Plays(), runs), sent: w.sent.Load(), of: expect.Records(),
-		rate: float64(now.ingested()-w.before) / elapsed.Seconds(), clock: fmt.Sprintf("%4.1fs", elapsed.Seconds()),
+		sums: now.since(w.before), plays: match(w.sim.Plays(), runs), sent: w.sent.Load(), of: expect.Records(),
+		rate: float64(now.ingested()-w.before.ingested()) / elapsed.Seconds(), clock: fmt.Sprintf("%4.1fs", elapsed.Seconds()),
 	})
 	return now, nil
 }

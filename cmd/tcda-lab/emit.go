@@ -198,9 +198,12 @@ func (t *tally) line() string {
 	took := time.Since(t.began)
 	line := fmt.Sprintf("%s records acknowledged in %s (%s a second)", count(all), took.Round(10*time.Millisecond), count(int64(float64(all)/took.Seconds())))
 	separator := ": "
-	for _, kind := range []coordsim.Kind{coordsim.Event, coordsim.Duplicate, coordsim.Malformed, coordsim.Unjudged} {
-		if n := t.counts[kind]; n > 0 {
-			line += fmt.Sprintf("%s%s %s", separator, count(n), kind)
+	for _, part := range []struct {
+		kind coordsim.Kind
+		name string
+	}{{coordsim.Event, "events"}, {coordsim.Duplicate, "duplicates"}, {coordsim.Malformed, "malformed"}, {coordsim.Unjudged, "recorded"}} {
+		if n := t.counts[part.kind]; n > 0 {
+			line += fmt.Sprintf("%s%s %s", separator, count(n), part.name)
 			separator = ", "
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 )
@@ -24,7 +25,7 @@ type display interface {
 // newDisplay is a live one on a terminal, and plain lines elsewhere.
 func newDisplay(out io.Writer) (d display, live bool) {
 	if file, ok := out.(*os.File); ok && isatty.IsTerminal(file.Fd()) && os.Getenv("TERM") != "dumb" {
-		return &screen{out: out}, true
+		return &screen{out: file}, true
 	}
 	return &lines{out: out}, false
 }
@@ -51,7 +52,7 @@ func (l *lines) done() {}
 
 // screen redraws a picture in its place.
 type screen struct {
-	out  io.Writer
+	out  *os.File
 	tall int // lines of the picture that is shown
 }
 
@@ -70,14 +71,20 @@ func (s *screen) erase() {
 }
 
 func (s *screen) show(p picture) {
-	drawing := draw(p)
+	width, height, err := term.GetSize(int(s.out.Fd())) //nolint:gosec // a descriptor is a small number
+	if err != nil {
+		width, height = 80, 24
+	}
+	rows := strings.Split(draw(p, width), "\n")
+	// A line that wraps, or one that has left the screen, could not be redrawn.
+	// The sums are the last lines.
+	rows = rows[max(0, len(rows)-height+1):]
+	for i := range rows {
+		rows[i] = text.Trim(rows[i], width-1) + text.Reset.EscapeSeq() + clearRest
+	}
 	moves := ""
 	if s.tall > 0 {
 		moves = text.CursorUp.Sprintn(s.tall) + "\r"
-	}
-	rows := strings.Split(strings.TrimRight(drawing, "\n"), "\n")
-	for i := range rows {
-		rows[i] += "\x1b[K" // what the last picture had beyond
 	}
 	fmt.Fprint(s.out, moves+strings.Join(rows, "\n")+"\n")
 	s.tall = len(rows)
@@ -85,12 +92,18 @@ func (s *screen) show(p picture) {
 
 func (s *screen) done() { s.erase() }
 
+// clearRest removes what the picture before has left in a line.
+const clearRest = "\x1b[K"
+
+// widthOfAbout is from where on there is room to say what each play shows.
+const widthOfAbout = 140
+
 // draw is a picture as text: one line a play, and the sums.
-func draw(p picture) string {
+func draw(p picture, width int) string {
 	t := table.NewWriter()
 	t.SetStyle(plainStyle())
 	t.SetColumnConfigs([]table.ColumnConfig{
-		{Number: 1, WidthMin: 19}, {Number: 2, WidthMin: barWidth}, {Number: 3, WidthMin: 15, Align: text.AlignRight}, {Number: 4, WidthMin: 22},
+		{Number: 1, WidthMin: 19}, {Number: 2, WidthMin: barWidth}, {Number: 3, WidthMin: 15, Align: text.AlignRight}, {Number: 4, WidthMin: 26},
 	})
 	for _, play := range p.plays {
 		if len(play.runs) == 0 {
@@ -104,10 +117,14 @@ func draw(p picture) string {
 				words = append(words, colour(s).Sprint(string(s)))
 			}
 		}
-		t.AppendRow(table.Row{play.Name, bar(have, want), count(int64(have)) + text.Faint.Sprint("/"+count(int64(want))), strings.Join(words, " ")})
+		row := table.Row{play.Name, bar(have, want), count(int64(have)) + text.Faint.Sprint("/"+count(int64(want))), strings.Join(words, " ")}
+		if width >= widthOfAbout {
+			row = append(row, text.Faint.Sprint(play.About))
+		}
+		t.AppendRow(row)
 	}
-	return fmt.Sprintf("\n%s\n\n %s  %s\n %s applied  %s duplicates  %s quarantined  %s waiting  %s/s\n",
-		t.Render(),
+	return fmt.Sprintf("\n%s\n\n %s  %s\n %s applied  %s duplicates  %s quarantined  %s waiting  %s/s",
+		render(t),
 		bar(int(p.sent), int(p.of)), text.Bold.Sprintf("%s of %s records sent", count(p.sent), count(p.of))+text.Faint.Sprint("  "+p.clock),
 		text.FgGreen.Sprint(count(p.Applied)), text.FgCyan.Sprint(count(p.Duplicates)), text.FgYellow.Sprint(count(p.Quarantined)),
 		count(p.Lag), count(int64(p.rate)))
@@ -146,6 +163,15 @@ func colour(s execution.Status) text.Color {
 	default:
 		return text.Reset
 	}
+}
+
+// render is a table without spaces at the ends of its lines.
+func render(t table.Writer) string {
+	rows := strings.Split(t.Render(), "\n")
+	for i := range rows {
+		rows[i] = strings.TrimRight(rows[i], " ")
+	}
+	return strings.Join(rows, "\n")
 }
 
 // plainStyle is a table without lines.

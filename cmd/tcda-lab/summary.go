@@ -105,7 +105,7 @@ func (o *outcome) write(w io.Writer, colours bool) {
 			name = ""
 		}
 	}
-	fmt.Fprintf(w, "\n%s\n\n", t.Render())
+	fmt.Fprintf(w, "\n%s\n\n", render(t))
 	o.writeSums(w, paint)
 }
 
@@ -125,7 +125,7 @@ func (o *outcome) writeSums(w io.Writer, paint func(text.Color, string) string) 
 	}
 	t := table.NewWriter()
 	t.SetStyle(plainStyle())
-	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: 100, WidthMaxEnforcer: text.WrapSoft}})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 2, WidthMax: 80, WidthMaxEnforcer: text.WrapSoft}})
 	t.AppendRows([]table.Row{
 		{"records", fmt.Sprintf("%s produced = %s applied + %s duplicates + %s quarantined", count(o.Produced), count(o.Applied), count(o.Duplicates), count(o.Quarantined))},
 		{"quarantined", strings.Join(reasons, ", ")},
@@ -135,11 +135,11 @@ func (o *outcome) writeSums(w io.Writer, paint func(text.Color, string) string) 
 			count(o.verification.Definitions), count(o.verification.LiveStates))},
 		{"invariants", verdict},
 	})
-	fmt.Fprintf(w, "%s\n", t.Render())
+	fmt.Fprintf(w, "%s\n", render(t))
 }
 
 // writePlaces says where everything is, and what to try.
-func (s *session) writePlaces(w io.Writer, dataDir string, serving bool) {
+func (s *session) writePlaces(w io.Writer, dataDir, log string, serving bool) {
 	if !serving {
 		fmt.Fprintf(w, "\n Everything is kept in %s; run the demo again to go on from there.\n", dataDir)
 		return
@@ -148,13 +148,14 @@ func (s *session) writePlaces(w io.Writer, dataDir string, serving bool) {
 	t.SetStyle(plainStyle())
 	t.AppendRows([]table.Row{
 		{"data", dataDir},
+		{"log", log},
 		{"PostgreSQL", s.stack.PostgresURL},
 		{"Kafka", strings.Join(s.stack.KafkaBrokers, ",")},
 		{"Redis", s.stack.RedisURL},
 		{"health", "http://" + s.http + "/api/v1/health"},
 		{"metrics", "http://" + s.http + "/metrics"},
 	})
-	fmt.Fprintf(w, "\n%s\n\n Try, in another terminal:\n\n", t.Render())
+	fmt.Fprintf(w, "\n%s\n\n Try, in another terminal:\n\n", render(t))
 	for _, command := range []string{
 		fmt.Sprintf("psql '%s' -c 'SELECT execution_id, run, status FROM test_coordination.executions'", s.stack.PostgresURL),
 		fmt.Sprintf("tcda-lab emit --brokers %s --load 10000", s.stack.KafkaBrokers[0]),

@@ -20,6 +20,13 @@ type sums struct {
 
 func (s sums) ingested() int64 { return s.Applied + s.Duplicates + s.Quarantined }
 
+// since are the sums of one session.
+func (s sums) since(before sums) sums {
+	s.Produced, s.Applied = s.Produced-before.Produced, s.Applied-before.Applied
+	s.Duplicates, s.Quarantined = s.Duplicates-before.Duplicates, s.Quarantined-before.Quarantined
+	return s
+}
+
 // sums asks Kafka what there is, and PostgreSQL what became of it.
 func (s *session) sums(ctx context.Context) (sums, error) {
 	var out sums
@@ -161,7 +168,7 @@ func unexpected(plays []playProgress) []string {
 
 // picture is what the demo shows at a moment.
 type picture struct {
-	sums
+	sums  // of this session
 	plays []playProgress
 	sent  int64 // acknowledged in this session
 	of    int64 // to be sent in it

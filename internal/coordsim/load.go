@@ -150,7 +150,7 @@ func (g *loadGenerator) next() (Record, error) {
 		value := fmt.Sprintf(`{"execution_id": "load-%s", "cut": `, g.Instance)
 		return Record{
 			Record: kafkarecord.Record{Key: fmt.Append(nil, "malformed-", g.random.IntN(1000)), Value: []byte(value)},
-			Kind:   Malformed, Reason: fact.ReasonSchema,
+			Kind:   Malformed, Reason: fact.ReasonJSON,
 		}, nil
 	case name == mixDuplicate && g.events > 0:
 		r, err := encode(g.last, form)
