@@ -66,12 +66,14 @@ func catalog() map[fact.Type]*kind {
 		all[k.typ] = k
 	}
 	for typ, omit := range map[fact.Type][]string{
-		fact.TypeLogAppended:      {"lines"},
-		fact.TypeSnapshotCaptured: {"state", "metrics"},
+		fact.TypeTemplatePublished: {"definition"},
+		fact.TypeScenarioPublished: {"definition"},
+		fact.TypeLogAppended:       {"lines"},
+		fact.TypeSnapshotCaptured:  {"state", "metrics"},
 	} {
-		all[typ].bulk = true
 		all[typ].omit = omit
 	}
+	all[fact.TypeLogAppended].bulk, all[fact.TypeSnapshotCaptured].bulk = true, true
 	return all
 }
 

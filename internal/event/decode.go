@@ -221,7 +221,7 @@ func assemble(header fact.Header, k *kind, m proto.Message) (Decoded, *fact.Reje
 		return Decoded{}, fact.Reject(fact.ReasonEncoding, "data", "", err.Error())
 	}
 	header.Digest = sum
-	header.Data = appendMessage(make([]byte, 0, 256), k.plan, m.ProtoReflect(), k.omit, lineCount(m))
+	header.Data = appendMessage(make([]byte, 0, 256), k.plan, m.ProtoReflect(), k.omit, standIn(m))
 	if k.execution != nil {
 		return Decoded{Execution: &execution.Event{Header: header, Payload: k.execution(m)}}, nil
 	}

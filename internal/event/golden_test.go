@@ -14,6 +14,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
 var update = flag.Bool("update", false, "write the golden events anew")
@@ -142,12 +143,7 @@ func TestStoredDataRestoresThePayload(t *testing.T) {
 			t.Parallel()
 			decoded := mustDecode(t, d, encode(t, outgoing(t, typ), event.Binary, event.JSON))
 			want := payload(decoded)
-			switch p := want.(type) { // what has rows of its own is left out
-			case *execution.LogAppended:
-				p.Lines = nil
-			case *execution.SnapshotCaptured:
-				p.State, p.Metrics = nil, nil
-			}
+			leaveOut(want)
 			got, err := restore(typ, decoded.Header().Data)
 			if err != nil {
 				t.Fatal(err)
@@ -156,5 +152,20 @@ func TestStoredDataRestoresThePayload(t *testing.T) {
 				t.Errorf("restored payload (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// leaveOut takes from a payload what is not stored with the event, because it
+// has rows of its own.
+func leaveOut(p any) {
+	switch p := p.(type) {
+	case *execution.LogAppended:
+		p.Lines = nil
+	case *execution.SnapshotCaptured:
+		p.State, p.Metrics = nil, nil
+	case *scenario.Published:
+		p.ContentHash, p.Definition = scenario.HashContent(p.Definition), ""
+	case *scenario.TemplatePublished:
+		p.ContentHash, p.Definition = scenario.HashContent(p.Definition), ""
 	}
 }

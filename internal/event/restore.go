@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -13,13 +14,22 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
-const lineCountName = "line_count"
+// The members that stand in the stored data for what has rows of its own.
+const (
+	lineCountName   = "line_count"   // for log lines: how many
+	contentHashName = "content_hash" // for the text of a definition: its sha-256 in hex
+)
 
-// lineCount is the member that stands in the stored data for the log lines,
-// which have rows of their own; empty for other messages.
-func lineCount(m proto.Message) string {
-	if logs, ok := m.(*contract.ExecutionLogAppended); ok {
-		return `"` + lineCountName + `":` + strconv.Itoa(len(logs.GetLines()))
+// standIn is the member that stands in the stored data for what is left out;
+// empty for other messages, and for snapshots, whose row is found by the event.
+func standIn(m proto.Message) string {
+	switch m := m.(type) {
+	case *contract.ExecutionLogAppended:
+		return `"` + lineCountName + `":` + strconv.Itoa(len(m.GetLines()))
+	case *contract.ScenarioPublished:
+		return `"` + contentHashName + `":"` + scenario.HashContent(m.GetDefinition()).String() + `"`
+	case *contract.TemplatePublished:
+		return `"` + contentHashName + `":"` + scenario.HashContent(m.GetDefinition()).String() + `"`
 	}
 	return ""
 }
@@ -38,29 +48,49 @@ func RestoreExecution(typ fact.Type, data json.RawMessage) (execution.Payload, e
 	}
 	payload := k.execution(m)
 	if logs, ok := payload.(*execution.LogAppended); ok {
-		for _, member := range unknown {
-			if member.name != lineCountName {
-				continue
-			}
-			if logs.Count, err = strconv.Atoi(string(member.value)); err != nil {
-				return nil, fmt.Errorf("read the number of log lines: %w", err)
-			}
+		if logs.Count, err = strconv.Atoi(string(memberNamed(unknown, lineCountName))); err != nil {
+			return nil, fmt.Errorf("read the number of log lines: %w", err)
 		}
 	}
 	return payload, nil
 }
 
-// RestoreScenario makes the payload of Header.Data as it was stored.
+// RestoreScenario makes the payload of Header.Data as it was stored. The text
+// of a definition is missing; its hash is there.
 func RestoreScenario(typ fact.Type, data json.RawMessage) (scenario.Payload, error) {
 	k, ok := kinds[typ]
 	if !ok || k.scenario == nil {
 		return nil, fmt.Errorf("%q is not a type of scenarios, templates or schedules", typ)
 	}
-	m, _, err := restoreMessage(k, data)
+	m, unknown, err := restoreMessage(k, data)
 	if err != nil {
 		return nil, err
 	}
-	return k.scenario(m), nil
+	payload := k.scenario(m)
+	var hash *scenario.ContentHash
+	switch p := payload.(type) {
+	case *scenario.Published:
+		hash = &p.ContentHash
+	case *scenario.TemplatePublished:
+		hash = &p.ContentHash
+	default:
+		return payload, nil
+	}
+	*hash, err = scenario.ParseContentHash(strings.Trim(string(memberNamed(unknown, contentHashName)), `"`))
+	if err != nil {
+		return nil, fmt.Errorf("read the hash of the definition: %w", err)
+	}
+	return payload, nil
+}
+
+// memberNamed is the value of a member; empty when there is none.
+func memberNamed(members []member, name string) []byte {
+	for _, m := range members {
+		if m.name == name {
+			return m.value
+		}
+	}
+	return nil
 }
 
 // restoreMessage reads stored data without the limits, which may have been

@@ -49,6 +49,9 @@ func TestRestoreTellsWhatItCannotRead(t *testing.T) {
 	if p, err := event.RestoreScenario(fact.TypePaused, json.RawMessage(`{}`)); err == nil {
 		t.Errorf("restored %+v of another kind of type, want an error", p)
 	}
+	if p, err := event.RestoreScenario(fact.TypeScenarioPublished, json.RawMessage(`{"content_hash":"ab"}`)); err == nil {
+		t.Errorf("restored %+v of half a hash, want an error", p)
+	}
 	if p, err := event.RestoreScenario(fact.TypeScheduleRemoved, json.RawMessage(`x`)); err == nil {
 		t.Errorf("restored %+v of no JSON, want an error", p)
 	}

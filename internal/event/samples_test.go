@@ -18,7 +18,7 @@ const executionID = "exec-market-crash-001"
 // sampleData is one event of each type with every field set that may stand
 // together, in proto JSON.
 var sampleData = map[fact.Type]string{
-	fact.TypeTemplatePublished: `{"template_id":"tpl-exchange-disruption","definition":"apiVersion: chaos.trading/v1\nkind: Template\nmetadata:\n  name: exchange disruption\n",
+	fact.TypeTemplatePublished: `{"template_id":"tpl-exchange-disruption","definition":"apiVersion: chaos.trading/v1\nkind: Template\nmetadata:\n  name: exchange disruption\nspec:\n  phases:\n    - name: baseline\n      duration: 1m\n",
 		"author":"Ada","change_note":"first"}`,
 	fact.TypeScenarioPublished: `{"scenario_id":"market-crash","definition":"{\"name\":\"market crash\",\"steps\":[]}","scenario_type":"combined","category":"market",
 		"services_under_test":["risk-monitor","exchange"],"expected_outcomes":["alert within 4h"],"tags":["nightly","36h"],"author":"Ada","change_note":"=HYPERLINK(1)",
