@@ -27,6 +27,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
 
 const topic = "test-coordination.executions"
@@ -311,9 +312,23 @@ func (w *world) wantReasons(want ...fact.Reason) {
 	}
 }
 
-// verify refolds everything and compares it with the rows.
+// verify refolds everything and compares it with the rows and with Redis,
+// which reconciliation makes right if a state was lost on a busy machine.
 func (w *world) verify() {
 	w.Helper()
+	ctx, cancel := context.WithCancel(w.Context())
+	var reconciling sync.WaitGroup
+	e := w.newEngine("verify")
+	reconciling.Go(func() { e.Reconcile(ctx) })
+	defer reconciling.Wait()
+	defer cancel()
+	report, err := verify.Run(w.Context(), w.store, w.live, verify.Options{LiveGrace: drainLimit})
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, d := range report.Differences {
+		w.Errorf("verification: %s", d)
+	}
 }
 
 // checksums are of all tables but those that say how often records came.

@@ -57,10 +57,11 @@ func (v *verification) definition(ctx context.Context, a pgstore.Aggregate) erro
 	}
 	versions := versionsOf(&stored.Catalog)
 	v.checkNumbers(c, versions, stored.Versions)
-	// Numbers are given by the store and never recomputed.
+	// Numbers are given by the store and never recomputed; a text is held to its
+	// hash, and the event only names that.
 	for hash, version := range versionsOf(&refolded) {
 		if held := versions[hash]; held != nil {
-			version.Number = held.Number
+			version.Number, version.Text = held.Number, held.Text
 		}
 	}
 	c.compare("", stored.Catalog, refolded)
