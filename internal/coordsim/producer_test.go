@@ -1,0 +1,120 @@
+package coordsim_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+)
+
+const partitions = 3
+
+func newProducer(t testing.TB) (*coordsim.Producer, coordsim.Topics, *testenv.KafkaCluster) {
+	t.Helper()
+	broker := testenv.Broker(t)
+	topics := coordsim.Topics{Executions: testenv.UniqueName("executions"), Scenarios: testenv.UniqueName("scenarios")}
+	broker.CreateTopic(t, topics.Executions, partitions, nil)
+	broker.CreateTopic(t, topics.Scenarios, partitions, nil)
+	p, err := coordsim.NewProducer(coordsim.ProducerConfig{Brokers: broker.Brokers, Topics: topics})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p, topics, broker
+}
+
+// sent is a record and where it is said to be.
+type sent struct {
+	coordsim.Record
+	coordsim.Address
+}
+
+// What is acknowledged lies where the producer says, in the order of the
+// records, and where a Java client would have put it.
+func TestSend(t *testing.T) {
+	t.Parallel()
+	producer, topics, broker := newProducer(t)
+	sim := simulate(t, coordsim.Options{LongUpdates: 200})
+	all := map[coordsim.Address]coordsim.Record{}
+	var order []sent
+	err := producer.Send(t.Context(), sim.Records(), 0, func(r *coordsim.Record, at coordsim.Address) error {
+		all[at] = *r
+		order = append(order, sent{*r, at})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := collect(t, sim)
+	if len(all) != len(want) {
+		t.Fatalf("%d records acknowledged at different addresses, want %d", len(all), len(want))
+	}
+
+	consumer := broker.Client(t, kgo.ConsumeTopics(topics.Executions, topics.Scenarios))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	java := kafka.Murmur2Balancer{Consistent: true}
+	for read := 0; read < len(want); {
+		fetched := consumer.PollFetches(ctx)
+		if err := fetched.Err(); err != nil {
+			t.Fatal(err)
+		}
+		fetched.EachRecord(func(got *kgo.Record) {
+			read++
+			r, known := all[coordsim.Address{Topic: got.Topic, Partition: got.Partition, Offset: got.Offset}]
+			if !known || !slices.Equal(got.Key, r.Key) || !slices.Equal(got.Value, r.Value) || (got.Value == nil) != (r.Value == nil) {
+				t.Errorf("%s/%d offset %d holds another record than was acknowledged", got.Topic, got.Partition, got.Offset)
+			}
+			if r.Key != nil {
+				if p := java.Balance(kafka.Message{Key: r.Key}, 0, 1, 2); int32(p) != got.Partition { //nolint:gosec // of three
+					t.Errorf("key %q is in partition %d, Java puts it into %d", r.Key, got.Partition, p)
+				}
+			}
+		})
+	}
+
+	// Per partition, acknowledgements come in the order of sending.
+	for _, subject := range []string{"exec-stablecoin-depeg-001", "exec-market-disruption-001"} {
+		var inSession, acknowledged []string
+		for _, r := range want {
+			if r.Subject == subject {
+				inSession = append(inSession, r.ID)
+			}
+		}
+		for _, s := range order {
+			if s.Subject == subject {
+				acknowledged = append(acknowledged, s.Record.ID)
+			}
+		}
+		if diff := cmp.Diff(inSession, acknowledged); diff != "" {
+			t.Errorf("order of %s (-sent +acknowledged):\n%s", subject, diff)
+		}
+		if len(acknowledged) == 0 {
+			t.Errorf("nothing of %s was sent", subject)
+		}
+	}
+}
+
+func TestSendEndsWithTheFirstError(t *testing.T) {
+	t.Parallel()
+	producer, _, _ := newProducer(t)
+	full := errors.New("the disk is full")
+	err := producer.Send(t.Context(), simulate(t, coordsim.Options{}).Records(), 0, func(*coordsim.Record, coordsim.Address) error { return full })
+	if !errors.Is(err, full) {
+		t.Errorf("error %v, want %v", err, full)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	err = producer.Send(ended, simulate(t, coordsim.Options{}).Records(), 0, func(*coordsim.Record, coordsim.Address) error { return nil })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want %v", err, context.Canceled)
+	}
+}
