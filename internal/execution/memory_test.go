@@ -116,7 +116,6 @@ func storedRun(t testing.TB, r execution.Run) execution.Run {
 		*at = micros(*at)
 	}
 	r.EndOrder = storedOrder(t, r.EndOrder)
-	r.EndTime = r.EndOrder.Time // has no column of its own
 	if r.Interruption != nil {
 		i := *r.Interruption
 		i.At = micros(i.At)

@@ -176,7 +176,7 @@ func readEnd(r *execution.Run, sorted []*execution.Event) {
 	}
 	first := ends[0]
 	r.ReportedOutcome, r.ExitCode, r.ErrorMessage = first.word.Outcome, first.word.ExitCode, first.word.ErrorMessage
-	r.EndOrder, r.EndTime, r.EndedAt = first.Order(), first.Time, first.Time
+	r.EndOrder, r.EndedAt = first.Order(), first.Time
 	r.Status = first.word.Outcome
 	if r.Status == execution.StatusPassed && r.Counts.ValidationsFailed > 0 {
 		r.Status = execution.StatusFailed

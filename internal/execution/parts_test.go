@@ -141,7 +141,7 @@ func TestFaultStatus(t *testing.T) {
 	inject := func(after time.Duration, status execution.FaultStatus, problem string) *execution.Event {
 		return event(after, &execution.FaultInjected{FaultID: "f1", Status: status, Error: problem})
 	}
-	clear := func(after time.Duration, problem string) *execution.Event {
+	cleared := func(after time.Duration, problem string) *execution.Event {
 		return event(after, &execution.FaultCleared{FaultID: "f1", Error: problem})
 	}
 	recovered := event(time.Hour, &execution.FaultRecovered{FaultID: "f1"})
@@ -154,15 +154,15 @@ func TestFaultStatus(t *testing.T) {
 		"injected, not said so": {[]*execution.Event{inject(0, "", "")}, execution.FaultInjectedOK, 1},
 		"an error, no status: injected all the same": {[]*execution.Event{inject(0, "", "1 of 3 pods")}, execution.FaultInjectedOK, 1},
 		"in progress":                 {[]*execution.Event{inject(0, "", ""), inject(1, execution.FaultInProgress, "")}, execution.FaultInProgress, 1},
-		"cleared":                     {[]*execution.Event{inject(0, "", ""), clear(1, "")}, execution.FaultClearedOK, 0},
-		"not cleared: still there":    {[]*execution.Event{inject(0, "", ""), clear(1, "refused")}, execution.FaultInjectedOK, 1},
-		"cleared at the second go":    {[]*execution.Event{inject(0, "", ""), clear(1, "refused"), clear(2, "")}, execution.FaultClearedOK, 0},
-		"recovered":                   {[]*execution.Event{inject(0, "", ""), clear(1, ""), recovered}, execution.FaultHealed, 0},
+		"cleared":                     {[]*execution.Event{inject(0, "", ""), cleared(1, "")}, execution.FaultClearedOK, 0},
+		"not cleared: still there":    {[]*execution.Event{inject(0, "", ""), cleared(1, "refused")}, execution.FaultInjectedOK, 1},
+		"cleared at the second go":    {[]*execution.Event{inject(0, "", ""), cleared(1, "refused"), cleared(2, "")}, execution.FaultClearedOK, 0},
+		"recovered":                   {[]*execution.Event{inject(0, "", ""), cleared(1, ""), recovered}, execution.FaultHealed, 0},
 		"recovered by itself":         {[]*execution.Event{inject(0, "", ""), recovered}, execution.FaultHealed, 0},
-		"failed, and cleaned up":      {[]*execution.Event{inject(0, execution.FaultFailed, "refused"), clear(1, ""), recovered}, execution.FaultFailed, 0},
+		"failed, and cleaned up":      {[]*execution.Event{inject(0, execution.FaultFailed, "refused"), cleared(1, ""), recovered}, execution.FaultFailed, 0},
 		"injected at the second go":   {[]*execution.Event{inject(0, execution.FaultFailed, "refused"), inject(1, "", "")}, execution.FaultInjectedOK, 1},
-		"cleared, its injection lost": {[]*execution.Event{clear(1, "")}, execution.FaultClearedOK, 0},
-		"only a failed clearing":      {[]*execution.Event{clear(1, "refused")}, execution.FaultPending, 0},
+		"cleared, its injection lost": {[]*execution.Event{cleared(1, "")}, execution.FaultClearedOK, 0},
+		"only a failed clearing":      {[]*execution.Event{cleared(1, "refused")}, execution.FaultPending, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

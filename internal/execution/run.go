@@ -47,8 +47,7 @@ type Run struct {
 	ExitCode     *int32
 	ErrorMessage string
 
-	Lifecycle Status // pending, running or paused: the status as long as nothing has ended the run
-	EndTime   time.Time
+	Lifecycle Status     // pending, running or paused: the status as long as nothing has ended the run
 	EndOrder  fact.Order // of the event that decided the end; zero before
 
 	Interruption *Interruption // the one with the most real events seen; nil when none
@@ -185,7 +184,7 @@ func (r *Run) settle() {
 	r.EndedAt = time.Time{}
 	switch i := r.Interruption; {
 	case r.ReportedOutcome != "":
-		r.Status, r.EndedAt = r.ReportedOutcome, r.EndTime
+		r.Status, r.EndedAt = r.ReportedOutcome, r.EndOrder.Time
 		if r.Status == StatusPassed && r.Counts.ValidationsFailed > 0 {
 			r.Status = StatusFailed
 		}

@@ -94,7 +94,7 @@ func (s *State) Apply(e *Event) {
 		}
 	case *Finished:
 		if r.Marks.First(runEnd, o) {
-			r.ReportedOutcome, r.EndTime, r.EndOrder = p.Outcome, e.Time, o
+			r.ReportedOutcome, r.EndOrder = p.Outcome, o
 			r.ExitCode, r.ErrorMessage = p.ExitCode, p.ErrorMessage
 			s.Details.Summary.set(p.Summary)
 		}

@@ -216,20 +216,12 @@ func (w *worker) applyDefinitions(ctx context.Context, tx *pgstore.Tx, b *batch,
 	if err := tx.LockDefinitions(ctx); err != nil {
 		return err
 	}
-	all := make([]*scenario.Event, len(events))
-	for i, p := range events {
-		all[i] = p.event
-	}
-	known, err := tx.KnownDefinitionEvents(ctx, all)
+	known, err := tx.KnownDefinitionEvents(ctx, definitionsOf(events))
 	if err != nil {
 		return err
 	}
 	events = slices.DeleteFunc(events, func(p placedDefinition) bool { return out.known(known, &b.items[p.index], b.hinted) })
-	all = all[:0]
-	for _, p := range events {
-		all = append(all, p.event)
-	}
-	loaded, err := tx.LoadDefinitions(ctx, all)
+	loaded, err := tx.LoadDefinitions(ctx, definitionsOf(events))
 	if err != nil {
 		return err
 	}
@@ -248,6 +240,14 @@ func (w *worker) applyDefinitions(ctx context.Context, tx *pgstore.Tx, b *batch,
 		out.accept(it)
 	}
 	return tx.SaveDefinitions(ctx, w.claim, accepted, loaded)
+}
+
+func definitionsOf(events []placedDefinition) []*scenario.Event {
+	out := make([]*scenario.Event, len(events))
+	for i, p := range events {
+		out[i] = p.event
+	}
+	return out
 }
 
 // foldDefinition admits one event to the catalog and folds it.

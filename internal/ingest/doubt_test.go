@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/url"
@@ -56,17 +55,17 @@ func (c *commitCutter) listen(t testing.TB, databaseURL string) string {
 }
 
 func (c *commitCutter) serve(client net.Conn) {
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	var dialer net.Dialer
 	server, err := dialer.DialContext(context.Background(), "tcp", c.server)
 	if err != nil {
 		return
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	var muted atomic.Bool
 	answered := make(chan struct{}, 1)
 	go func() {
-		defer client.Close()
+		defer func() { _ = client.Close() }()
 		buffer := make([]byte, 64<<10)
 		for {
 			n, err := server.Read(buffer)
@@ -102,7 +101,7 @@ func (c *commitCutter) serve(client net.Conn) {
 				return
 			}
 		}
-		if err == io.EOF || err != nil {
+		if err != nil {
 			return
 		}
 	}

@@ -38,7 +38,7 @@ func runFromRow(r *dbsqlc.Execution) (execution.Run, error) {
 		LastEventAt: timeOf(r.LastEventAt), LastHeartbeatAt: timeOf(r.LastHeartbeatAt),
 		Progress: r.Progress, Message: r.Message, CurrentPhase: r.CurrentPhase, PauseReason: r.PauseReason,
 		ExitCode: r.ExitCode, ErrorMessage: r.ErrorMessage,
-		Lifecycle: execution.Status(r.Lifecycle), EndTime: end.Time, EndOrder: end,
+		Lifecycle: execution.Status(r.Lifecycle), EndOrder: end,
 		Counts: execution.Counts{
 			Events: r.Events, OwnEvents: r.OwnEvents, LogLines: r.LogLines, Snapshots: r.Snapshots,
 			Phases: r.PhasesTotal, Steps: r.StepsTotal, StepsFailed: r.StepsFailed, Faults: r.FaultsTotal, FaultsActive: r.FaultsActive,
