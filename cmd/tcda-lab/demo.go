@@ -31,7 +31,7 @@ type demoCmd struct {
 }
 
 // Help is what --help says beyond the flags.
-func (demoCmd) Help() string {
+func (*demoCmd) Help() string {
 	return `PostgreSQL runs from this machine's programs, or is downloaded once; Kafka and
 Redis run in this process. All of them listen on loopback only.
 
@@ -218,7 +218,7 @@ func (w *watch) untilIngested(ctx context.Context) (sums, error) {
 		case <-ctx.Done():
 			return sums{}, errors.New("stopped before everything was ingested")
 		case err := <-w.ended:
-			w.session.ended = nil
+			w.ended = nil
 			return sums{}, fmt.Errorf("serve: %w", err)
 		case err := <-w.sending:
 			if err != nil {

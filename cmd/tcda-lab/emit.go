@@ -41,7 +41,7 @@ type emitCmd struct {
 }
 
 // Help is what --help says beyond the flags.
-func (emitCmd) Help() string {
+func (*emitCmd) Help() string {
 	return `Topics, TLS and SASL are read from the environment, as tcda does:
 ` + config.EnvPrefix + `KAFKA_BROKERS, _KAFKA_TLS, _KAFKA_SASL_MECHANISM ...
 

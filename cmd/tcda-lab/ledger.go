@@ -203,7 +203,8 @@ func (a *account) settle(ctx context.Context, store *pgstore.Store) (*settlement
 		}
 	}
 	s.quarantined = int64(len(quarantined))
-	return s, s.compareSums(ctx, store)
+	err = s.compareSums(ctx, store)
+	return s, err
 }
 
 // quarantined are the quarantined ones among all records of the ledger.

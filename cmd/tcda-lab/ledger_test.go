@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
@@ -168,5 +170,35 @@ func TestLedgerCheckFindsFaults(t *testing.T) {
 		if got := s.check(); got.code != exitFailed || !strings.Contains(got.out, damage.found) {
 			t.Errorf("exit code %d, %q is not found:\n%s%s", got.code, damage.found, got.out, got.errors)
 		}
+	}
+}
+
+// A recording that is sent again changes nothing, in whatever form it is sent.
+func TestARecordingIsSentAgain(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	s.serving()
+	recording := filepath.Join(t.TempDir(), "events.jsonl")
+	var lines []byte
+	for n, outcome := range []string{"passed", "failed", "cancelled"} {
+		lines = fmt.Appendf(lines, `{"specversion":"1.0","type":"test-coordination.execution.finished.v1","source":"/coordinator/a","id":"%d","subject":"exec-%d",`+
+			`"time":"2026-04-01T12:00:00Z","data":{"execution_id":"exec-%d","outcome":%q}}`+"\n", n, n, n, outcome)
+	}
+	if err := os.WriteFile(recording, lines, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range [][]string{nil, {"--mode=binary", "--encoding=protobuf"}, {"--encoding=json"}} {
+		if got := lab(t, s.environment, append([]string{"emit", "--file=" + recording, "--ledger=" + s.ledger}, form...)...); got.code != 0 || !strings.Contains(got.out, "3 records acknowledged") {
+			t.Fatalf("emit %v: exit code %d\n%s%s", form, got.code, got.out, got.errors)
+		}
+	}
+	s.wantSettled("9 records in the ledger, 3 events of them: 3 stored once, 0 records quarantined, 0 lost, 0 doubled")
+	statuses, err := s.store.RunsByStatus(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[execution.Status]int64{execution.StatusPassed: 1, execution.StatusFailed: 1, execution.StatusCancelled: 1}
+	if diff := cmp.Diff(want, statuses); diff != "" {
+		t.Errorf("runs by status (-want +got):\n%s", diff)
 	}
 }

@@ -96,13 +96,13 @@ func lab(t testing.TB, env environment, args ...string) ran {
 type child struct {
 	*exec.Cmd
 	out, errors *lockedBuffer
-	ended       chan error
+	ended       chan struct{} // closed
 }
 
 // start runs a program of the given role, and kills it when the test ends.
 func start(t testing.TB, role string, env environment, args ...string) *child {
 	t.Helper()
-	c := &child{Cmd: exec.CommandContext(t.Context(), os.Args[0], args...), out: &lockedBuffer{}, errors: &lockedBuffer{}, ended: make(chan error, 1)}
+	c := &child{Cmd: exec.CommandContext(t.Context(), os.Args[0], args...), out: &lockedBuffer{}, errors: &lockedBuffer{}, ended: make(chan struct{})}
 	c.Stdout, c.Stderr = c.out, c.errors
 	c.Env = append(os.Environ(), roleVariable+"="+role)
 	for name, value := range env {
@@ -112,8 +112,8 @@ func start(t testing.TB, role string, env environment, args ...string) *child {
 		t.Fatal(err)
 	}
 	go func() {
-		c.ended <- c.Wait()
-		close(c.ended)
+		defer close(c.ended)
+		_ = c.Wait() // ProcessState says how
 	}()
 	t.Cleanup(func() {
 		_ = c.Process.Kill() // if it has not ended

@@ -65,7 +65,7 @@ func openSession(ctx context.Context, o sessionOptions) (_ *session, err error) 
 	}
 	applied, err := pgmigrate.Up(ctx, s.stack.PostgresURL, service.Migrations(s.cfg))
 	if err != nil {
-		return nil, fmt.Errorf("make the schema: %w", err)
+		return nil, fmt.Errorf("make the schema: %w (if another version of this program made it, remove %s)", err, o.dataDir)
 	}
 	if len(applied) > 0 {
 		fmt.Fprintf(o.progress, "%d migrations applied\n", len(applied))
@@ -79,7 +79,8 @@ func openSession(ctx context.Context, o sessionOptions) (_ *session, err error) 
 	if err != nil {
 		return nil, fmt.Errorf("make the topics: %w", err)
 	}
-	return s, s.serve(ctx, o.log)
+	err = s.serve(ctx, o.log)
+	return s, err
 }
 
 // settings are those of the service: as an environment would give them.

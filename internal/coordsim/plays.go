@@ -41,7 +41,7 @@ func plays() []play {
 func parse(text string) (*scenario.Definition, error) {
 	d, problems := scenario.ParseDefinition(text, scenario.DefaultLimits())
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("parse definition: %v", problems)
+		return nil, fmt.Errorf("parse definition: %w", problems)
 	}
 	return d, nil
 }

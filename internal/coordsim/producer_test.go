@@ -31,12 +31,6 @@ func newProducer(t testing.TB) (*coordsim.Producer, coordsim.Topics, *testenv.Ka
 	return p, topics, broker
 }
 
-// sent is a record and where it is said to be.
-type sent struct {
-	coordsim.Record
-	coordsim.Address
-}
-
 // What is acknowledged lies where the producer says, in the order of the
 // records, and where a Java client would have put it.
 func TestSend(t *testing.T) {
@@ -44,10 +38,10 @@ func TestSend(t *testing.T) {
 	producer, topics, broker := newProducer(t)
 	sim := simulate(t, coordsim.Options{LongUpdates: 200})
 	all := map[coordsim.Address]coordsim.Record{}
-	var order []sent
+	var order []coordsim.Identity
 	err := producer.Send(t.Context(), sim.Records(), 0, func(r *coordsim.Record, at coordsim.Address) error {
 		all[at] = *r
-		order = append(order, sent{*r, at})
+		order = append(order, r.Identity)
 		return nil
 	})
 	if err != nil {
@@ -91,7 +85,7 @@ func TestSend(t *testing.T) {
 		}
 		for _, s := range order {
 			if s.Subject == subject {
-				acknowledged = append(acknowledged, s.Record.ID)
+				acknowledged = append(acknowledged, s.ID)
 			}
 		}
 		if diff := cmp.Diff(inSession, acknowledged); diff != "" {

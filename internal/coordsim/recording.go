@@ -59,8 +59,8 @@ func RecordingAs(from io.Reader, forms []Form) iter.Seq2[Record, error] {
 	})
 }
 
-// lines calls make for each line that is not empty.
-func lines(from io.Reader, make func([]byte) (Record, error)) iter.Seq2[Record, error] {
+// lines calls convert for each line that is not empty.
+func lines(from io.Reader, convert func([]byte) (Record, error)) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		scanner := bufio.NewScanner(from)
 		scanner.Buffer(nil, maxLine)
@@ -69,7 +69,7 @@ func lines(from io.Reader, make func([]byte) (Record, error)) iter.Seq2[Record, 
 			if len(line) == 0 {
 				continue
 			}
-			r, err := make(line)
+			r, err := convert(line)
 			if err != nil {
 				err = fmt.Errorf("line %d: %w", n, err)
 			}
@@ -129,7 +129,8 @@ func readEvent(line []byte) (event.Outgoing, error) {
 			out.Extensions[name] = text
 		}
 	}
-	return out, readData(&out, e)
+	err := readData(&out, e)
+	return out, err
 }
 
 func readData(out *event.Outgoing, e envelope) error {
