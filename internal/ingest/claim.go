@@ -36,6 +36,12 @@ func (w *worker) claimPartition(ctx context.Context) error {
 	}
 	w.log.Info().Int64("epoch", w.claim.Epoch).Int64("next_offset", w.claim.Next).Int64("log_end", log.End).Msg("partition claimed")
 	w.offsetAt.Store(w.claim.Next)
+	// Asked again: while the claim waited for the former owner's last transaction,
+	// records were written, and that transaction may have taken them. Against the
+	// first answer the position would lie beyond the end of the log.
+	if log, err = w.Kafka.Offsets(ctx, topic, partition); err != nil {
+		return fmt.Errorf("ask for offsets: %w", err)
+	}
 	if w.claim.StoppedReason != "" {
 		w.log.Error().Str("reason", w.claim.StoppedReason).Msg("partition is stopped: see 'tcda partitions list'")
 		return errStopped
@@ -47,6 +53,11 @@ func (w *worker) claimPartition(ctx context.Context) error {
 		return w.stopAtGap(ctx, pgstore.GapRecreated, log.Start)
 	case w.claim.Next < log.Start:
 		return w.stopAtGap(ctx, pgstore.GapRetention, log.Start)
+	case w.claim.Attempts > 0 && w.claim.Next >= log.LastStable:
+		// No record was there to die of: an idle process was killed, and whatever
+		// comes next must not pay for it.
+		w.claim.Attempts = 0
+		return w.Store.Decoded(ctx, w.claim)
 	case w.claim.Attempts >= deadlyAfter:
 		return w.quarantineDeadly(ctx)
 	}

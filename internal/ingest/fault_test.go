@@ -63,6 +63,29 @@ func TestAZombieIsFencedAndTheOwnerClaimsAgain(t *testing.T) {
 	w.verify()
 }
 
+// Only a record that was there can have killed a process. Idle ones that die
+// count for none, however many they are.
+func TestDeathsWithNothingToReadBlameNoRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const dead = 5
+	for range dead { // owners that never came back
+		if _, err := w.store.Claim(t.Context(), pgstore.ClaimRequest{Topic: topic, Owner: "dead", CarefulRecords: 10, Now: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop := w.start("a")
+	w.eventually("the partition is claimed and no death counts", func() bool {
+		p := w.partition(0)
+		return p.Epoch > dead && p.Attempts == 0
+	})
+	w.produce(w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"}))
+	w.drain()
+	stop()
+	w.wantSums(1, 0, 0)
+	w.verify()
+}
+
 func TestOffsetsInKafkaAreOnlyAGauge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
