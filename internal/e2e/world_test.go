@@ -1,0 +1,212 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/opshttp"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+)
+
+// Partitions of the input topics.
+const (
+	executionPartitions = 4
+	scenarioPartitions  = 2
+)
+
+// world is what one test has to itself: a schema that tcda migrate has made,
+// a Redis, and topics on a Kafka.
+type world struct {
+	testing.TB
+	topics coordsim.Topics
+	redis  *testenv.RedisServer
+	kafka  *testenv.KafkaCluster
+	http   string            // address of health and metrics
+	env    map[string]string // of all programs
+
+	store *pgstore.Store   // to look at what they have stored
+	log   *kafkalog.Client // to look at how far the topics go
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	db := testenv.EmptyPostgres(t)
+	w := &world{
+		TB: t, redis: testenv.Redis(t), kafka: testenv.Broker(t),
+		topics: coordsim.Topics{Executions: testenv.UniqueName("executions"), Scenarios: testenv.UniqueName("scenarios")},
+	}
+	w.kafka.CreateTopic(t, w.topics.Executions, executionPartitions, nil)
+	w.kafka.CreateTopic(t, w.topics.Scenarios, scenarioPartitions, nil)
+	port, err := childproc.FreePort(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.http = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	w.env = map[string]string{}
+	for name, value := range map[string]string{
+		"INSTANCE":               "e2e",
+		"POSTGRES_URL":           db.URL,
+		"REDIS_URL":              w.redis.URL(),
+		"KAFKA_BROKERS":          w.kafka.Brokers[0],
+		"KAFKA_GROUP_ID":         testenv.UniqueName("tcda"),
+		"KAFKA_TOPIC_EXECUTIONS": w.topics.Executions,
+		"KAFKA_TOPIC_SCENARIOS":  w.topics.Scenarios,
+		"HTTP_LISTEN":            w.http,
+		"LOG_FORMAT":             "json",
+		// Small batches, so that there are many moments to die at, and a short
+		// session, so that the group soon forgets who has died.
+		"INGEST_BATCH_RECORDS":       "50",
+		"KAFKA_FETCH_MAX_WAIT":       "50ms",
+		"KAFKA_SESSION_TIMEOUT":      "3s",
+		"KAFKA_HEARTBEAT":            "300ms",
+		"INGEST_APPLY_BUDGET":        "2900ms",
+		"POSTGRES_STATEMENT_TIMEOUT": "2800ms",
+		"POSTGRES_LOCK_TIMEOUT":      "2s",
+		"POSTGRES_IDLE_TIMEOUT":      "2s",
+		"RECONCILE_INTERVAL":         "1s",
+	} {
+		w.env[config.EnvPrefix+name] = value
+	}
+	start(t, w.env, "tcda", "migrate", "up").wantSuccess()
+	w.connect(db.URL)
+	return w
+}
+
+// connect opens the connections of the test's own.
+func (w *world) connect(postgres string) {
+	w.Helper()
+	var err error
+	if w.store, err = pgstore.Open(w.Context(), pgstore.Config{URL: postgres, MaxConns: 4}); err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(w.store.Close)
+	w.log, err = kafkalog.Open(kafkalog.Config{
+		Brokers: w.kafka.Brokers, ClientID: "e2e", Topics: []string{w.topics.Executions, w.topics.Scenarios},
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(w.log.Close)
+}
+
+// serve starts the service and waits until it is ready.
+func (w *world) serve() *process {
+	w.Helper()
+	p := start(w, w.env, "tcda", "serve")
+	eventually(w, "the service is ready", func() bool {
+		if !p.running() {
+			w.Fatalf("tcda serve has ended: %v; it said:\n%s", p.err, p.said.tail())
+		}
+		_, code := w.ask("/readyz")
+		return code == http.StatusOK
+	})
+	return p
+}
+
+// ask is what the service answers to GET; code 0 when it does not answer.
+func (w *world) ask(path string) (body []byte, code int) {
+	w.Helper()
+	request, err := http.NewRequestWithContext(w.Context(), http.MethodGet, "http://"+w.http+path, http.NoBody)
+	if err != nil {
+		w.Fatal(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, 0
+	}
+	defer response.Body.Close()
+	if body, err = io.ReadAll(response.Body); err != nil {
+		return nil, 0
+	}
+	return body, response.StatusCode
+}
+
+// client keeps no connection: the next request may be for the next process.
+var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// report is the answer at a path of health.
+func (w *world) report(path string) (opshttp.Report, int) {
+	w.Helper()
+	body, code := w.ask(path)
+	var report opshttp.Report
+	if err := json.Unmarshal(body, &report); err != nil {
+		w.Fatalf("GET %s: %d %q: %v", path, code, body, err)
+	}
+	return report, code
+}
+
+// partition names a partition of a topic.
+type partition struct {
+	topic  string
+	number int32
+}
+
+// ends is how far each partition goes.
+func (w *world) ends() map[partition]int64 {
+	w.Helper()
+	all := map[partition]int64{}
+	for topic, n := range map[string]int32{w.topics.Executions: executionPartitions, w.topics.Scenarios: scenarioPartitions} {
+		for number := range n {
+			offsets, err := w.log.Offsets(w.Context(), topic, number)
+			if err != nil {
+				w.Fatal(err)
+			}
+			all[partition{topic, number}] = offsets.End
+		}
+	}
+	return all
+}
+
+// partitions is where the service stands, by its own account.
+func (w *world) partitions() map[partition]pgstore.Partition {
+	w.Helper()
+	stored, err := w.store.Partitions(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	all := map[partition]pgstore.Partition{}
+	for _, p := range stored {
+		all[partition{p.Topic, p.Number}] = p
+	}
+	return all
+}
+
+// ingested is how many records the service has taken.
+func (w *world) ingested() (records int64) {
+	w.Helper()
+	for _, p := range w.partitions() {
+		records += p.Applied + p.Duplicates + p.Quarantined
+	}
+	return records
+}
+
+// drain waits until the service stands at the end of every partition.
+func (w *world) drain() {
+	w.Helper()
+	ends := w.ends()
+	eventually(w, "everything is ingested", func() bool {
+		stored := w.partitions()
+		for p, end := range ends {
+			if stored[p].Next < end {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// verify runs tcda verify, which must find nothing.
+func (w *world) verify() {
+	w.Helper()
+	start(w, w.env, "tcda", "verify").wantSuccess()
+}
