@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -77,11 +78,9 @@ func (c *demoCmd) Run(ctx context.Context, term console) (err error) {
 		return err
 	}
 	end.write(out, live)
-	logTo := "standard error"
-	if live {
-		logTo = logFile(c.DataDir)
+	if err := c.sayWhere(s, out, live); err != nil {
+		return err
 	}
-	s.writePlaces(out, c.DataDir, logTo, !c.Once)
 	if c.JSON {
 		if err := end.writeJSON(term.out); err != nil {
 			return err
@@ -99,6 +98,24 @@ func (c *demoCmd) Run(ctx context.Context, term console) (err error) {
 	if !end.holds() {
 		return errReported
 	}
+	return nil
+}
+
+// sayWhere says where everything is kept or served.
+func (c *demoCmd) sayWhere(s *session, out io.Writer, live bool) error {
+	if c.Once {
+		fmt.Fprintf(out, "\n Everything is kept in %s; run the demo again to go on from there.\n", c.DataDir)
+		return nil
+	}
+	log := "standard error"
+	if live {
+		log = logFile(c.DataDir)
+	}
+	environment, err := s.writeEnvironment(c.DataDir)
+	if err != nil {
+		return err
+	}
+	s.writePlaces(out, c.DataDir, log, environment)
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -60,9 +62,10 @@ func TestDemoTwiceOnTheSameData(t *testing.T) {
 // demo serves until it is told to stop.
 func TestDemoServesUntilItIsStopped(t *testing.T) {
 	t.Parallel()
-	demo := start(t, roleLab, nil, "demo", "--updates=300", "--log-level=error", "--data-dir="+dataDir(t))
+	dir := dataDir(t)
+	demo := start(t, roleLab, nil, "demo", "--updates=300", "--log-level=error", "--data-dir="+dir)
 	eventually(t, "the demo serves", func() bool { return strings.Contains(demo.out.String(), "Serving until Ctrl-C") })
-	for _, said := range []string{"chaos-restart-", "interrupted", "unsupported_type 1", "nothing lost, nothing doubled", "psql 'postgres://"} {
+	for _, said := range []string{"chaos-restart-", "interrupted", "unsupported_type 1", "nothing lost, nothing doubled", "tcda verify"} {
 		if !strings.Contains(demo.out.String(), said) {
 			t.Errorf("the demo does not say %q:\n%s", said, demo.out)
 		}
@@ -70,6 +73,12 @@ func TestDemoServesUntilItIsStopped(t *testing.T) {
 	health := regexp.MustCompile(`http://\S+/api/v1/health`).FindString(demo.out.String())
 	if got := get(t, health); !strings.Contains(got, `"status"`) {
 		t.Errorf("%s says %s", health, got)
+	}
+	// Other programs find it by the file that it names.
+	emit := exec.CommandContext(t.Context(), "sh", "-c", `. "$1" && exec "$0" emit --load=50`, os.Args[0], filepath.Join(dir, "env"))
+	emit.Env = append(os.Environ(), roleVariable+"="+roleLab)
+	if said, err := emit.CombinedOutput(); err != nil || !strings.Contains(string(said), "50 records acknowledged") {
+		t.Errorf("emit into the demo: %v\n%s", err, said)
 	}
 	if err := demo.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -163,6 +165,22 @@ func (s *session) close() error {
 		errs = append(errs, s.stack.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// writeEnvironment writes a file for a shell to read, so that other programs
+// find this demo's servers. It returns the file's name.
+func (s *session) writeEnvironment(dataDir string) (string, error) {
+	text := ""
+	for _, variable := range [][2]string{
+		{"POSTGRES_URL", s.stack.PostgresURL}, {"REDIS_URL", s.stack.RedisURL}, {"KAFKA_BROKERS", strings.Join(s.stack.KafkaBrokers, ",")},
+	} {
+		text += fmt.Sprintf("export %s%s='%s'\n", config.EnvPrefix, variable[0], variable[1])
+	}
+	name := filepath.Join(dataDir, "env")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		return "", fmt.Errorf("write the environment for other programs: %w", err)
+	}
+	return name, nil
 }
 
 // logFile is where the service logs while the terminal shows a picture.

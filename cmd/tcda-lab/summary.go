@@ -6,6 +6,8 @@ import (
 	"io"
 	"maps"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
@@ -138,12 +141,9 @@ func (o *outcome) writeSums(w io.Writer, paint func(text.Color, string) string) 
 	fmt.Fprintf(w, "%s\n", render(t))
 }
 
-// writePlaces says where everything is, and what to try.
-func (s *session) writePlaces(w io.Writer, dataDir, log string, serving bool) {
-	if !serving {
-		fmt.Fprintf(w, "\n Everything is kept in %s; run the demo again to go on from there.\n", dataDir)
-		return
-	}
+// writePlaces says where everything is, and what to try. log says where the
+// service's log goes, environment which file tells other programs of this demo.
+func (s *session) writePlaces(w io.Writer, dataDir, log, environment string) {
 	t := table.NewWriter()
 	t.SetStyle(plainStyle())
 	t.AppendRows([]table.Row{
@@ -156,10 +156,15 @@ func (s *session) writePlaces(w io.Writer, dataDir, log string, serving bool) {
 		{"metrics", "http://" + s.http + "/metrics"},
 	})
 	fmt.Fprintf(w, "\n%s\n\n Try, in another terminal:\n\n", render(t))
+	programs, _ := filepath.Split(os.Args[0]) // empty: they are found in the path
 	for _, command := range []string{
-		fmt.Sprintf("psql '%s' -c 'SELECT execution_id, run, status FROM test_coordination.executions'", s.stack.PostgresURL),
-		fmt.Sprintf("tcda-lab emit --brokers %s --load 10000", s.stack.KafkaBrokers[0]),
-		fmt.Sprintf("curl -s http://%s/metrics | grep tcda_", s.http),
+		". " + environment,
+		programs + "tcda quarantine list",
+		programs + "tcda partitions list",
+		programs + "tcda-lab emit --load 10000",
+		programs + "tcda verify",
+		`psql "$` + config.EnvPrefix + `POSTGRES_URL" -c 'SELECT execution_id, run, status FROM test_coordination.executions'`,
+		fmt.Sprintf("curl -s http://%s/metrics | grep ^tcda_", s.http),
 	} {
 		fmt.Fprintf(w, "   %s\n", command)
 	}
