@@ -6,9 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v4"
 )
 
 // fileValue is what the file says about one setting.
@@ -29,14 +27,12 @@ func readFile(path string, known map[string]Setting) (map[string]fileValue, []Pr
 		}
 		return nil, []Problem{{Setting: fileSetting, Value: path, Rule: "must name a readable file: " + err.Error()}}
 	}
-	file, err := parser.ParseBytes(content, 0)
-	if err != nil {
-		return nil, []Problem{{Setting: fileSetting, Value: path, Rule: "must be YAML: " + firstLine(yaml.FormatError(err, false, false))}}
-	}
 	r := fileReader{path: path, known: known, values: make(map[string]fileValue)}
-	for _, document := range file.Docs {
-		r.read("", document.Body)
+	var document yaml.Node
+	if err := yaml.Unmarshal(content, &document); err != nil {
+		return nil, []Problem{{Setting: fileSetting, Value: path, Rule: "must be YAML: " + firstLine(err.Error())}}
 	}
+	r.read("", &document)
 	return r.values, r.problems
 }
 
@@ -47,44 +43,42 @@ type fileReader struct {
 	problems []Problem
 }
 
-// read takes the node under name, which is empty for a whole document.
-func (r *fileReader) read(name string, node ast.Node) {
-	_, isSetting := r.known[name]
-	switch node := node.(type) {
-	case *ast.MappingNode:
-		for _, entry := range node.Values {
-			r.readEntry(name, entry)
+// read takes the node under name, which is empty for the whole document.
+func (r *fileReader) read(name string, node *yaml.Node) {
+	switch node.Kind {
+	case yaml.DocumentNode:
+		for _, content := range node.Content {
+			r.read(name, content)
 		}
-	case *ast.MappingValueNode:
-		r.readEntry(name, node)
-	case nil, *ast.NullNode, *ast.CommentGroupNode: // says nothing
-	case *ast.SequenceNode:
-		texts := make([]string, 0, len(node.Values))
-		for _, value := range node.Values {
-			scalar, ok := value.(ast.ScalarNode)
-			if !ok {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key := strings.ReplaceAll(node.Content[i].Value, "_", "-")
+			if name != "" {
+				key = name + "-" + key
+			}
+			r.read(key, node.Content[i+1])
+		}
+	case yaml.SequenceNode:
+		texts := make([]string, 0, len(node.Content))
+		for _, value := range node.Content {
+			if value.Kind != yaml.ScalarNode {
 				r.refuse(name, value, "must be a list of plain values")
 				return
 			}
-			texts = append(texts, scalar.GetToken().Value)
+			texts = append(texts, value.Value)
 		}
-		r.set(name, isSetting, node, strings.Join(texts, ","))
-	case ast.ScalarNode:
-		r.set(name, isSetting, node, node.GetToken().Value)
-	default:
+		r.set(name, node, strings.Join(texts, ","))
+	case yaml.ScalarNode:
+		if node.Tag != "!!null" { // which says nothing
+			r.set(name, node, node.Value)
+		}
+	case yaml.AliasNode:
 		r.refuse(name, node, "must be a plain value, a list or a mapping")
 	}
 }
 
-func (r *fileReader) readEntry(under string, entry *ast.MappingValueNode) {
-	name := strings.ReplaceAll(entry.Key.GetToken().Value, "_", "-")
-	if under != "" {
-		name = under + "-" + name
-	}
-	r.read(name, entry.Value)
-}
-
-func (r *fileReader) set(name string, isSetting bool, node ast.Node, text string) {
+func (r *fileReader) set(name string, node *yaml.Node, text string) {
+	_, isSetting := r.known[name]
 	switch _, twice := r.values[name]; {
 	case !isSetting || name == fileSetting:
 		r.refuse(name, node, "names no setting")
@@ -95,12 +89,12 @@ func (r *fileReader) set(name string, isSetting bool, node ast.Node, text string
 	}
 }
 
-func (r *fileReader) refuse(name string, node ast.Node, rule string) {
+func (r *fileReader) refuse(name string, node *yaml.Node, rule string) {
 	r.problems = append(r.problems, Problem{Setting: name, From: r.place(node), Rule: rule})
 }
 
-func (r *fileReader) place(node ast.Node) string {
-	return fmt.Sprintf("%s:%d", r.path, node.GetToken().Position.Line)
+func (r *fileReader) place(node *yaml.Node) string {
+	return fmt.Sprintf("%s:%d", r.path, node.Line)
 }
 
 func firstLine(s string) string {

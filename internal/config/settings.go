@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v4"
 )
 
 // Setting is one setting as people see it.
@@ -83,13 +83,17 @@ func text(v reflect.Value) string {
 // Print writes every setting of c as YAML that can be used as a configuration
 // file once the redacted passwords are filled in.
 func Print(w io.Writer, c *Config) error {
-	var values yaml.MapSlice
+	values := yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range Settings(c) {
-		if s.Name != fileSetting {
-			values = append(values, yaml.MapItem{Key: s.Name, Value: s.Value})
+		if s.Name == fileSetting {
+			continue
 		}
+		var key, value yaml.Node
+		key.SetString(s.Name)
+		value.SetString(s.Value)
+		values.Content = append(values.Content, &key, &value)
 	}
-	out, err := yaml.Marshal(values)
+	out, err := yaml.Marshal(&values)
 	if err != nil {
 		return fmt.Errorf("write settings as YAML: %w", err)
 	}

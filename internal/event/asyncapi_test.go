@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
