@@ -1,8 +1,12 @@
--- RecordGap notes a hole; finding the same one again changes nothing.
+-- RecordGap notes a hole. Finding the same open one again changes nothing; one
+-- that was accepted is open again, when a reset has led back to it: the
+-- partition stops anew, and an operator must be able to accept anew.
 -- name: RecordGap :execrows
-INSERT INTO test_coordination.ingest_gaps (topic, partition, generation, from_offset, to_offset, cause, detected_at)
+INSERT INTO test_coordination.ingest_gaps AS g (topic, partition, generation, from_offset, to_offset, cause, detected_at)
 VALUES (sqlc.arg(topic), sqlc.arg(partition), sqlc.arg(generation), sqlc.arg(from_offset), sqlc.arg(to_offset), sqlc.arg(cause), sqlc.arg(detected_at))
-ON CONFLICT (topic, partition, generation, from_offset) DO NOTHING;
+ON CONFLICT (topic, partition, generation, from_offset) DO UPDATE SET
+  to_offset = excluded.to_offset, cause = excluded.cause, detected_at = excluded.detected_at, accepted_at = NULL, accepted_by = ''
+WHERE g.accepted_at IS NOT NULL;
 
 -- OpenGaps are the holes of one partition that nobody has accepted.
 -- name: OpenGaps :many

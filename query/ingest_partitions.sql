@@ -16,10 +16,13 @@ ON CONFLICT (topic, partition) DO UPDATE SET
 RETURNING *;
 
 -- AdvancePartition is S4a, the fence: no row means that another worker owns
--- the partition or has moved it.
--- name: AdvancePartition :execrows
+-- the partition or has moved it. The timeline is that of the transaction: asked
+-- after its commit, a failover could lie between, and what it lost would pass
+-- for the newest.
+-- name: AdvancePartition :one
 UPDATE test_coordination.ingest_partitions SET next_offset = sqlc.arg(next_offset), attempts = 0, updated_at = sqlc.arg(now)
-WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition) AND epoch = sqlc.arg(epoch) AND next_offset = sqlc.arg(position);
+WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition) AND epoch = sqlc.arg(epoch) AND next_offset = sqlc.arg(position)
+RETURNING left(pg_walfile_name(pg_current_wal_lsn()), 8)::text AS timeline_hex;
 
 -- CountRecords adds to the partition's sums, in the transaction of the batch.
 -- name: CountRecords :exec
@@ -56,9 +59,10 @@ SELECT * FROM test_coordination.ingest_partitions ORDER BY topic, partition;
 SELECT * FROM test_coordination.ingest_partitions WHERE topic = $1 AND partition = $2 FOR UPDATE;
 
 -- MovePartition is an operator's change of position: it fences the present
--- worker and lets the partition run again.
+-- worker and lets the partition run again. That worker can say no word of its
+-- end any more, which must not look like a death.
 -- name: MovePartition :exec
 UPDATE test_coordination.ingest_partitions SET
   generation = sqlc.arg(generation), topic_id = sqlc.narg(topic_id), next_offset = sqlc.arg(next_offset),
-  epoch = epoch + 1, attempts = 0, careful_until = 0, stopped_reason = '', updated_at = sqlc.arg(now)
+  epoch = epoch + 1, attempts = 0, careful_until = 0, clean_stop = true, stopped_reason = '', updated_at = sqlc.arg(now)
 WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition);

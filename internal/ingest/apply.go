@@ -21,6 +21,7 @@ type outcome struct {
 	poison        []pgstore.Poison
 	states        []*execution.State // folded, newest of each run
 	superseded    []pgstore.RunKey
+	timeline      uint32 // of PostgreSQL, that the batch was committed on
 }
 
 func (o *outcome) duplicates() int { return o.inBatch + o.stored + o.hinted }
@@ -59,6 +60,7 @@ func (w *worker) apply(ctx context.Context, tx *pgstore.Tx, b *batch, selected f
 	if err := tx.Advance(ctx, w.claim, b.position, b.next); err != nil {
 		return nil, err
 	}
+	out.timeline = tx.Timeline()
 	var runs []placed
 	var definitions []placedDefinition
 	for i := range b.items {
@@ -165,8 +167,8 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 		return nil
 	}
 	// S4d: run and fold.
-	f := fold{worker: w, now: w.Now().UTC(), states: map[pgstore.RunKey]*execution.State{}, latest: map[execution.ID]*execution.State{}, byRunID: map[runID]*execution.State{}}
-	if err := f.load(ctx, tx, events, knownIDs); err != nil {
+	f := fold{worker: w, now: tx.Now().UTC(), known: knownIDs, states: map[pgstore.RunKey]*execution.State{}, latest: map[execution.ID]*execution.State{}, byRunID: map[runID]*execution.State{}}
+	if err := f.load(ctx, tx, events); err != nil {
 		return err
 	}
 	for _, p := range events {

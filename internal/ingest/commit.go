@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
@@ -32,11 +34,10 @@ func (w *worker) commitBatch(ctx context.Context, b *batch) (err error) {
 	if err != nil {
 		return err
 	}
-	w.claim.Next = b.next
 	w.offsetAt.Store(b.next)
 	w.report(b, out)
 	if w.publisher != nil {
-		w.publisher.committed(out.live(), b.hints())
+		w.publisher.committed(out.timeline, out.live(), b.hints())
 	}
 	return nil
 }
@@ -99,11 +100,20 @@ func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error
 			}
 		case pgstore.Infrastructure:
 		}
-		w.log.Warn().Err(err).Int64("position", b.position).Msg("batch not committed; trying again")
+		w.warnOrAlarm(err).Int64("position", b.position).Msg("batch not committed; trying again")
 		if err := pause.wait(ctx); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// warnOrAlarm begins the log line of an error that will be tried again: a
+// warning, but an error where nobody has said that trying again may help.
+func (w *worker) warnOrAlarm(err error) *zerolog.Event {
+	if state, unlisted := pgstore.UnlistedState(err); unlisted {
+		return w.log.Error().Err(err).Str("sqlstate", state).Bool("unlisted", true)
+	}
+	return w.log.Warn().Err(err)
 }
 
 // tryCommit applies the batch once, in one transaction. On ErrInDoubt the
@@ -186,9 +196,15 @@ func (w *worker) bisect(ctx context.Context, b *batch, lo, hi int, refused map[i
 		_, err := w.apply(ctx, tx, b, only)
 		return err
 	})
+	var bad *recordError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &bad):
+		// Without its neighbours it makes the fold panic. Returned, the error would
+		// bring the same batch back, for ever.
+		b.items[bad.index].rejection = bad.rejection
+		return w.bisect(ctx, b, lo, hi, refused)
 	case pgstore.ClassOf(err) != pgstore.Data || errors.Is(err, pgstore.ErrFenced):
 		return err
 	case hi-lo == 1:

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
@@ -96,8 +95,7 @@ type Engine struct {
 	cfg Config
 	Parts
 
-	publisher *publisher    // nil without Redis
-	timeline  atomic.Uint32 // of PostgreSQL; 0: not known yet
+	publisher *publisher // nil without Redis
 }
 
 // New makes an engine; Run starts it.

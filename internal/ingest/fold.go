@@ -17,6 +17,7 @@ type fold struct {
 	*worker
 	now time.Time
 
+	known   map[execution.ID]pgstore.KnownID
 	states  map[pgstore.RunKey]*execution.State
 	latest  map[execution.ID]*execution.State // with the highest run number of each id
 	byRunID map[runID]*execution.State
@@ -35,9 +36,9 @@ type runID struct {
 
 // load brings the runs that the events may belong to, and the parts of those
 // runs that the events would be merged into.
-func (f *fold) load(ctx context.Context, tx *pgstore.Tx, events []placed, known map[execution.ID]pgstore.KnownID) error {
+func (f *fold) load(ctx context.Context, tx *pgstore.Tx, events []placed) error {
 	var ids, namedIDs, runIDs []string
-	for id, k := range known {
+	for id, k := range f.known {
 		if k.LatestRun > 0 {
 			ids = append(ids, string(id))
 		}
@@ -45,7 +46,7 @@ func (f *fold) load(ctx context.Context, tx *pgstore.Tx, events []placed, known 
 	asked := map[runID]bool{}
 	for _, p := range events {
 		n := runID{p.event.ExecutionID(), p.event.RunID}
-		if n.runID != "" && known[n.id].LatestRun > 0 && !asked[n] {
+		if n.runID != "" && f.known[n.id].LatestRun > 0 && !asked[n] {
 			asked[n] = true
 			namedIDs, runIDs = append(namedIDs, p.event.Subject), append(runIDs, p.event.RunID)
 		}
@@ -133,6 +134,11 @@ func (f *fold) apply(p placed) (err error) {
 		named = s.Run.Number
 	}
 	at := execution.Place(latest, named, p.event)
+	if latest == nil {
+		// Retention may have removed the runs of the id. Their numbers do not come
+		// again: readers and Redis hold the higher one for the newer.
+		at.Run = f.known[id].LatestRun + 1
+	}
 	if at.Supersedes != 0 {
 		if err := f.supersede(at, p.event); err != nil {
 			return err

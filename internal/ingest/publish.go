@@ -2,9 +2,7 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"sync"
-	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
@@ -21,21 +19,29 @@ const maxHints = 50_000
 type publisher struct {
 	*Engine
 
-	mu     sync.Mutex
-	states map[execution.ID]execution.Live
-	hints  []redisstore.Hint
-	wake   chan struct{}
+	mu       sync.Mutex
+	timeline uint32 // that all of states were committed on
+	states   map[execution.ID]execution.Live
+	hints    []redisstore.Hint
+	wake     chan struct{}
 }
 
 func newPublisher(e *Engine) *publisher {
 	return &publisher{Engine: e, states: map[execution.ID]execution.Live{}, wake: make(chan struct{}, 1)}
 }
 
-// committed takes what a committed batch changed. It never blocks.
-func (p *publisher) committed(states []execution.Live, hints []redisstore.Hint) {
+// committed takes what a batch changed that was committed on a timeline of
+// PostgreSQL. It never blocks.
+func (p *publisher) committed(timeline uint32, states []execution.Live, hints []redisstore.Hint) {
 	p.mu.Lock()
+	if timeline > p.timeline {
+		// A failover may have lost what still waits, and its row versions come
+		// again: shown as of the new timeline it would hide the rows that stand.
+		p.timeline = timeline
+		clear(p.states)
+	}
 	for _, s := range states {
-		if held, ok := p.states[s.ExecutionID]; !ok || newer(s, held) {
+		if held, ok := p.states[s.ExecutionID]; timeline == p.timeline && (!ok || newer(s, held)) {
 			p.states[s.ExecutionID] = s
 		}
 	}
@@ -56,15 +62,11 @@ func newer(a, b execution.Live) bool {
 
 // run writes to Redis until ctx ends, and then what is left.
 func (p *publisher) run(ctx context.Context) {
-	timeline := time.NewTicker(p.cfg.ReconcileEvery)
-	defer timeline.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			p.flush(context.WithoutCancel(ctx)) // every call is bounded by its budget
 			return
-		case <-timeline.C:
-			p.timeline.Store(0) // read again with the next states: there may have been a failover
 		case <-p.wake:
 			p.flush(ctx)
 		}
@@ -73,7 +75,7 @@ func (p *publisher) run(ctx context.Context) {
 
 func (p *publisher) flush(ctx context.Context) {
 	p.mu.Lock()
-	states, hints := p.states, p.hints
+	timeline, states, hints := p.timeline, p.states, p.hints
 	p.states, p.hints = map[execution.ID]execution.Live{}, nil
 	p.mu.Unlock()
 	if len(states) > 0 {
@@ -82,11 +84,7 @@ func (p *publisher) flush(ctx context.Context) {
 			newest = append(newest, s)
 		}
 		err := p.step(telemetry.StepState, func() error {
-			timeline, err := p.knownTimeline(ctx)
-			if err != nil {
-				return err
-			}
-			_, err = p.Redis.ApplyStates(ctx, newest, timeline)
+			_, err := p.Redis.ApplyStates(ctx, newest, timeline)
 			return err
 		})
 		if err != nil {
@@ -101,23 +99,3 @@ func (p *publisher) flush(ctx context.Context) {
 	}
 	p.Metrics.RedisUp(p.Redis.Up())
 }
-
-// knownTimeline is the timeline that the states were committed on, as far as
-// is known: a version must say so.
-func (e *Engine) knownTimeline(ctx context.Context) (uint32, error) {
-	if t := e.timeline.Load(); t != 0 {
-		return t, nil
-	}
-	cluster, err := e.Store.Cluster(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if cluster.Timeline == 0 {
-		return 0, errStandby
-	}
-	e.timeline.Store(cluster.Timeline)
-	return cluster.Timeline, nil
-}
-
-// errStandby says that the database is a standby, whose rows may be old.
-var errStandby = errors.New("connected to a standby")

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -69,7 +70,6 @@ func (r *reconciler) readCluster(ctx context.Context) error {
 		r.done = time.Time{}
 	}
 	r.cluster = now
-	r.timeline.Store(now.Timeline)
 	return nil
 }
 
@@ -184,3 +184,6 @@ func (r *reconciler) show(ctx context.Context, runs []execution.Run) error {
 	_, err := r.Redis.ApplyStates(ctx, states, r.cluster.Timeline)
 	return err
 }
+
+// errStandby says that the database is a standby, whose rows may be old.
+var errStandby = errors.New("connected to a standby")

@@ -73,6 +73,16 @@ func ClassOf(err error) Class {
 	return Infrastructure
 }
 
+// UnlistedState is the SQLSTATE of an error that nobody expected. It is retried
+// like one of the infrastructure, but somebody should look at it.
+func UnlistedState(err error) (state string, unlisted bool) {
+	var e *Error
+	if errors.As(err, &e) && e.Unlisted {
+		return e.SQLState, true
+	}
+	return "", false
+}
+
 // dataConstraints are violated by values of a record alone. Constraints that
 // repeat rules which the decoder enforces first are here too: their violation
 // is a record that slipped through, not a broken schema.
@@ -151,13 +161,14 @@ func isEncodeError(err error) bool {
 }
 
 // interpretCommit reads the outcome of COMMIT: an answer of the server is an
-// answer, its silence is doubt.
+// answer; its silence, or the end of the session, is doubt.
 func interpretCommit(err error) error {
 	if err == nil {
 		return nil
 	}
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) || errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, pgx.ErrTxClosed) {
+	answered := errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" // FATAL ends the session, before COMMIT or after it
+	if answered || errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, pgx.ErrTxClosed) {
 		return interpret("commit", err)
 	}
 	return fmt.Errorf("%w: %w", ErrInDoubt, err)

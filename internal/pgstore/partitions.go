@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
@@ -115,11 +116,22 @@ func (s *Store) Partitions(ctx context.Context) ([]Partition, error) {
 // Advance is S4a, the fence and the offset in one statement: it moves the
 // position from position to next, or returns ErrFenced.
 func (tx *Tx) Advance(ctx context.Context, p Partition, position, next int64) error {
-	n, err := tx.q.AdvancePartition(ctx, dbsqlc.AdvancePartitionParams{
+	timeline, err := tx.q.AdvancePartition(ctx, dbsqlc.AdvancePartitionParams{
 		NextOffset: next, Now: tx.now, Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch, Position: position,
 	})
-	return fencedUnless(n, "advance position", err)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return ErrFenced
+	case err != nil:
+		return interpret("advance position", err)
+	}
+	tx.timeline, err = parseTimeline(timeline)
+	return err
 }
+
+// Timeline is PostgreSQL's timeline that the transaction commits on; it is
+// known after Advance.
+func (tx *Tx) Timeline() uint32 { return tx.timeline }
 
 // Count adds the batch to the partition's sums.
 func (tx *Tx) Count(ctx context.Context, p Partition, applied, duplicates, quarantined int) error {

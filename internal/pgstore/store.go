@@ -108,11 +108,22 @@ func (s *Store) Cluster(ctx context.Context) (Cluster, error) {
 	if err != nil {
 		return Cluster{}, interpret("identify database cluster", err)
 	}
-	timeline, err := strconv.ParseUint(row.TimelineHex, 16, 32)
+	timeline, err := parseTimeline(row.TimelineHex)
 	if err != nil {
-		return Cluster{}, fmt.Errorf("identify database cluster: timeline %q: %w", row.TimelineHex, err)
+		return Cluster{}, fmt.Errorf("identify database cluster: %w", err)
 	}
-	return Cluster{SystemIdentifier: row.SystemIdentifier, Timeline: uint32(timeline)}, nil
+	return Cluster{SystemIdentifier: row.SystemIdentifier, Timeline: timeline}, nil
+}
+
+// String is the cluster as logs show it: system identifier and timeline.
+func (c Cluster) String() string { return fmt.Sprintf("%s/%d", c.SystemIdentifier, c.Timeline) }
+
+func parseTimeline(hex string) (uint32, error) {
+	timeline, err := strconv.ParseUint(hex, 16, 32)
+	if err != nil {
+		return 0, fmt.Errorf("read timeline %q: %w", hex, err)
+	}
+	return uint32(timeline), nil
 }
 
 // EnsurePartitions makes the partitions for the buckets first..last ahead of
@@ -159,9 +170,13 @@ const rollbackTimeout = 5 * time.Second
 
 // Tx is the transaction of one batch.
 type Tx struct {
-	q   *dbsqlc.Queries
-	now time.Time
+	q        *dbsqlc.Queries
+	now      time.Time
+	timeline uint32 // 0: not known yet
 }
+
+// Now is the one time that all rows of the transaction get.
+func (tx *Tx) Now() time.Time { return tx.now }
 
 // Batch runs work in one READ COMMITTED transaction and commits it. All rows
 // get the one time now. An error of work rolls back and is returned as it is.
@@ -196,6 +211,3 @@ func (s *Store) transact(ctx context.Context, now time.Time, work func(*Tx) erro
 	}
 	return interpretCommit(tx.Commit(ctx))
 }
-
-// String is the cluster as logs show it: system identifier and timeline.
-func (c Cluster) String() string { return fmt.Sprintf("%s/%d", c.SystemIdentifier, c.Timeline) }

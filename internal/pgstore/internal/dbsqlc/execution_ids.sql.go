@@ -88,13 +88,15 @@ func (q *Queries) LockExecutionIDs(ctx context.Context, ids []string) ([]Executi
 
 const updateExecutionIDs = `-- name: UpdateExecutionIDs :exec
 UPDATE test_coordination.execution_ids AS i SET
-  latest_run = u.latest_run,
+  latest_run = greatest(i.latest_run, u.latest_run),
+  pruned_at = NULL,
   buckets = CASE WHEN u.bucket = ANY (i.buckets) THEN i.buckets ELSE i.buckets || u.bucket END
 FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::date[])) AS u(id, latest_run, bucket)
 WHERE i.execution_id = u.id
 `
 
-// UpdateExecutionIDs notes new runs and the buckets where they lie.
+// UpdateExecutionIDs notes new runs and the buckets where they lie. The number
+// never falls: retention may have removed the runs that had the lower ones.
 func (q *Queries) UpdateExecutionIDs(ctx context.Context, ids []string, latestRuns []int32, newBuckets []time.Time) error {
 	_, err := q.db.Exec(ctx, updateExecutionIDs, ids, latestRuns, newBuckets)
 	return err

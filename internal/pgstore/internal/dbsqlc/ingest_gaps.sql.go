@@ -110,9 +110,11 @@ func (q *Queries) OpenGaps(ctx context.Context, topic string, partition int32) (
 }
 
 const recordGap = `-- name: RecordGap :execrows
-INSERT INTO test_coordination.ingest_gaps (topic, partition, generation, from_offset, to_offset, cause, detected_at)
+INSERT INTO test_coordination.ingest_gaps AS g (topic, partition, generation, from_offset, to_offset, cause, detected_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (topic, partition, generation, from_offset) DO NOTHING
+ON CONFLICT (topic, partition, generation, from_offset) DO UPDATE SET
+  to_offset = excluded.to_offset, cause = excluded.cause, detected_at = excluded.detected_at, accepted_at = NULL, accepted_by = ''
+WHERE g.accepted_at IS NOT NULL
 `
 
 type RecordGapParams struct {
@@ -125,7 +127,9 @@ type RecordGapParams struct {
 	DetectedAt time.Time
 }
 
-// RecordGap notes a hole; finding the same one again changes nothing.
+// RecordGap notes a hole. Finding the same open one again changes nothing; one
+// that was accepted is open again, when a reset has led back to it: the
+// partition stops anew, and an operator must be able to accept anew.
 func (q *Queries) RecordGap(ctx context.Context, arg RecordGapParams) (int64, error) {
 	result, err := q.db.Exec(ctx, recordGap,
 		arg.Topic,

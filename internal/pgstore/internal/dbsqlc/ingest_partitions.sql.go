@@ -12,9 +12,10 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-const advancePartition = `-- name: AdvancePartition :execrows
+const advancePartition = `-- name: AdvancePartition :one
 UPDATE test_coordination.ingest_partitions SET next_offset = $1, attempts = 0, updated_at = $2
 WHERE topic = $3 AND partition = $4 AND epoch = $5 AND next_offset = $6
+RETURNING left(pg_walfile_name(pg_current_wal_lsn()), 8)::text AS timeline_hex
 `
 
 type AdvancePartitionParams struct {
@@ -27,9 +28,11 @@ type AdvancePartitionParams struct {
 }
 
 // AdvancePartition is S4a, the fence: no row means that another worker owns
-// the partition or has moved it.
-func (q *Queries) AdvancePartition(ctx context.Context, arg AdvancePartitionParams) (int64, error) {
-	result, err := q.db.Exec(ctx, advancePartition,
+// the partition or has moved it. The timeline is that of the transaction: asked
+// after its commit, a failover could lie between, and what it lost would pass
+// for the newest.
+func (q *Queries) AdvancePartition(ctx context.Context, arg AdvancePartitionParams) (string, error) {
+	row := q.db.QueryRow(ctx, advancePartition,
 		arg.NextOffset,
 		arg.Now,
 		arg.Topic,
@@ -37,10 +40,9 @@ func (q *Queries) AdvancePartition(ctx context.Context, arg AdvancePartitionPara
 		arg.Epoch,
 		arg.Position,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var timeline_hex string
+	err := row.Scan(&timeline_hex)
+	return timeline_hex, err
 }
 
 const claimPartition = `-- name: ClaimPartition :one
@@ -176,7 +178,7 @@ func (q *Queries) LockPartition(ctx context.Context, topic string, partition int
 const movePartition = `-- name: MovePartition :exec
 UPDATE test_coordination.ingest_partitions SET
   generation = $1, topic_id = $2, next_offset = $3,
-  epoch = epoch + 1, attempts = 0, careful_until = 0, stopped_reason = '', updated_at = $4
+  epoch = epoch + 1, attempts = 0, careful_until = 0, clean_stop = true, stopped_reason = '', updated_at = $4
 WHERE topic = $5 AND partition = $6
 `
 
@@ -190,7 +192,8 @@ type MovePartitionParams struct {
 }
 
 // MovePartition is an operator's change of position: it fences the present
-// worker and lets the partition run again.
+// worker and lets the partition run again. That worker can say no word of its
+// end any more, which must not look like a death.
 func (q *Queries) MovePartition(ctx context.Context, arg MovePartitionParams) error {
 	_, err := q.db.Exec(ctx, movePartition,
 		arg.Generation,

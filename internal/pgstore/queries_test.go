@@ -1,0 +1,404 @@
+package pgstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+)
+
+// call is one use of a generated method, named as it is.
+type call struct {
+	method string
+	run    func(ctx context.Context, q *dbsqlc.Queries) error
+	finds  bool // on the seeded database it returns rows
+}
+
+// rowsOf adapts a method that returns rows, and counts them.
+func rowsOf[R any](found *int, rows []R, err error) error {
+	*found += len(rows)
+	return err
+}
+
+func oneOf[R any](found *int, _ R, err error) error {
+	if err == nil {
+		*found++
+	}
+	return err
+}
+
+// allOf adapts a pipelined method.
+func allOf(exec func(func(int, error))) error {
+	var first error
+	exec(func(_ int, err error) {
+		if first == nil {
+			first = err
+		}
+	})
+	return first
+}
+
+// reading calls every other method; found counts the rows.
+func reading(found *int) []call {
+	ids, runs, buckets := []string{"exec-1"}, []int32{1}, []time.Time{bucket}
+	two, twice := []string{"exec-1", "exec-1"}, []int32{1, 1}
+	rows := func(method string, run func(context.Context, *dbsqlc.Queries) error) call {
+		return call{method, run, true}
+	}
+	writes := func(method string, run func(context.Context, *dbsqlc.Queries) error) call {
+		return call{method, run, false}
+	}
+	affected := func(_ int64, err error) error { return err }
+	return []call{
+		rows("ClaimPartition", func(ctx context.Context, q *dbsqlc.Queries) error {
+			p, err := q.ClaimPartition(ctx, dbsqlc.ClaimPartitionParams{Topic: "t", TopicID: pgtype.UUID{Bytes: [16]byte{1}, Valid: true}, Owner: "o", LogStart: 5, Now: now, CarefulRecords: 10})
+			return oneOf(found, p, err)
+		}),
+		rows("AdvancePartition", func(ctx context.Context, q *dbsqlc.Queries) error {
+			at, err := q.PartitionPosition(ctx, "t", 0)
+			if err != nil {
+				return err
+			}
+			timeline, err := q.AdvancePartition(ctx, dbsqlc.AdvancePartitionParams{NextOffset: at.NextOffset + 1, Now: now, Topic: "t", Epoch: at.Epoch, Position: at.NextOffset})
+			return oneOf(found, timeline, err)
+		}),
+		writes("CountRecords", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.CountRecords(ctx, dbsqlc.CountRecordsParams{Applied: 1, Duplicates: 1, Quarantined: 1, Topic: "t"})
+		}),
+		writes("DecodedAttempt", func(ctx context.Context, q *dbsqlc.Queries) error { return affected(q.DecodedAttempt(ctx, "t", 0, 1)) }),
+		writes("StopPartition", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.StopPartition(ctx, dbsqlc.StopPartitionParams{Reason: "r", Now: now, Topic: "t", Epoch: 1}))
+		}),
+		writes("MovePartition", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.MovePartition(ctx, dbsqlc.MovePartitionParams{Generation: 2, NextOffset: 1, Now: now, Topic: "t"})
+		}),
+		writes("ReleasePartition", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.ReleasePartition(ctx, dbsqlc.ReleasePartitionParams{Now: now, Topic: "t", Epoch: 2}))
+		}),
+		rows("PartitionPosition", func(ctx context.Context, q *dbsqlc.Queries) error {
+			p, err := q.PartitionPosition(ctx, "t", 0)
+			return oneOf(found, p, err)
+		}),
+		rows("LockPartition", func(ctx context.Context, q *dbsqlc.Queries) error {
+			p, err := q.LockPartition(ctx, "t", 0)
+			return oneOf(found, p, err)
+		}),
+		rows("Partitions", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.Partitions(ctx)
+			return rowsOf(found, r, err)
+		}),
+		writes("RecordGap", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.RecordGap(ctx, dbsqlc.RecordGapParams{Topic: "t", Generation: 1, FromOffset: 1, ToOffset: 2, Cause: "retention", DetectedAt: now}))
+		}),
+		rows("OpenGaps", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.OpenGaps(ctx, "t", 0)
+			return rowsOf(found, r, err)
+		}),
+		writes("AcceptGaps", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.AcceptGaps(ctx, dbsqlc.AcceptGapsParams{Now: now, AcceptedBy: "me", ToOffset: 3, Topic: "t"}))
+		}),
+		rows("AllGaps", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AllGaps(ctx)
+			return rowsOf(found, r, err)
+		}),
+		rows("QuarantinedPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.QuarantinedPage(ctx, dbsqlc.QuarantinedPageParams{BeforeID: math.MaxInt64, Page: 10})
+			return rowsOf(found, r, err)
+		}),
+		rows("QuarantinedRecord", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.QuarantinedRecord(ctx, 1)
+			return oneOf(found, r, err)
+		}),
+		writes("ResolveQuarantined", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.ResolveQuarantined(ctx, dbsqlc.ResolveQuarantinedParams{Status: "discarded", Now: now, ResolvedBy: "me", Resolution: "why", ID: 1}))
+		}),
+		rows("QuarantinedCount", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.QuarantinedCount(ctx)
+			return rowsOf(found, r, err)
+		}),
+		rows("LockExecutionIDs", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockExecutionIDs(ctx, ids)
+			return rowsOf(found, r, err)
+		}),
+		rows("ExecutionIDs", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ExecutionIDs(ctx, ids)
+			return rowsOf(found, r, err)
+		}),
+		rows("LatestRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LatestRuns(ctx, ids)
+			return rowsOf(found, r, err)
+		}),
+		rows("RunsByRunID", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.RunsByRunID(ctx, ids, []string{"r"})
+			return rowsOf(found, r, err)
+		}),
+		rows("RunByNumber", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.RunByNumber(ctx, "exec-1", 1)
+			return oneOf(found, r, err)
+		}),
+		rows("RunsPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.RunsPage(ctx, "", 0, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("LiveRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LiveRuns(ctx, "", 0, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("SettledRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SettledRuns(ctx, dbsqlc.SettledRunsParams{Since: now.Add(-time.Hour), Page: 10})
+			return rowsOf(found, r, err)
+		}),
+		rows("RunsByStatus", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.RunsByStatus(ctx)
+			return rowsOf(found, r, err)
+		}),
+		rows("Details", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.Details(ctx, "exec-1", 1)
+			return oneOf(found, r, err)
+		}),
+		rows("KnownEvents", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.KnownEvents(ctx, ids, [][]byte{key}, buckets)
+			return rowsOf(found, r, err)
+		}),
+		rows("EventsOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.EventsOfRun(ctx, "exec-1", 1, bucket)
+			return rowsOf(found, r, err)
+		}),
+		rows("PhasesTouched", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.PhasesTouched(ctx, dbsqlc.PhasesTouchedParams{Ids: two, Runs: twice, Phases: []string{"p", "bare"}, Buckets: buckets})
+			return rowsOf(found, r, err)
+		}),
+		rows("PhasesOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.PhasesOfRun(ctx, "exec-1", 1, bucket)
+			return rowsOf(found, r, err)
+		}),
+		rows("StepsTouched", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.StepsTouched(ctx, dbsqlc.StepsTouchedParams{Ids: two, Runs: twice, StepIds: []string{"s", "bare"}, Attempts: twice, Buckets: buckets})
+			return rowsOf(found, r, err)
+		}),
+		rows("StepsOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.StepsOfRun(ctx, "exec-1", 1, bucket)
+			return rowsOf(found, r, err)
+		}),
+		rows("FaultsTouched", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.FaultsTouched(ctx, dbsqlc.FaultsTouchedParams{Ids: two, Runs: twice, FaultIds: []string{"f", "bare"}, Buckets: buckets})
+			return rowsOf(found, r, err)
+		}),
+		rows("FaultsOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.FaultsOfRun(ctx, "exec-1", 1, bucket)
+			return rowsOf(found, r, err)
+		}),
+		rows("ValidationsTouched", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ValidationsTouched(ctx, dbsqlc.ValidationsTouchedParams{Ids: ids, Runs: runs, ValidationIds: []string{"v"}, Buckets: buckets})
+			return rowsOf(found, r, err)
+		}),
+		rows("ValidationsOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ValidationsOfRun(ctx, "exec-1", 1, bucket)
+			return rowsOf(found, r, err)
+		}),
+		rows("SnapshotsOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SnapshotsOfRun(ctx, "exec-1", 1, bucket)
+			return rowsOf(found, r, err)
+		}),
+		rows("SnapshotState", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SnapshotState(ctx, dbsqlc.SnapshotStateParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, SnapshotID: "n"})
+			return oneOf(found, r, err)
+		}),
+		rows("LogLinesByEvent", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LogLinesByEvent(ctx, "exec-1", 1, bucket)
+			return rowsOf(found, r, err)
+		}),
+		rows("LogsOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LogsOfRun(ctx, dbsqlc.LogsOfRunParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, AfterTime: now.Add(-time.Hour), Page: 10})
+			return rowsOf(found, r, err)
+		}),
+		rows("KnownDefinitionEvents", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.KnownDefinitionEvents(ctx, [][]byte{key})
+			return rowsOf(found, r, err)
+		}),
+		rows("DefinitionEventsPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.DefinitionEventsPage(ctx, dbsqlc.DefinitionEventsPageParams{AfterOrder: []byte{}, Page: 10})
+			return rowsOf(found, r, err)
+		}),
+		rows("TemplatesByID", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.TemplatesByID(ctx, []string{"t"})
+			return rowsOf(found, r, err)
+		}),
+		rows("TemplateVersionsByHash", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.TemplateVersionsByHash(ctx, []string{"t"}, [][]byte{key})
+			return rowsOf(found, r, err)
+		}),
+		rows("TemplateTexts", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.TemplateTexts(ctx, []string{"t", "t", "t"}, []string{"", "1", fmt.Sprintf("%X", key)})
+			return rowsOf(found, r, err)
+		}),
+		rows("TemplatesPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.TemplatesPage(ctx, "", 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("TemplateVersionsOf", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.TemplateVersionsOf(ctx, "t")
+			return rowsOf(found, r, err)
+		}),
+		rows("ScenariosByID", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ScenariosByID(ctx, []string{"s", "bare"})
+			return rowsOf(found, r, err)
+		}),
+		rows("ScenarioVersionsByHash", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ScenarioVersionsByHash(ctx, []string{"s"}, [][]byte{key})
+			return rowsOf(found, r, err)
+		}),
+		rows("ScenariosPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ScenariosPage(ctx, "", 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("ScenarioVersionsOf", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ScenarioVersionsOf(ctx, "s")
+			return rowsOf(found, r, err)
+		}),
+		rows("DependencyEdges", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.DependencyEdges(ctx)
+			return rowsOf(found, r, err)
+		}),
+		rows("DependenciesOf", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.DependenciesOf(ctx, []string{"s"})
+			return rowsOf(found, r, err)
+		}),
+		rows("SchedulesByID", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SchedulesByID(ctx, []string{"n", "bare"})
+			return rowsOf(found, r, err)
+		}),
+		rows("SchedulesPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SchedulesPage(ctx, "", 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("RunKeys", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.RunKeys(ctx, "", 0, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("StoredCopies", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.StoredCopies(ctx, ids, [][]byte{key})
+			return rowsOf(found, r, err)
+		}),
+		rows("QuarantinedAt", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.QuarantinedAt(ctx, "t", 0, []int64{1, 2})
+			return rowsOf(found, r, err)
+		}),
+		rows("DefinitionAggregates", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.DefinitionAggregates(ctx, "", "", 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("DefinitionEventsOf", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.DefinitionEventsOf(ctx, "scenario", "s")
+			return rowsOf(found, r, err)
+		}),
+		rows("ExecutionIDMismatches", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ExecutionIDMismatches(ctx, 10) // exec-2 has a run and no row of its id
+			return rowsOf(found, r, err)
+		}),
+		rows("OrphanedRows", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.OrphanedRows(ctx, 10) // a snapshot of a run that is not there
+			return rowsOf(found, r, err)
+		}),
+		rows("PartitionSums", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.PartitionSums(ctx)
+			return rowsOf(found, r, err)
+		}),
+		rows("PrunedIDs", func(ctx context.Context, q *dbsqlc.Queries) error {
+			n, err := q.PrunedIDs(ctx)
+			return oneOf(found, n, err)
+		}),
+		rows("AlteredRecords", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AlteredRecords(ctx, 10) // the sha-256 of the seed is none
+			return rowsOf(found, r, err)
+		}),
+		rows("EnsurePartitions", func(ctx context.Context, q *dbsqlc.Queries) error {
+			n, err := q.EnsurePartitions(ctx, now.AddDate(5, 0, 0), now.AddDate(5, 1, 0), "month")
+			return oneOf(found, n, err)
+		}),
+		rows("StrayRows", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.StrayRows(ctx)
+			return rowsOf(found, r, err)
+		}),
+		rows("ClusterIdentity", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ClusterIdentity(ctx)
+			return oneOf(found, r, err)
+		}),
+		rows("TryLeadership", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.TryLeadership(ctx, "test")
+			return oneOf(found, r, err)
+		}),
+		writes("LockDefinitions", func(ctx context.Context, q *dbsqlc.Queries) error { return q.LockDefinitions(ctx) }),
+	}
+}
+
+// sqlc cannot see that a parameter or a column has a type that the driver will
+// not encode or scan: only a call does.
+func TestEveryGeneratedQueryIsCalled(t *testing.T) {
+	t.Parallel()
+	called := map[string]bool{}
+	for _, c := range append(seeding(), reading(new(int))...) {
+		called[c.method] = true
+	}
+	for m := range reflect.TypeFor[*dbsqlc.Queries]().Methods() {
+		if m.Name != "WithTx" && !called[m.Name] {
+			t.Errorf("generated method %s is never called by the tests of this file", m.Name)
+		}
+	}
+}
+
+func TestEveryGeneratedQueryOnAnEmptyDatabase(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	pool := testenv.Postgres(t).Pool(t)
+	for _, c := range append(seeding(), reading(new(int))...) {
+		tx, err := pool.Begin(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := dbsqlc.New(tx)
+		if c.method == "SaveDetails" { // the one with a foreign key
+			if err := allOf(q.SaveRun(ctx, []dbsqlc.SaveRunParams{fullRun(), bareRun()}).Exec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.run(ctx, q); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			t.Errorf("%s: %v", c.method, err)
+		}
+		if err := tx.Rollback(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestEveryGeneratedQueryOnASeededDatabase(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	pool := testenv.Postgres(t).Pool(t)
+	var found int
+	calls := append(seeding(), reading(&found)...)
+	once := map[string]bool{"InsertEvents": true, "InsertDefinitionEvent": true}
+	for _, round := range []string{"first", "second"} {
+		for _, c := range calls {
+			if round == "second" && once[c.method] {
+				continue
+			}
+			found = 0
+			if err := c.run(ctx, dbsqlc.New(pool)); err != nil {
+				t.Errorf("%s, %s call: %v", c.method, round, err)
+			}
+			if c.finds && found == 0 {
+				t.Errorf("%s, %s call: finds nothing", c.method, round)
+			}
+		}
+	}
+}

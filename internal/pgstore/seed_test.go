@@ -1,0 +1,156 @@
+package pgstore_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+)
+
+// The values of the seed: every query is called with arguments that find it.
+var (
+	now    = time.Date(2026, 4, 1, 12, 0, 0, 123456000, time.UTC)
+	bucket = time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	key    = []byte("0123456789abcdef0123456789abcdef")
+	object = json.RawMessage(`{"a": 1}`)
+	number = func(n int32) *int32 { return &n }
+	text   = func(s string) *string { return &s }
+	yes    = true
+	half   = 0.5
+	long   = int64(7)
+	nan    = math.NaN()
+)
+
+// seeding calls every method that writes, in an order that makes sense: called
+// in turn they are the seed.
+func seeding() []call {
+	ids, runs, buckets := []string{"exec-1"}, []int32{1}, []time.Time{bucket}
+	return []call{
+		{"InsertExecutionIDs", func(ctx context.Context, q *dbsqlc.Queries) error { return q.InsertExecutionIDs(ctx, now, ids) }, false},
+		{"UpdateExecutionIDs", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.UpdateExecutionIDs(ctx, ids, runs, buckets)
+		}, false},
+		{"SaveRun", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SaveRun(ctx, []dbsqlc.SaveRunParams{fullRun(), bareRun()}).Exec)
+		}, false},
+		{"SaveDetails", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SaveDetails(ctx, []dbsqlc.SaveDetailsParams{{
+				ExecutionID: "exec-1", Run: 1, Labels: object, SetLabels: true, Parameters: object, SetParameters: true,
+				ConfigurationSnapshot: object, SetConfigurationSnapshot: true, SystemState: object, SetSystemState: true, Summary: object, SetSummary: true,
+			}, {ExecutionID: "exec-2", Run: 1}}).Exec)
+		}, false},
+		{"InsertEvents", func(ctx context.Context, q *dbsqlc.Queries) error {
+			n, err := q.InsertEvents(ctx, dbsqlc.InsertEventsParams{
+				DigestVersion: 1, Topic: "t", Partition: 0, Now: now, Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1},
+				EventKeys: [][]byte{key, []byte("own")}, OrderKeys: [][]byte{key, key}, Arrivals: []int64{1, 2}, Types: []string{"a", "b"}, Sources: []string{"s", "s"},
+				EventIds: []string{"1", "2"}, EventTimes: []time.Time{now, now}, Sequences: []int64{1, 0}, Digests: [][]byte{key, key}, RunGuessed: []bool{true, false},
+				TimeSuspect: []bool{true, false}, TraceParents: []string{"tp", ""}, CorrelationIds: []string{"c", ""}, KafkaOffsets: []int64{0, -1},
+				Data: []json.RawMessage{object, object}, Extensions: []json.RawMessage{object, nil}, UnknownFields: []json.RawMessage{nil, object},
+			})
+			if err == nil && n != 2 {
+				return fmt.Errorf("%d events inserted, want 2", n)
+			}
+			return err
+		}, false},
+		{"SavePhase", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SavePhase(ctx, []dbsqlc.SavePhaseParams{
+				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, Phase: "p", Ordinal: number(1), Description: "d", Status: "passed", StartedAt: &now, FinishedAt: &now, Error: "e", Marks: key},
+				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, Phase: "bare", Status: "pending", Marks: key},
+			}).Exec)
+		}, false},
+		{"SaveSteps", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.SaveSteps(ctx, dbsqlc.SaveStepsParams{
+				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, StepIds: []string{"s", "bare"}, Attempts: []int32{1, 1},
+				Kinds: []string{"action", "wait"}, Phases: []string{"p", ""}, Services: []string{"x", ""}, Actions: []string{"a", ""}, Parameters: []json.RawMessage{object, nil},
+				Statuses: []string{"passed", "pending"}, Started: []time.Time{now, {}}, Finished: []time.Time{now, {}}, Durations: []float64{half, nan}, Errors: []string{"e", ""}, Marks: [][]byte{key, key},
+			})
+		}, false},
+		{"SaveFault", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SaveFault(ctx, []dbsqlc.SaveFaultParams{
+				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, FaultID: "f", FaultType: "latency", TargetService: "x", Parameters: object, Status: "recovered", RequestedAt: &now, InjectedAt: &now, ClearedAt: &now, RecoveredAt: &now, RecoverySeconds: &half, Injection: text("injected"), Marks: key},
+				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, FaultID: "bare", Status: "pending", Marks: key},
+			}).Exec)
+		}, false},
+		{"SaveValidations", func(ctx context.Context, q *dbsqlc.Queries) error {
+			two := func(s string) []string { return []string{s, ""} }
+			return q.SaveValidations(ctx, dbsqlc.SaveValidationsParams{
+				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, ValidationIds: []string{"v", "bare"}, OrderKeys: [][]byte{key, key},
+				AssertionTypes: two("alert"), Statuses: []string{"failed", "passed"}, Recorded: []time.Time{now, now}, Phases: two("p"), StepIds: two("s"), FaultIds: two("f"), Services: two("x"),
+				Expected: two("e"), Actual: two("a"), Operators: two("<"), Thresholds: []float64{half, nan}, Units: two("s"), WithinSeconds: []float64{half, nan}, ObservedAfterSeconds: []float64{half, nan},
+				Messages: two("m"), Evidence: []json.RawMessage{object, nil}, SteadyStates: two("before"), CorrelationIds: two("c"),
+			})
+		}, false},
+		{"InsertSnapshot", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.InsertSnapshot(ctx, []dbsqlc.InsertSnapshotParams{
+				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, SnapshotID: "n", Arrival: 1, OrderKey: key, Kind: "manual", CapturedAt: now, State: object, Metrics: object},
+				{Bucket: bucket, ExecutionID: "orphan", Run: 1, SnapshotID: "bare", Arrival: 2, OrderKey: key, Kind: "manual", CapturedAt: now},
+			}).Exec)
+		}, false},
+		{"InsertLogs", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.InsertLogs(ctx, dbsqlc.InsertLogsParams{
+				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, Logged: []time.Time{now, now}, Arrivals: []int64{1, 1}, Lines: []int32{0, 1},
+				Levels: []string{"info", ""}, Services: []string{"x", ""}, Phases: []string{"p", ""}, StepIds: []string{"s", ""}, Messages: []string{"m", ""}, Attributes: []json.RawMessage{object, nil},
+			})
+		}, false},
+		{"Quarantine", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.Quarantine(ctx, []dbsqlc.QuarantineParams{
+				{Topic: "t", Generation: 1, KafkaOffset: 1, Reason: "json", RecordKey: key, RecordValue: key, RecordHeaders: json.RawMessage(`[]`), RecordTime: &now, ValueLength: 1, ValueSHA256: key, Complete: true, QuarantinedAt: now},
+				{Topic: "t", Generation: 1, KafkaOffset: 2, Reason: "crash", RecordHeaders: json.RawMessage(`[]`), QuarantinedAt: now},
+			}).Exec)
+		}, false},
+		{"InsertDefinitionEvent", func(ctx context.Context, q *dbsqlc.Queries) error {
+			zero := int32(0)
+			return allOf(q.InsertDefinitionEvent(ctx, []dbsqlc.InsertDefinitionEventParams{
+				{EventKey: key, Aggregate: "scenario", Subject: "s", OrderKey: key, Type: "a", Source: "x", EventID: "1", EventTime: now, Sequence: &long, Digest: key, DigestVersion: 1, Topic: text("t"), Partition: &zero, KafkaOffset: &long, Data: object, Extensions: object, UnknownFields: object, RecordedAt: now},
+				{EventKey: []byte("own"), Aggregate: "schedule", Subject: "s", OrderKey: key, Type: "a", Source: "x", EventID: "2", EventTime: now, Digest: key, DigestVersion: 1, Data: object, RecordedAt: now},
+			}).Exec)
+		}, false},
+		{"SaveTemplate", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SaveTemplate(ctx, []dbsqlc.SaveTemplateParams{{TemplateID: "t", Versions: 1, CurrentHash: key, PublishedAt: now, CreatedAt: now, Marks: key, ChangedAt: now}}).Exec)
+		}, false},
+		{"SaveTemplateVersion", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SaveTemplateVersion(ctx, []dbsqlc.SaveTemplateVersionParams{{TemplateID: "t", Number: 1, ContentHash: key, Definition: "d", PublishedAt: now, Marks: key}}).Exec)
+		}, false},
+		{"SaveScenario", func(ctx context.Context, q *dbsqlc.Queries) error {
+			none := []string{}
+			return allOf(q.SaveScenario(ctx, []dbsqlc.SaveScenarioParams{
+				{ScenarioID: "s", Versions: 1, Status: "active", CurrentHash: key, ServicesUnderTest: []string{"a"}, ExpectedOutcomes: none, Tags: none, TemplateID: "t", TemplateParameters: object, PublishedAt: &now, DependenciesOrder: key, CreatedAt: now, UpdatedAt: now, Marks: key, ChangedAt: now},
+				{ScenarioID: "bare", Status: "draft", ServicesUnderTest: none, ExpectedOutcomes: none, Tags: none, CreatedAt: now, UpdatedAt: now, Marks: key, ChangedAt: now},
+			}).Exec)
+		}, false},
+		{"SaveScenarioVersion", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SaveScenarioVersion(ctx, []dbsqlc.SaveScenarioVersionParams{{ScenarioID: "s", Number: 1, ContentHash: key, Definition: "d", PublishedAt: now, Marks: key}}).Exec)
+		}, false},
+		{"SaveSchedule", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SaveSchedule(ctx, []dbsqlc.SaveScheduleParams{
+				{ScheduleID: "n", ScenarioID: "s", Kind: text("cron"), Cron: "* * * * *", RunAt: &now, Enabled: &yes, ConcurrencyPolicy: text("forbid"), StartingDeadlineSeconds: &half, NotBefore: &now, NotAfter: &now, Parameters: object, CreatedAt: now, UpdatedAt: now, Marks: key, ChangedAt: now},
+				{ScheduleID: "bare", Removed: true, CreatedAt: now, UpdatedAt: now, Marks: key, ChangedAt: now},
+			}).Exec)
+		}, false},
+		{"DeleteDependencies", func(ctx context.Context, q *dbsqlc.Queries) error { return q.DeleteDependencies(ctx, []string{"s"}) }, false},
+		{"InsertDependencies", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.InsertDependencies(ctx, dbsqlc.InsertDependenciesParams{
+				Ids: []string{"s", "s"}, DependsOn: []string{"a", "b"}, Kinds: []string{"requires_run", "conflicts_with"}, MaxAges: []float64{half, nan},
+			})
+		}, false},
+	}
+}
+
+func fullRun() dbsqlc.SaveRunParams {
+	return dbsqlc.SaveRunParams{
+		ExecutionID: "exec-1", Run: 1, Bucket: bucket, Version: 1, RunID: text("r"), Status: "passed", ReportedOutcome: "passed", Lifecycle: "running",
+		Attempt: number(1), DryRun: &yes, RequestedAt: &now, StartedAt: &now, EndedAt: &now, Deadline: &now, LastEventAt: &now, LastHeartbeatAt: &now,
+		Progress: &half, ExitCode: number(math.MinInt32), InterruptCause: "superseded", InterruptEvents: &long, InterruptedAt: &now, SupersededBy: number(2),
+		EndOrder: key, Marks: key, CreatedAt: now, UpdatedAt: now, SettledChangeAt: &now,
+	}
+}
+
+func bareRun() dbsqlc.SaveRunParams {
+	return dbsqlc.SaveRunParams{
+		ExecutionID: "exec-2", Run: 1, Bucket: bucket, Version: 1, Status: "pending", Lifecycle: "pending", Marks: key, CreatedAt: now, UpdatedAt: now,
+	}
+}
+
