@@ -28,6 +28,8 @@ type batch struct {
 	hinted bool
 
 	fetched *kafkalog.Batch // whose memory the records lie in; nil when there is none
+
+	committed chan struct{} // closed when it is
 }
 
 // item is one record and what became of it: an event, a duplicate of an
@@ -51,7 +53,7 @@ const parallelFrom = 64
 
 // decodeBatch is S2 and S3.
 func (w *worker) decodeBatch(ctx context.Context, fetched *kafkalog.Batch, position int64) *batch {
-	b := &batch{position: position, next: fetched.Next, logEnd: fetched.LastStable, fetched: fetched, items: make([]item, len(fetched.Records))}
+	b := &batch{position: position, next: fetched.Next, logEnd: fetched.LastStable, fetched: fetched, items: make([]item, len(fetched.Records)), committed: make(chan struct{})}
 	_ = w.step(telemetry.StepDecode, func() error { // it cannot fail: what is wrong with a record is its rejection
 		now := w.Now()
 		each(len(b.items), func(i int) {
@@ -61,9 +63,6 @@ func (w *worker) decodeBatch(ctx context.Context, fetched *kafkalog.Batch, posit
 		b.markDuplicates()
 		return nil
 	})
-	if w.claim.Attempts > 0 {
-		w.decodedAlive(ctx)
-	}
 	w.hint(ctx, b)
 	return b
 }
@@ -148,11 +147,13 @@ func idConflict(h *fact.Header) *fact.Rejection {
 }
 
 // decodedAlive notes, after unclean stops, that the records at the position
-// did not kill this process.
-func (w *worker) decodedAlive(ctx context.Context) {
-	if err := w.Store.Decoded(ctx, w.claim); err != nil {
+// did not kill this process. It tells whether the note was taken.
+func (w *worker) decodedAlive(ctx context.Context) bool {
+	err := w.Store.Decoded(ctx, w.claim)
+	if err != nil {
 		w.log.Warn().Err(err).Msg("attempt not noted") // S4 resets the counter as well
 	}
+	return err == nil
 }
 
 // hint is S3: Redis tells which events are probably stored. Only when it says

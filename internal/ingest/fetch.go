@@ -30,6 +30,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 	pause := w.newPause()
 	corrupt := 0
 	advancedAt := time.Now()
+	proven := w.claim.Attempts == 0
 	for {
 		var fetched *kafkalog.Batch
 		err := w.step(telemetry.StepFetch, func() (err error) {
@@ -86,10 +87,19 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 		}
 		advancedAt = time.Now()
 		b := w.decodeBatch(ctx, fetched, position)
+		proven = proven || w.decodedAlive(ctx)
 		if err := w.send(ctx, out, b); err != nil {
 			return err
 		}
 		position = b.next
+		if careful {
+			// Not ahead of S4: a process that dies of the next record must leave
+			// the position at it. One record further back, each new process would
+			// decode that one alive, and forget the deaths.
+			if err := b.awaitCommit(ctx); err != nil {
+				return err
+			}
+		}
 		if careful && position >= w.claim.CarefulUntil {
 			careful = false
 			reader = w.newReader(position, false)
@@ -116,6 +126,15 @@ func (w *worker) send(ctx context.Context, out chan<- *batch, b *batch) error {
 	}
 }
 
+func (b *batch) awaitCommit(ctx context.Context) error {
+	select {
+	case <-b.committed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // touchIfIdle counts an empty fetch as progress, unless batches wait to be
 // committed.
 func (w *worker) touchIfIdle() {
@@ -137,10 +156,10 @@ func (w *worker) hole(err *kafkalog.OffsetOutOfRangeError) error {
 // decoded, by their coordinates.
 func (w *worker) corruptBatch(broken *kafkalog.CorruptBatchError, position int64) (*batch, error) {
 	n := broken.Last - broken.First + 1
-	if n > corruptRange {
-		return nil, fmt.Errorf("%w: a corrupt batch claims %d records", errCorruptRange, n)
+	if n < 1 || n > corruptRange || broken.Last < position { // its header may be what is corrupt
+		return nil, fmt.Errorf("%w: a corrupt batch claims the offsets %d to %d", errCorruptRange, broken.First, broken.Last)
 	}
-	b := &batch{position: position, next: broken.Last + 1}
+	b := &batch{position: position, next: broken.Last + 1, committed: make(chan struct{})}
 	for offset := max(broken.First, position); offset <= broken.Last; offset++ {
 		b.items = append(b.items, item{
 			record: kafkarecord.Record{Offset: offset}, unread: true,
@@ -151,8 +170,8 @@ func (w *worker) corruptBatch(broken *kafkalog.CorruptBatchError, position int64
 	return b, nil
 }
 
-// errCorruptRange says that a corrupt batch names too many records.
-var errCorruptRange = errors.New("corrupt range is too large")
+// errCorruptRange says that a corrupt batch names offsets that cannot be its own.
+var errCorruptRange = errors.New("a corrupt batch cannot be left out")
 
 // stopFor turns what ended the fetching into a stopped partition where only an
 // operator can help.

@@ -1,6 +1,9 @@
 package ingest
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // MaintainPartitions keeps the partitions of the coming days or months made
 // ahead, and looks for rows that found none, until ctx ends.
@@ -25,13 +28,16 @@ func (e *Engine) makePartitions(ctx context.Context) error {
 		// From the first of the month: adding months to a 31st would skip one.
 		last = first.AddDate(0, 0, 1-first.Day()).AddDate(0, e.cfg.PartitionsAhead, 0)
 	}
-	made, err := e.Store.EnsurePartitions(ctx, first, last, e.cfg.PartitionGrain)
-	if err != nil {
-		return err
-	}
+	made, errMake := e.Store.EnsurePartitions(ctx, first, last, e.cfg.PartitionGrain)
 	if made > 0 {
 		e.Log.Info().Int("made", made).Msg("partitions made ahead")
 	}
+	// Asked also when none could be made: stray rows are what keeps them from it.
+	return errors.Join(errMake, e.watchStrayRows(ctx))
+}
+
+// watchStrayRows raises an alarm for rows that found no partition.
+func (e *Engine) watchStrayRows(ctx context.Context) error {
 	stray, err := e.Store.StrayRows(ctx)
 	if err != nil {
 		return err

@@ -26,13 +26,17 @@ var (
 	errStalled = errors.New("partition makes no progress")
 )
 
+// releaseBudget bounds the word of a clean stop. It comes on top of the apply
+// budget, and both must be over before the group's session is.
+const releaseBudget = 3 * time.Second
+
 // worker works on one assigned partition, for one generation of the group.
 type worker struct {
 	*Engine
 	assignment kafkalog.Assignment
 	log        zerolog.Logger
 
-	claim    pgstore.Partition // as claimed; Next moves with each commit
+	claim    pgstore.Partition // as claimed: read by fetching and committing at once, so it does not change
 	progress atomic.Int64      // unix nanoseconds of the last sign of progress
 	waiting  atomic.Int32      // batches decoded and not yet committed
 	refused  window            // what the database refused lately
@@ -64,7 +68,13 @@ func (w *worker) run(ctx context.Context) error {
 
 	pause := w.newPause()
 	for ctx.Err() == nil {
-		err := w.tenure(ctx, pause.reset)
+		before := w.progress.Load()
+		err := w.tenure(ctx)
+		if w.progress.Load() != before {
+			// Not when the claim succeeds: two workers that each believe to own the
+			// partition would fence each other at full speed.
+			pause.reset()
+		}
 		switch {
 		case ctx.Err() != nil:
 		case errors.Is(err, errStopped):
@@ -84,13 +94,11 @@ func (w *worker) run(ctx context.Context) error {
 	return nil
 }
 
-// tenure is one claim of the partition and the work under it. began is called
-// when the claim has succeeded.
-func (w *worker) tenure(ctx context.Context, began func()) error {
+// tenure is one claim of the partition and the work under it.
+func (w *worker) tenure(ctx context.Context) error {
 	w.claim = pgstore.Partition{}
 	err := w.step(telemetry.StepClaim, func() error { return w.claimPartition(ctx) })
 	if err == nil {
-		began()
 		err = w.ingest(ctx)
 	}
 	if w.claim.Epoch == 0 || errors.Is(err, errFenced) {
@@ -98,7 +106,7 @@ func (w *worker) tenure(ctx context.Context, began func()) error {
 	}
 	// Whatever ended the work, this process is alive: the next claim must not
 	// count as after a death.
-	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.ApplyBudget)
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseBudget)
 	defer cancel()
 	if err := w.Store.Release(release, w.claim, w.Now()); err != nil {
 		w.log.Warn().Err(err).Msg("partition could not be released; the next claim counts an unclean stop")
@@ -140,6 +148,7 @@ func (w *worker) commitAll(ctx context.Context, batches <-chan *batch) error {
 		if err != nil {
 			return err
 		}
+		close(b.committed)
 		w.touch()
 	}
 	return nil
@@ -210,6 +219,7 @@ func (w *worker) awaitOperator(ctx context.Context) {
 			at, err := w.Store.Position(ctx, w.assignment.Topic, w.assignment.Partition)
 			if err == nil && !at.Stopped {
 				w.Metrics.Stopped(w.assignment.Topic, int(w.assignment.Partition), false)
+				w.refused = window{} // what was refused before the cause was mended proves nothing now
 				w.log.Info().Msg("an operator has acted: the partition goes on")
 				return
 			}
