@@ -59,7 +59,7 @@ func (c *demoCmd) Run(ctx context.Context, term console) (err error) {
 	defer func() { err = errors.Join(err, closeLog()) }()
 
 	fmt.Fprintf(view, "Starting PostgreSQL, Kafka and Redis on loopback, with their data in %s\n", c.DataDir)
-	s, err := openSession(ctx, sessionOptions{dataDir: c.DataDir, listen: c.Listen, log: log, progress: view})
+	s, err := openStage(ctx, stageOptions{dataDir: c.DataDir, listen: c.Listen, log: log, progress: view})
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (c *demoCmd) Run(ctx context.Context, term console) (err error) {
 }
 
 // sayWhere says where everything is kept or served.
-func (c *demoCmd) sayWhere(s *session, out io.Writer, live bool) error {
+func (c *demoCmd) sayWhere(s *stage, out io.Writer, live bool) error {
 	if c.Once {
 		fmt.Fprintf(out, "\n Everything is kept in %s; run the demo again to go on from there.\n", c.DataDir)
 		return nil
@@ -143,7 +143,7 @@ func (c *demoCmd) openLog(term console, live bool) (zerolog.Logger, func() error
 
 // play sends what the simulated coordinator says, shows how it is ingested, and
 // verifies it in the end.
-func (c *demoCmd) play(ctx context.Context, s *session, view display, rate float64) (*outcome, error) {
+func (c *demoCmd) play(ctx context.Context, s *stage, view display, rate float64) (*outcome, error) {
 	sim, err := coordsim.New(coordsim.Options{Seed: c.Seed, Instance: newInstance(), Start: time.Now(), LongUpdates: c.Updates})
 	if err != nil {
 		return nil, err
@@ -163,7 +163,7 @@ func (c *demoCmd) play(ctx context.Context, s *session, view display, rate float
 
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	w := &watch{session: s, sim: sim, view: view, began: time.Now(), before: before, sending: make(chan error, 1)}
+	w := &watch{stage: s, sim: sim, view: view, began: time.Now(), before: before, sending: make(chan error, 1)}
 	go func() {
 		w.sending <- producer.Send(working, sim.Records(), rate, func(*coordsim.Record, coordsim.Address) error {
 			w.sent.Add(1)
@@ -180,7 +180,7 @@ func (c *demoCmd) play(ctx context.Context, s *session, view display, rate float
 }
 
 // conclude verifies and sums up.
-func (s *session) conclude(ctx context.Context, sim *coordsim.Simulation, sums sums, ingested int64, took time.Duration) (*outcome, error) {
+func (s *stage) conclude(ctx context.Context, sim *coordsim.Simulation, sums sums, ingested int64, took time.Duration) (*outcome, error) {
 	report, err := verify.Run(ctx, s.store, s.live, verify.Options{LiveGrace: settleTime})
 	if err != nil {
 		return nil, fmt.Errorf("verify: %w", err)
@@ -206,17 +206,17 @@ func (s *session) conclude(ctx context.Context, sim *coordsim.Simulation, sums s
 
 // watch looks at what becomes of the records that are being sent.
 type watch struct {
-	*session
+	*stage
 	sim     *coordsim.Simulation
 	view    display
 	began   time.Time
-	before  sums // of former sessions
+	before  sums // of former demos
 	sent    atomic.Int64
 	sending chan error // how sending ended
 }
 
 const (
-	// watchableRate lets a session last about ten seconds.
+	// watchableRate lets a demo last about ten seconds.
 	watchableRate = 2800
 	// lookEvery is short enough to look alive, and long enough to cost little.
 	lookEvery = 200 * time.Millisecond
@@ -283,7 +283,7 @@ func (w *watch) look(ctx context.Context) (sums, error) {
 	return now, nil
 }
 
-// newInstance is a name that no other session has.
+// newInstance is a name that no other simulation has.
 func newInstance() string {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails

@@ -3,10 +3,10 @@
 // that nothing of what was sent is lost or doubled. Nothing of it is linked
 // into tcda.
 //
-//	demo.go       the demo's course            session.go   its servers and its service
+//	demo.go       the demo's course             stage.go     its servers and its service
 //	watch.go      what is stored at a moment    screen.go    shown on a terminal, or in lines
 //	summary.go    what happened in the end
-//	emit.go       send to any Kafka            ledger.go    hold the database against what was sent
+//	emit.go       send to any Kafka             ledger.go    hold the database against what was sent
 package main
 
 import (

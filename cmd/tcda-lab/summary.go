@@ -22,7 +22,7 @@ import (
 )
 
 // result is what --json prints. Sums are over the life of the data directory,
-// the rate is this session's.
+// the rate is this demo's.
 type result struct {
 	Produced        int64                      `json:"produced"` // log end minus log start of the input topics
 	Applied         int64                      `json:"applied"`
@@ -143,7 +143,7 @@ func (o *outcome) writeSums(w io.Writer, paint func(text.Color, string) string) 
 
 // writePlaces says where everything is, and what to try. log says where the
 // service's log goes, environment which file tells other programs of this demo.
-func (s *session) writePlaces(w io.Writer, dataDir, log, environment string) {
+func (s *stage) writePlaces(w io.Writer, dataDir, log, environment string) {
 	t := table.NewWriter()
 	t.SetStyle(plainStyle())
 	t.AppendRows([]table.Row{

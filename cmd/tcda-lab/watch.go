@@ -21,7 +21,7 @@ type sums struct {
 
 func (s sums) ingested() int64 { return s.Applied + s.Duplicates + s.Quarantined }
 
-// since are the sums of one session.
+// since are the sums of one demo.
 func (s sums) since(before sums) sums {
 	s.Produced, s.Applied = s.Produced-before.Produced, s.Applied-before.Applied
 	s.Duplicates, s.Quarantined = s.Duplicates-before.Duplicates, s.Quarantined-before.Quarantined
@@ -29,7 +29,7 @@ func (s sums) since(before sums) sums {
 }
 
 // sums asks Kafka what there is, and PostgreSQL what became of it.
-func (s *session) sums(ctx context.Context) (sums, error) {
+func (s *stage) sums(ctx context.Context) (sums, error) {
 	var out sums
 	stored, err := s.store.Partitions(ctx)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *session) sums(ctx context.Context) (sums, error) {
 const pageSize = 1000
 
 // runs are all stored runs.
-func (s *session) runs(ctx context.Context) ([]execution.Run, error) {
+func (s *stage) runs(ctx context.Context) ([]execution.Run, error) {
 	var all []execution.Run
 	for after := (pgstore.RunKey{}); ; {
 		page, err := s.store.RunsAfter(ctx, after, pageSize)
@@ -81,7 +81,7 @@ func (s *session) runs(ctx context.Context) ([]execution.Run, error) {
 }
 
 // reasons counts all quarantined records.
-func (s *session) reasons(ctx context.Context) (map[fact.Reason]int64, error) {
+func (s *stage) reasons(ctx context.Context) (map[fact.Reason]int64, error) {
 	counts := map[fact.Reason]int64{}
 	for before := int64(0); ; {
 		page, err := s.store.QuarantinedRecords(ctx, pgstore.QuarantineFilter{Before: before, Page: pageSize})
@@ -169,12 +169,12 @@ func unexpected(plays []playProgress) []string {
 
 // picture is what the demo shows at a moment.
 type picture struct {
-	sums  // of this session
+	sums  // of this demo
 	plays []playProgress
-	sent  int64 // acknowledged in this session
+	sent  int64 // acknowledged in this demo
 	of    int64 // to be sent in it
 	rate  float64
-	clock string // since the session's begin
+	clock string // since the demo began to send
 }
 
 func (p *picture) line() string {

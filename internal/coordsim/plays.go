@@ -16,7 +16,7 @@ type play struct {
 	write       func(*script) error
 }
 
-// plays are all of a session.
+// plays are all of a simulation.
 func plays() []play {
 	return []play{
 		{"definitions", "templates, scenarios, dependencies and schedules", writeDefinitions},
@@ -122,8 +122,8 @@ func writeTimeout(s *script) error {
 }
 
 // writeCrashed has no runids: that the second start is a new run follows from
-// who says it. The execution id is the session's own, since a run without a
-// runid would otherwise have to lie after those of former sessions.
+// who says it. The execution id is the simulation's own, since a run without a
+// runid would otherwise have to lie after those of former simulations.
 func writeCrashed(s *script) error {
 	d, err := parse(examples.RestartRiskMonitor)
 	if err != nil {

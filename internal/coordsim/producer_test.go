@@ -77,10 +77,10 @@ func TestSend(t *testing.T) {
 
 	// Per partition, acknowledgements come in the order of sending.
 	for _, subject := range []string{"exec-stablecoin-depeg-001", "exec-market-disruption-001"} {
-		var inSession, acknowledged []string
+		var inOrder, acknowledged []string
 		for _, r := range want {
 			if r.Subject == subject {
-				inSession = append(inSession, r.ID)
+				inOrder = append(inOrder, r.ID)
 			}
 		}
 		for _, s := range order {
@@ -88,7 +88,7 @@ func TestSend(t *testing.T) {
 				acknowledged = append(acknowledged, s.ID)
 			}
 		}
-		if diff := cmp.Diff(inSession, acknowledged); diff != "" {
+		if diff := cmp.Diff(inOrder, acknowledged); diff != "" {
 			t.Errorf("order of %s (-sent +acknowledged):\n%s", subject, diff)
 		}
 		if len(acknowledged) == 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
 
-// record writes the session's structured records as a recording.
+// record writes a simulation's structured records as a recording.
 func record(t testing.TB) (lines []string, originals []coordsim.Record) {
 	t.Helper()
 	forms := []coordsim.Form{{Mode: event.Structured, Encoding: event.JSON}, {Mode: event.Structured, Encoding: event.Protobuf}}

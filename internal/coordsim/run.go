@@ -33,7 +33,7 @@ type run struct {
 }
 
 // newRun begins a run that gives a runid, as coordinators should; it will have
-// lasted for so long when the session starts.
+// lasted for so long when the simulation starts.
 func (s *script) newRun(id string, lasts time.Duration) *run {
 	s.director.runs++
 	r := s.anonymousRun(id, 0, lasts)
@@ -97,7 +97,7 @@ func (r *run) heartbeat() {
 func (r *run) request(scenarioID string) {
 	r.say(&contract.ExecutionRequested{
 		ExecutionId: r.id, ScenarioId: scenarioID, Environment: "staging",
-		Trigger: &contract.Trigger{Type: "manual", Actor: "ada"}, Labels: map[string]string{"team": "chaos", "session": r.script.Instance},
+		Trigger: &contract.Trigger{Type: "manual", Actor: "ada"}, Labels: map[string]string{"team": "chaos", "simulation": r.script.Instance},
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 )
 
-// director is what all plays of a session share: the options, chance, and the
+// director is what all plays of a simulation share: the options, chance, and the
 // numbering of events.
 type director struct {
 	Options
@@ -30,7 +30,7 @@ func (d *director) form() Form { return d.Forms[d.random.IntN(len(d.Forms))] }
 
 // said is something that a play sends.
 type said struct {
-	at   float64 // when it arrives, from 0 to 1 of the session
+	at   float64 // when it arrives, from 0 to 1 of the simulation
 	play string
 	kind Kind
 
@@ -68,7 +68,7 @@ type script struct {
 	runs        []*Expectation
 	said        []said
 
-	begin, end float64 // the share of the session in which it is sent
+	begin, end float64 // the share of the simulation in which it is sent
 	order      order
 	repeats    float64 // share of the events that are sent again
 }
@@ -77,7 +77,7 @@ func newScript(d *director, name, about string) *script {
 	return &script{director: d, name: name, about: about, end: 1, repeats: 0.02}
 }
 
-// during sets the share of the session in which the play is sent.
+// during sets the share of the simulation in which the play is sent.
 func (s *script) during(begin, end float64) { s.begin, s.end = begin, end }
 
 // say adds an event.

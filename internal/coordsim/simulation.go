@@ -60,7 +60,7 @@ type Totals struct {
 // Records is the number of records.
 func (t Totals) Records() int64 { return t.Applied + t.Duplicates + t.Quarantined }
 
-// Simulation is a coordinator's session: several plays at the same time.
+// Simulation is a coordinator at work: several plays at the same time.
 type Simulation struct {
 	scripts []*script
 	said    []said // in the order of arrival
@@ -68,7 +68,7 @@ type Simulation struct {
 
 var instanceForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
 
-// New works out a session.
+// New works out a simulation.
 func New(o Options) (*Simulation, error) {
 	if !instanceForm.MatchString(o.Instance) {
 		return nil, fmt.Errorf("instance %q: want 1 to 32 lower-case letters, digits and dashes", o.Instance)

@@ -21,9 +21,9 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
 )
 
-// session is a demo's servers, the service on them in this process, and our own
+// stage is a demo's servers, the service on them in this process, and our own
 // connections to look at what it does.
-type session struct {
+type stage struct {
 	stack *devstack.Stack
 	cfg   *config.Config
 	http  string // address of health and metrics
@@ -43,17 +43,17 @@ const (
 	scenarioPartitions  = 2
 )
 
-// sessionOptions are a demo's settings.
-type sessionOptions struct {
+// stageOptions are a demo's settings.
+type stageOptions struct {
 	dataDir  string
 	listen   string
 	log      zerolog.Logger
 	progress io.Writer // lines about what takes long
 }
 
-// openSession starts everything, and returns when the service is at work.
-func openSession(ctx context.Context, o sessionOptions) (_ *session, err error) {
-	s := &session{}
+// openStage starts everything, and returns when the service is at work.
+func openStage(ctx context.Context, o stageOptions) (_ *stage, err error) {
+	s := &stage{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -86,7 +86,7 @@ func openSession(ctx context.Context, o sessionOptions) (_ *session, err error) 
 }
 
 // settings are those of the service: as an environment would give them.
-func (s *session) settings(listen string) (*config.Config, error) {
+func (s *stage) settings(listen string) (*config.Config, error) {
 	environment := map[string]string{
 		"INSTANCE":             "demo",
 		"POSTGRES_URL":         s.stack.PostgresURL,
@@ -107,7 +107,7 @@ func (s *session) settings(listen string) (*config.Config, error) {
 }
 
 // connect opens our own connections.
-func (s *session) connect(ctx context.Context) (err error) {
+func (s *stage) connect(ctx context.Context) (err error) {
 	if s.store, err = pgstore.Open(ctx, service.Postgres(s.cfg)); err != nil {
 		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
@@ -125,7 +125,7 @@ func (s *session) connect(ctx context.Context) (err error) {
 }
 
 // serve starts the service and waits until it is at work.
-func (s *session) serve(ctx context.Context, log zerolog.Logger) error {
+func (s *stage) serve(ctx context.Context, log zerolog.Logger) error {
 	// It outlives the signal that ends the demo, so that it stops in order.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ready, ended := make(chan service.Started, 1), make(chan error, 1)
@@ -146,7 +146,7 @@ func (s *session) serve(ctx context.Context, log zerolog.Logger) error {
 }
 
 // close stops the service in order, then the servers.
-func (s *session) close() error {
+func (s *stage) close() error {
 	var errs []error
 	if s.ended != nil {
 		s.stopService()
@@ -169,7 +169,7 @@ func (s *session) close() error {
 
 // writeEnvironment writes a file for a shell to read, so that other programs
 // find this demo's servers. It returns the file's name.
-func (s *session) writeEnvironment(dataDir string) (string, error) {
+func (s *stage) writeEnvironment(dataDir string) (string, error) {
 	text := ""
 	for _, variable := range [][2]string{
 		{"POSTGRES_URL", s.stack.PostgresURL}, {"REDIS_URL", s.stack.RedisURL}, {"KAFKA_BROKERS", strings.Join(s.stack.KafkaBrokers, ",")},
