@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
@@ -29,11 +30,14 @@ import (
 // The variables by which a test tells its child process where to work and when
 // to die.
 const (
-	crashStep    = "TCDA_TEST_CRASH_STEP" // such as S4
+	crashStep    = "TCDA_TEST_CRASH_STEP" // such as S4, or deadlyRecord
 	crashAfter   = "TCDA_TEST_CRASH_AFTER"
 	crashBrokers = "TCDA_TEST_CRASH_BROKERS"
 	crashDB      = "TCDA_TEST_CRASH_DATABASE"
 	crashRedis   = "TCDA_TEST_CRASH_REDIS"
+
+	// deadlyRecord stands for decoding a record with these words.
+	deadlyRecord = "kill the reader"
 )
 
 func TestMain(m *testing.M) {
@@ -79,11 +83,10 @@ func runDoomed() error {
 	config := engineConfig("doomed")
 	config.Read.BatchRecords = 20 // several batches, so that some are done and some are not
 	e, err := ingest.New(config, ingest.Parts{
-		Kafka: client, Store: store, Redis: live, Decoder: decoder, Metrics: metrics, Log: testLog(),
+		Kafka: client, Store: store, Redis: live, Decoder: deadly{decoder}, Metrics: metrics, Log: testLog(),
 		Probe: func(m ingest.Moment) {
 			if m == doom && seen.Add(1) == at {
-				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-				select {} // the signal may take a moment; nothing more must happen
+				killThisProcess()
 			}
 		},
 	})
@@ -95,6 +98,21 @@ func runDoomed() error {
 	roles.Go(func() { e.Reconcile(ctx) })
 	roles.Wait()
 	return errors.Join(err, errors.New("time is up"))
+}
+
+func killThisProcess() {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {} // the signal may take a moment; nothing more must happen
+}
+
+// deadly is a decoder that a certain record kills, with its process.
+type deadly struct{ *event.Decoder }
+
+func (d deadly) Decode(r kafkarecord.Record, now time.Time) (event.Decoded, *fact.Rejection) {
+	if strings.Contains(string(r.Value), deadlyRecord) {
+		killThisProcess()
+	}
+	return d.Decoder.Decode(r, now)
 }
 
 // die runs a child that dies at the moment, and sees that it did.
@@ -176,6 +194,25 @@ func (w *world) mixedLoad(r *rand.Rand) ([]kafkarecord.Record, expected) {
 		records[i], records[i+1] = records[i+1], records[i]
 	}
 	return records, want
+}
+
+// The record is in the middle of others, and processes die of it however fast
+// or slowly they commit those before it.
+func TestADeadlyRecordIsLeftOutAndItsNeighboursAreApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	beat := func() kafkarecord.Record { return w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}) }
+	w.produce(beat(), beat(), beat(), raw(deadlyRecord), beat(), beat())
+	for range 4 { // of the whole batch, and three times of the record alone
+		w.die(ingest.Moment{Step: deadlyRecord})
+	}
+	w.run()
+	w.wantSums(5, 0, 1)
+	w.wantReasons(fact.ReasonCrash)
+	if left := w.quarantined(); len(left) == 1 && left[0].Offset != 3 {
+		t.Errorf("offset %d was left out, want 3", left[0].Offset)
+	}
+	w.verify()
 }
 
 func TestReplayFromZeroChangesNothing(t *testing.T) {

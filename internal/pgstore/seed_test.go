@@ -153,4 +153,3 @@ func bareRun() dbsqlc.SaveRunParams {
 		ExecutionID: "exec-2", Run: 1, Bucket: bucket, Version: 1, Status: "pending", Lifecycle: "pending", Marks: key, CreatedAt: now, UpdatedAt: now,
 	}
 }
-
