@@ -22,10 +22,15 @@ type Placement struct {
 // is the run that the event's runid has been seen with, 0 when the event
 // carries none or a new one.
 //
-// With a runid: same id, same run; new id, new run. Without, the latest run,
-// except that requested or started open the next one where contract.md's rules
-// (a) and (b) say so. An event dated in the far future opens no run, unless
-// there is none that it could join.
+// With a runid: same id, same run; new id, new run, and the one before stays as
+// it is. Without, the latest run, except that the next one is opened by
+//
+//	(a) a requested or started dated after the end of the latest run, or
+//	(b) a started dated after the start of the latest run that cannot come from
+//	    where that run was started: see byAnother.
+//
+// An event dated in the far future opens no run, unless there is none that it
+// could join.
 func Place(latest *Run, byRunID RunNumber, e *Event) Placement {
 	switch {
 	case latest == nil:

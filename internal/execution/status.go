@@ -104,6 +104,6 @@ type InterruptCause string
 
 // The causes of an interruption.
 const (
-	CauseSuperseded InterruptCause = "superseded" // a new run of the same execution id began
-	CauseNoSign     InterruptCause = "no_sign_of_life"
+	CauseSuperseded InterruptCause = "superseded"      // a new run of the same execution id began
+	CauseNoSign     InterruptCause = "no_sign_of_life" // part of the contract; nothing in the service states it yet
 )

@@ -44,7 +44,8 @@ func (o *outcome) live() []execution.Live {
 // everything selects all records of a batch.
 func everything(int) bool { return true }
 
-// placed is an event of a run on its way through a batch.
+// placed is an event of a run on its way through a batch, with its place in the
+// batch and in the log. The place in a run is found by fold: pgstore.PlacedEvent.
 type placed struct {
 	index  int
 	offset int64

@@ -8,14 +8,20 @@
 //	S1 fetch      fetch.go      records from that position, not from Kafka's committed offset
 //	S2 decode     decode.go     event or poison; duplicates inside the batch removed
 //	S3 hint       decode.go     Redis: probably known? never skips a check, only its locks
-//	S4 commit     commit.go     one transaction: fence, ids, identity, run and fold, rows, poison (apply.go)
+//	S4 commit     commit.go     one transaction, tried until it is certain what became of it; inside it
+//	              apply.go      fence, ids, identity, rows, poison: a to f, as in the README's picture
+//	              fold.go       run and fold
 //	S5 state      publish.go    Redis: compare-and-set of the newest states
 //	S6 mark       publish.go    Redis: idempotency hints, only after S4
 //	S7 offset     worker.go     Kafka's committed offset, now and then: a gauge
-//	S9 reconcile  reconcile.go  Redis is made right again, whatever was lost of S5 and S6
+//	S9 reconcile  reconcile.go  Redis is made right again, whatever was lost of S5
 //
-// (S8 is the outbox.) Everything after S4 can be lost and is rebuilt; nothing
-// before it has any effect. S1 to S3 of the next batch overlap with S4 of this
+// (S8 is the outbox, which comes with the API.) Around them: engine.go starts a
+// worker for each assigned partition, worker.go leads it from claim to release,
+// retry.go paces what is tried again, maintain.go makes table partitions ahead.
+//
+// Everything after S4 can be lost: states are rebuilt, and a lost hint costs a
+// look-up. Nothing before S4 has any effect. S1 to S3 of the next batch overlap with S4 of this
 // one and S5 to S7 of the former. Order is kept within a partition; partitions
 // run in parallel.
 //

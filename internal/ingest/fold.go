@@ -22,7 +22,7 @@ type fold struct {
 	latest  map[execution.ID]*execution.State // with the highest run number of each id
 	byRunID map[runID]*execution.State
 
-	order      []*execution.State // changed, in the order of their first change
+	order      []*execution.State // changed, each once; see the method changed
 	seen       map[*execution.State]bool
 	rows       []pgstore.PlacedEvent
 	superseded []pgstore.RunKey

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// MaintainPartitions keeps the partitions of the coming days or months made
-// ahead, and looks for rows that found none, until ctx ends.
+// MaintainPartitions keeps the table partitions of the coming days or months
+// made ahead, and looks for rows that found none, until ctx ends.
 func (e *Engine) MaintainPartitions(ctx context.Context) {
 	e.every(ctx, e.cfg.RollEvery, func() {
 		_, err := e.Store.Lead(ctx, "partitions", e.makePartitions)

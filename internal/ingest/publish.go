@@ -15,7 +15,8 @@ const maxHints = 50_000
 
 // publisher shows committed states in Redis, behind the workers' backs: S5 and
 // S6. Only the newest state of an execution waits, so that a slow Redis makes
-// it coalesce, never grow. What it loses is found by S9.
+// it coalesce, never grow. States that it loses are found by S9; lost hints are
+// not missed.
 type publisher struct {
 	*Engine
 

@@ -126,8 +126,8 @@ func parseTimeline(hex string) (uint32, error) {
 	return uint32(timeline), nil
 }
 
-// EnsurePartitions makes the partitions for the buckets first..last ahead of
-// time, grain is "month" or "day", and tells how many were new.
+// EnsurePartitions makes the table partitions for the buckets first..last ahead
+// of time, grain is "month" or "day", and tells how many were new.
 func (s *Store) EnsurePartitions(ctx context.Context, first, last time.Time, grain string) (int, error) {
 	made, err := s.q.EnsurePartitions(ctx, first, last, grain)
 	return int(made), interpret("make partitions", err)

@@ -12,7 +12,7 @@ import (
 )
 
 // Epoch says where the content of Redis came from: a PostgreSQL cluster and
-// its timeline.
+// its timeline. It is not the epoch of a partition, which counts claims.
 type Epoch struct {
 	System   string // system identifier; opaque here
 	Timeline uint32

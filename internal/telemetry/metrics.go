@@ -11,7 +11,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
 
-// Step is a step of the engine, named as in the design.
+// Step is a step of the engine, named as in the comment of package ingest.
 type Step string
 
 // The steps, in their order.
