@@ -72,7 +72,7 @@ func (r *fileReader) read(name string, node *yaml.Node) {
 		if node.Tag != "!!null" { // which says nothing
 			r.set(name, node, node.Value)
 		}
-	case yaml.AliasNode:
+	default: // an alias
 		r.refuse(name, node, "must be a plain value, a list or a mapping")
 	}
 }

@@ -211,10 +211,10 @@ func (s *service) atWork() {
 
 // unlessEnded is err, or nil when it is no more than the end of ctx.
 func unlessEnded(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // await waits for the parts to end: as long as ctx lasts, and then for the

@@ -91,7 +91,7 @@ func start(t testing.TB, cfg *config.Config) running {
 	t.Cleanup(func() {
 		cancel()
 		if !stopped {
-			<-ended
+			_ = <-ended // the test has said what it thinks of it
 		}
 	})
 	select {

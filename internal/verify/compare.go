@@ -158,8 +158,9 @@ func valueText(v reflect.Value) string {
 		return valueText(v.Elem())
 	case reflect.String:
 		return short(strconv.Quote(v.String()))
+	default:
+		return short(fmt.Sprintf("%v", v.Interface()))
 	}
-	return short(fmt.Sprintf("%v", v.Interface()))
 }
 
 func timeText(t time.Time) string {
@@ -210,7 +211,8 @@ func readJSON(raw json.RawMessage) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var v any
-	return v, d.Decode(&v)
+	err := d.Decode(&v)
+	return v, err
 }
 
 func sameValue(a, b any) bool {
