@@ -77,7 +77,8 @@ func (s *Store) values(ctx context.Context, keys []string) ([]string, error) {
 }
 
 // MarkKnown is S6: it leaves hints that these events are stored. It is called
-// only after they are: a hint that comes first loses events in a crash.
+// only after they are. A hint that is wrong loses nothing, since the store is
+// asked all the same, but it costs a look-up in vain.
 func (s *Store) MarkKnown(ctx context.Context, hints []Hint) error {
 	return inChunks(hints, func(chunk []Hint) error {
 		return s.do(ctx, "mark hints", s.cfg.Budget, func(ctx context.Context) error {
