@@ -26,12 +26,22 @@ const (
 
 // commandLine is what can be typed. Each command has a file of its own.
 type commandLine struct {
-	config.Config `embed:""`
+	Settings settings `embed:""`
 
 	Serve   serveCmd   `cmd:"" help:"Take events from Kafka into PostgreSQL and Redis, until it is stopped."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this program's schema, and keep schema.sql and the migrations the same."`
+	Verify  verifyCmd  `cmd:"" help:"Fold everything again from the stored events and print what differs; exit 1 if anything does."`
+
+	Quarantine quarantineCmd `cmd:"" help:"Look at records that could not be accepted, bring them back or give them up."`
+	Partitions partitionsCmd `cmd:"" help:"Look at the partitions of the input topics, and move them."`
+
+	Config  configCmd  `cmd:"" help:"Check and print the settings."`
 	Version versionCmd `cmd:"" help:"Print which program this is."`
 }
+
+// settings are the configuration without its methods: kong would call Validate
+// before every command, and version needs no settings.
+type settings config.Config
 
 // console is where a command reads and writes.
 type console struct {
@@ -50,15 +60,16 @@ func main() {
 func run(ctx context.Context, args []string, lookupEnv func(string) (string, bool), term console) int {
 	var (
 		line   commandLine
+		cfg    = (*config.Config)(&line.Settings)
 		asked  = false // for help: kong writes it and goes on parsing
-		option = append(line.Sources(lookupEnv),
+		option = append(cfg.Sources(lookupEnv),
 			kong.Name("tcda"),
 			kong.Description("Test Coordinator Data Adapter: events of chaos tests, from Kafka into PostgreSQL, once in effect."),
 			kong.UsageOnError(),
 			kong.Writers(term.out, term.err),
 			kong.Exit(func(int) { asked = true }),
 			kong.BindTo(ctx, (*context.Context)(nil)),
-			kong.Bind(&line.Config, term),
+			kong.Bind(cfg, term),
 		)
 	)
 	parser, err := kong.New(&line, option...)
@@ -95,8 +106,12 @@ func (e *exitError) Unwrap() error { return e.err }
 
 func exitCode(err error) int {
 	var coded *exitError
-	if errors.As(err, &coded) {
+	var settings config.Problems
+	switch {
+	case errors.As(err, &coded):
 		return coded.code
+	case errors.As(err, &settings):
+		return exitUsage
 	}
 	return exitFailed
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgmigrate"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/schema"
 )
 
@@ -36,7 +36,7 @@ func (c *migrateUp) Run(ctx context.Context, cfg *config.Config, term console) e
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	opts := migrateOptions(cfg)
+	opts := service.Migrations(cfg)
 	opts.Baseline, opts.LockTimeout = c.Baseline, c.LockTimeout
 	opts.Progress = func(step pgmigrate.Step) {
 		fmt.Fprintf(term.out, "applying %s %s (%d statements)\n", step.Version, step.Description, step.Statements)
@@ -58,7 +58,7 @@ func (c *migrateStatus) Run(ctx context.Context, cfg *config.Config, term consol
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	report, err := pgmigrate.Status(ctx, cfg.Postgres.URL.Reveal(), migrateOptions(cfg))
+	report, err := pgmigrate.Status(ctx, cfg.Postgres.URL.Reveal(), service.Migrations(cfg))
 	if err != nil {
 		return err
 	}
@@ -78,13 +78,6 @@ func (c *migrateStatus) Run(ctx context.Context, cfg *config.Config, term consol
 		fmt.Fprintf(term.out, "%s  pending\n", version)
 	}
 	return report.Err()
-}
-
-func migrateOptions(cfg *config.Config) pgmigrate.Options {
-	return pgmigrate.Options{
-		RevisionsSchema: cfg.Postgres.RevisionsSchema,
-		Operator:        "tcda " + telemetry.ThisBuild().Version,
-	}
 }
 
 // devServer is where schemas are tried out.

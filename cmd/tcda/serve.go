@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgmigrate"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
@@ -24,17 +22,11 @@ Exit codes: 0 stopped in order, 1 failed, 2 wrong command line or settings,
 // Run serves until a signal ends ctx.
 func (serveCmd) Run(ctx context.Context, cfg *config.Config, term console) error {
 	if err := cfg.Validate(); err != nil {
-		return &exitError{exitUsage, err}
+		return err
 	}
 	log, err := telemetry.NewLogger(term.err, cfg.Log.Level, telemetry.LogFormat(cfg.Log.Format))
 	if err != nil {
 		return err
 	}
-	err = service.Run(ctx, cfg, service.Options{Log: log})
-	var version *pgmigrate.VersionError
-	var history *pgmigrate.HistoryError
-	if errors.As(err, &version) || errors.As(err, &history) {
-		return &exitError{exitSchema, err}
-	}
-	return err
+	return schemaError(service.Run(ctx, cfg, service.Options{Log: log}))
 }

@@ -54,12 +54,12 @@ type Difference struct {
 	Subject  string `json:"subject"` // such as "run exec-1/2", "scenario depeg", "partition topic/3"
 	Field    string `json:"field"`   // its path, such as "Steps[deploy/1].Status"
 	Stored   string `json:"stored"`
-	Refolded string `json:"refolded"` // what it should be
+	Refolded string `json:"refolded"` // what it should be: by the events, and of a live state by its row
 }
 
 // String is the difference as a line.
 func (d Difference) String() string {
-	return fmt.Sprintf("%s: %s is %s, the events say %s", d.Subject, d.Field, d.Stored, d.Refolded)
+	return fmt.Sprintf("%s: %s is %s, expected %s", d.Subject, d.Field, d.Stored, d.Refolded)
 }
 
 // Clean tells whether nothing differs.
