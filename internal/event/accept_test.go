@@ -44,6 +44,8 @@ func TestSameEventWrittenDifferently(t *testing.T) {
 		{"structured, data first", structured(`"data":`+plain+`,"id":"evt-1"`, "id"), base},
 		{"structured, base64", structured(`"data_base64":"eyJleGVjdXRpb25faWQiOiJleGVjLW1hcmtldC1jcmFzaC0wMDEiLCJjdXJyZW50X3BoYXNlIjoiYSIsInByb2dyZXNzIjowLjV9"`), base},
 		{"structured, no content type", kafkarecord.Record{Key: base.Key, Value: structured(`"data":` + plain).Value}, base},
+		{"structured, content type of the data", called("application/json", structured(`"data":`+plain)), base},
+		{"structured, content type of data in protobuf", called("application/protobuf", structured(`"data_base64":"ChVleGVjLW1hcmtldC1jcmFzaC0wMDERAAAAAAAA4D8iAWE="`)), base},
 		{"structured, and headers agree", withHeaders(structured(`"data":`+plain), heartbeatHeaders...), base},
 		{"structured in a binary record that agrees", binary(string(structured(`"data":` + plain).Value)), base},
 		{"sequence padded", binary(plain, "ce_sequence=0000000000000000042"), binary(plain, "ce_sequence=42")},
@@ -71,6 +73,12 @@ func TestSameEventWrittenDifferently(t *testing.T) {
 			}
 		})
 	}
+}
+
+// called is the record with another content type and no further header.
+func called(contentType string, r kafkarecord.Record) kafkarecord.Record {
+	r.Headers = []kafkarecord.Header{{Key: "content-type", Value: []byte(contentType)}}
+	return r
 }
 
 // Each change makes another event: the digest must tell them apart.

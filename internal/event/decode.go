@@ -73,11 +73,15 @@ func (d *Decoder) Decode(record kafkarecord.Record, now time.Time) (Decoded, *fa
 	case encoding == encodingUnsupported:
 		return Decoded{}, fact.Reject(fact.ReasonUnsupported, contentTypeHeader, contentType,
 			"application/json, application/protobuf or application/cloudevents+json, in UTF-8")
-	case encoding == encodingStructured, !binary && encoding != encodingProtobuf:
+	case encoding == encodingStructured, !binary && (encoding != encodingProtobuf || isJSON(record.Value)):
 		// Without ce_ headers only the body can be the envelope: some
-		// producers forget the content type of the structured mode.
+		// producers forget the content type of the structured mode, and
+		// Python's SDK 1.x gives that of the data in its place.
 		if e, rejection = d.readStructured(record.Value); rejection != nil {
 			return Decoded{}, rejection
+		}
+		if encoding == encodingProtobuf && e.contentType == "" {
+			e.contentType = contentType
 		}
 		if binary {
 			if rejection := conflict(headers, e); rejection != nil {
