@@ -1,6 +1,8 @@
 -- ClaimPartition is S0: it makes this worker the owner, fences the former one
 -- by the epoch, and tells where to go on. A partition not seen before begins
--- at log_start. A claim after an unclean stop counts as an attempt.
+-- at log_start. A claim after an unclean stop counts as an attempt; from the
+-- second at one position on, records are taken one at a time for a while. One
+-- death alone says nothing: processes are killed for many reasons.
 -- name: ClaimPartition :one
 INSERT INTO test_coordination.ingest_partitions AS p
   (topic, partition, topic_id, epoch, owner, next_offset, clean_stop, claimed_at, updated_at)
@@ -10,7 +12,7 @@ ON CONFLICT (topic, partition) DO UPDATE SET
   owner = excluded.owner,
   topic_id = coalesce(p.topic_id, excluded.topic_id),
   attempts = p.attempts + CASE WHEN p.clean_stop THEN 0 ELSE 1 END,
-  careful_until = CASE WHEN p.clean_stop THEN p.careful_until ELSE greatest(p.careful_until, p.next_offset + sqlc.arg(careful_records)::bigint) END,
+  careful_until = CASE WHEN p.clean_stop OR p.attempts = 0 THEN p.careful_until ELSE greatest(p.careful_until, p.next_offset + sqlc.arg(careful_records)::bigint) END,
   clean_stop = false,
   claimed_at = excluded.claimed_at
 RETURNING *;

@@ -26,6 +26,17 @@ type outcome struct {
 
 func (o *outcome) duplicates() int { return o.inBatch + o.stored + o.hinted }
 
+// refused is how many records the database would not take.
+func (o *outcome) refused() int {
+	n := 0
+	for i := range o.poison {
+		if o.poison[i].Rejection.Reason == fact.ReasonDatabase {
+			n++
+		}
+	}
+	return n
+}
+
 // live is the newest picture of each execution that the batch changed.
 func (o *outcome) live() []execution.Live {
 	newest := map[execution.ID]*execution.Run{}

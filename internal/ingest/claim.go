@@ -70,9 +70,9 @@ func (w *worker) stopAtGap(ctx context.Context, cause pgstore.GapCause, logStart
 	var reason string
 	switch cause {
 	case pgstore.GapRetention:
-		reason = fmt.Sprintf("offsets %d to %d were deleted from Kafka before they were ingested", w.claim.Next, logStart-1)
+		reason = fmt.Sprintf("offsets %d to %d were deleted from Kafka before they were ingested; 'tcda partitions accept-gap' goes on behind them", w.claim.Next, logStart-1)
 	case pgstore.GapRecreated:
-		reason = fmt.Sprintf("the topic was re-created: position %d belongs to another log, which now begins at %d", w.claim.Next, logStart)
+		reason = fmt.Sprintf("the topic was re-created: position %d belongs to the former log, the present one begins at %d; 'tcda partitions reset' begins it", w.claim.Next, logStart)
 	}
 	fresh, err := w.Store.RecordGap(ctx, w.claim, pgstore.Gap{
 		Topic: w.claim.Topic, Partition: w.claim.Number, Generation: w.claim.Generation,
@@ -84,16 +84,17 @@ func (w *worker) stopAtGap(ctx context.Context, cause pgstore.GapCause, logStart
 	if fresh {
 		w.Metrics.Gap()
 	}
-	w.log.Error().Str("reason", reason).Msg("partition stopped: see 'tcda partitions accept-gap' and 'tcda partitions reset'")
+	w.log.Error().Str("reason", reason).Msg("partition stopped until an operator has acted")
 	return errStopped
 }
 
 // stop stops the partition for a reason that only an operator can remove.
 func (w *worker) stop(ctx context.Context, reason string) error {
-	if err := w.Store.Stop(ctx, w.claim, fact.Printable(reason), w.Now()); err != nil {
+	reason = fact.Printable(reason) + fmt.Sprintf("; mend the cause, then 'tcda partitions reset --to %d'", w.offsetAt.Load())
+	if err := w.Store.Stop(ctx, w.claim, reason, w.Now()); err != nil {
 		return err
 	}
-	w.log.Error().Str("reason", reason).Msg("partition stopped: mend the cause, then 'tcda partitions reset'")
+	w.log.Error().Str("reason", reason).Msg("partition stopped until an operator has acted")
 	return errStopped
 }
 

@@ -167,7 +167,13 @@ func (e *recordError) Error() string {
 func (w *worker) isolate(ctx context.Context, b *batch, cause error) error {
 	w.log.Warn().Err(cause).Msg("the database refuses values of the batch; looking for the records")
 	refused := map[int]error{}
-	if err := w.bisect(ctx, b, 0, len(b.items), refused); err != nil {
+	err := w.bisect(ctx, b, 0, len(b.items), refused)
+	var bad *recordError
+	if errors.As(err, &bad) {
+		b.items[bad.index].rejection = bad.rejection // the batch is another one now: try it again
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if len(refused) == 0 {
@@ -175,8 +181,7 @@ func (w *worker) isolate(ctx context.Context, b *batch, cause error) error {
 		// record could mend.
 		return w.stop(ctx, "the database refuses a batch whose records it accepts one by one: "+cause.Error())
 	}
-	w.refused.add(len(b.items), len(refused))
-	if w.refused.tooMany() || tooMany(len(refused), len(b.items)) {
+	if tooMany(len(refused), len(b.items)) || w.refused.with(len(b.items), len(refused)).tooMany() {
 		return w.stop(ctx, fmt.Sprintf("the database refuses %d of %d records, which looks like a wrong migration: %v", len(refused), len(b.items), cause))
 	}
 	for i, why := range refused {
@@ -196,15 +201,9 @@ func (w *worker) bisect(ctx context.Context, b *batch, lo, hi int, refused map[i
 		_, err := w.apply(ctx, tx, b, only)
 		return err
 	})
-	var bad *recordError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &bad):
-		// Without its neighbours it makes the fold panic. Returned, the error would
-		// bring the same batch back, for ever.
-		b.items[bad.index].rejection = bad.rejection
-		return w.bisect(ctx, b, lo, hi, refused)
 	case pgstore.ClassOf(err) != pgstore.Data || errors.Is(err, pgstore.ErrFenced):
 		return err
 	case hi-lo == 1:
@@ -228,20 +227,22 @@ type window struct{ records, refused int }
 
 const windowRecords = 200
 
-func (v *window) add(records, refused int) {
+// with is the window after a further batch.
+func (v window) with(records, refused int) window {
 	v.records += records
 	v.refused += refused
 	if v.records > windowRecords {
 		v.records, v.refused = v.records/2, v.refused/2
 	}
+	return v
 }
 
-func (v *window) tooMany() bool { return tooMany(v.refused, v.records) }
+func (v window) tooMany() bool { return tooMany(v.refused, v.records) }
 
 // report shows what became of a batch.
 func (w *worker) report(b *batch, out *outcome) {
 	topic := w.claim.Topic
-	w.refused.add(out.applied+out.duplicates(), 0)
+	w.refused = w.refused.with(len(b.items), out.refused())
 	w.Metrics.Batch(len(b.items))
 	w.Metrics.Applied(topic, out.applied)
 	w.Metrics.Duplicates(telemetry.FoundByBatch, out.inBatch)

@@ -203,7 +203,7 @@ func TestADeadlyRecordIsLeftOutAndItsNeighboursAreApplied(t *testing.T) {
 	w := newWorld(t)
 	beat := func() kafkarecord.Record { return w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}) }
 	w.produce(beat(), beat(), beat(), raw(deadlyRecord), beat(), beat())
-	for range 4 { // of the whole batch, and three times of the record alone
+	for range 5 { // twice of the whole batch, and three times of the record alone
 		w.die(ingest.Moment{Step: deadlyRecord})
 	}
 	w.run()
@@ -212,6 +212,31 @@ func TestADeadlyRecordIsLeftOutAndItsNeighboursAreApplied(t *testing.T) {
 	if left := w.quarantined(); len(left) == 1 && left[0].Offset != 3 {
 		t.Errorf("offset %d was left out, want 3", left[0].Offset)
 	}
+	w.verify()
+}
+
+// The process dies of the second batch while the first is in S4, so that the
+// position need not be where it died.
+func TestADeadlyRecordIsFoundBehindABatchInHand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const before = 25 // more than the batch of a doomed child
+	for range before {
+		w.produce(w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
+	}
+	w.produce(raw(deadlyRecord), w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
+	for deaths := 0; ; deaths++ {
+		if at := w.partition(0); at.Next == before && at.Attempts == 2 {
+			break // the next claim is the third attempt at the record
+		}
+		if deaths == 10 {
+			t.Fatalf("processes die for ever: %+v", w.partition(0))
+		}
+		w.die(ingest.Moment{Step: deadlyRecord})
+	}
+	w.run()
+	w.wantSums(before+1, 0, 1)
+	w.wantReasons(fact.ReasonCrash)
 	w.verify()
 }
 

@@ -34,6 +34,7 @@ type Config struct {
 	OffsetInterval  time.Duration // S7: 2 s
 	AdvanceInterval time.Duration // how often an advance over no records is committed: 1 s
 	ReconcileEvery  time.Duration // S9: 10 s
+	SettledHorizon  time.Duration // how far back a full sweep shows ended runs, as long as Redis keeps them: 24 h
 	StopPoll        time.Duration // how often a stopped partition looks whether an operator has acted: 2 s
 	RetryMin        time.Duration // first pause after an infrastructure error: 100 ms
 	RetryMax        time.Duration // longest: 30 s
@@ -53,6 +54,7 @@ func (c Config) withDefaults() Config {
 	c.OffsetInterval = cmp.Or(c.OffsetInterval, 2*time.Second)
 	c.AdvanceInterval = cmp.Or(c.AdvanceInterval, time.Second)
 	c.ReconcileEvery = cmp.Or(c.ReconcileEvery, 10*time.Second)
+	c.SettledHorizon = cmp.Or(c.SettledHorizon, 24*time.Hour)
 	c.StopPoll = cmp.Or(c.StopPoll, 2*time.Second)
 	c.RetryMin = cmp.Or(c.RetryMin, 100*time.Millisecond)
 	c.RetryMax = cmp.Or(c.RetryMax, 30*time.Second)

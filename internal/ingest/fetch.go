@@ -31,6 +31,11 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 	corrupt := 0
 	advancedAt := time.Now()
 	proven := w.claim.Attempts == 0
+	// How far the process that died may have been ahead of its position.
+	alone := w.claim.Next
+	if !proven {
+		alone += int64((w.cfg.Prefetch + 1) * w.cfg.Read.BatchRecords)
+	}
 	for {
 		var fetched *kafkalog.Batch
 		err := w.step(telemetry.StepFetch, func() (err error) {
@@ -92,10 +97,10 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 			return err
 		}
 		position = b.next
-		if careful {
-			// Not ahead of S4: a process that dies of the next record must leave
-			// the position at it. One record further back, each new process would
-			// decode that one alive, and forget the deaths.
+		if careful || position < alone {
+			// Not ahead of S4: a process that dies of the next batch must leave the
+			// position at it. One batch further back, each new process would decode
+			// that one alive, and forget the deaths.
 			if err := b.awaitCommit(ctx); err != nil {
 				return err
 			}

@@ -12,13 +12,8 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
 
-const (
-	// sweepPage is how many runs are read from PostgreSQL at a time.
-	sweepPage = 1000
-	// settledHorizon is how far back a full sweep shows ended runs: as long as
-	// Redis keeps them.
-	settledHorizon = 24 * time.Hour
-)
+// sweepPage is how many runs are read from PostgreSQL at a time.
+const sweepPage = 1000
 
 // reconciler is S9: it makes Redis right again, whatever was lost of S5.
 type reconciler struct {
@@ -90,7 +85,7 @@ func (r *reconciler) pass(ctx context.Context) error {
 	begun := r.Now()
 	switch state {
 	case redisstore.SentinelNewer:
-		return fmt.Errorf("live state is of a later timeline than %s: this database was replaced", epoch)
+		return fmt.Errorf("live state is of a later timeline than %s: this database was replaced by a failover; point tcda at the present primary", epoch)
 	case redisstore.SentinelForeign:
 		n, err := r.Redis.DeleteOwnKeys(ctx)
 		if err != nil {
@@ -105,7 +100,7 @@ func (r *reconciler) pass(ctx context.Context) error {
 	full := r.done.IsZero()
 	since := r.done.Add(-2 * r.cfg.ApplyBudget)
 	if full {
-		since = begun.Add(-settledHorizon)
+		since = begun.Add(-r.cfg.SettledHorizon)
 	}
 	live, err := r.sweepLive(ctx)
 	if err != nil {

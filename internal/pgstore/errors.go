@@ -40,7 +40,7 @@ func (c Class) String() string {
 var (
 	// ErrFenced says that another worker owns the partition, or that a worker or
 	// an operator has moved its position.
-	ErrFenced = errors.New("fenced: another worker owns the partition or has moved it")
+	ErrFenced = errors.New("fenced: another worker owns the partition, or a worker or an operator has moved it")
 	// ErrInDoubt says that the connection was lost during COMMIT.
 	ErrInDoubt = errors.New("outcome of commit unknown")
 	// ErrNotFound says that there is no such row.

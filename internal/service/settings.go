@@ -179,6 +179,7 @@ func Ingest(cfg *config.Config, instance string) ingest.Config {
 		StallLimit:      cfg.Ingest.Watchdog,
 		OffsetInterval:  cfg.Kafka.CommitInterval,
 		ReconcileEvery:  cfg.Reconcile.Interval,
+		SettledHorizon:  cfg.Redis.TerminalTTL,
 		PartitionGrain:  grains[cfg.Partitions.By],
 		PartitionsAhead: cfg.Partitions.Ahead,
 	}
