@@ -62,6 +62,11 @@ test-kafka: c-compiler ## Run the tests that must hold on any Kafka on Apache Ka
 	@go run ./internal/testenv/cmd/provision postgresql redis kafka
 	TCDA_TEST_KAFKA=apache go test $(RACE) -count=1 -timeout=15m $(ANY_KAFKA)
 
+.PHONY: test-interop
+test-interop: c-compiler ## Run a coordinator written in Python (fetched from PyPI) against tcda, on Apache Kafka and on the in-process one
+	@go run ./internal/testenv/cmd/provision postgresql redis kafka
+	go test $(RACE) -tags=interop -run=TestPython -count=1 -timeout=10m ./internal/e2e
+
 .PHONY: bench
 bench: ## Run the benchmarks
 	go test -run='^$$' -bench=. -benchmem ./...
@@ -86,7 +91,7 @@ generate: ## Write generated code anew: sqlc, protobuf, JSON Schemas
 	$(TOOL) sqlc generate
 
 .PHONY: check
-check: verify lint buf test test-kafka ## Everything that CI checks
+check: verify lint buf test test-kafka test-interop ## Everything that CI checks
 
 # The folders are compared before and after, not with git's index, so that
 # current but uncommitted files pass; in CI, where nothing is uncommitted, both

@@ -38,7 +38,7 @@ func TestKilledServiceLosesAndDoublesNothing(t *testing.T) {
 
 	const kills = 5
 	ledger, sent := newLedger(), make(chan error, 1)
-	go func() { sent <- w.send(t.Context(), ledger, amid(golden, played), float64(total)/10) }()
+	go func() { sent <- w.send(t.Context(), amid(golden, played), float64(total)/10, ledger.note) }()
 	for range kills {
 		service := w.serve()
 		from := w.ingested()
@@ -121,7 +121,7 @@ func TestServiceKilledWhileIdleBlamesNoRecord(t *testing.T) {
 	golden := goldenRecords(t)
 	ledger := newLedger()
 	service := w.serve()
-	if err := w.send(t.Context(), ledger, amid(nil, golden), 0); err != nil {
+	if err := w.send(t.Context(), amid(nil, golden), 0, ledger.note); err != nil {
 		t.Fatal(err)
 	}
 	w.drain()

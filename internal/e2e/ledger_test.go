@@ -47,14 +47,14 @@ func (l *ledger) sums() sums {
 	return sums{Applied: events, Duplicates: l.records - events - malformed, Quarantined: malformed}
 }
 
-// send sends records, at most rate a second, and notes what is acknowledged.
-func (w *world) send(ctx context.Context, l *ledger, records iter.Seq2[coordsim.Record, error], rate float64) error {
+// send sends records, at most rate a second, and tells what is acknowledged.
+func (w *world) send(ctx context.Context, records iter.Seq2[coordsim.Record, error], rate float64, acknowledged func(*coordsim.Record, coordsim.Address) error) error {
 	producer, err := coordsim.NewProducer(coordsim.ProducerConfig{Brokers: w.kafka.Brokers, Topics: w.topics})
 	if err != nil {
 		return err
 	}
 	defer producer.Close()
-	return producer.Send(ctx, records, rate, l.note)
+	return producer.Send(ctx, records, rate, acknowledged)
 }
 
 // settle holds what is stored against the ledger: every acknowledged event once,

@@ -23,7 +23,7 @@ func TestServiceIsOperated(t *testing.T) {
 	service := w.serve()
 	golden, ledger := goldenRecords(t), newLedger()
 	half := len(golden) / 2
-	if err := w.send(t.Context(), ledger, amid(nil, golden[:half]), 0); err != nil {
+	if err := w.send(t.Context(), amid(nil, golden[:half]), 0, ledger.note); err != nil {
 		t.Fatal(err)
 	}
 	w.drain()
@@ -44,7 +44,7 @@ func TestServiceIsOperated(t *testing.T) {
 		}
 		return report.Status == opshttp.Degraded
 	})
-	if err := w.send(t.Context(), ledger, amid(nil, golden[half:]), 0); err != nil {
+	if err := w.send(t.Context(), amid(nil, golden[half:]), 0, ledger.note); err != nil {
 		t.Fatal(err)
 	}
 	w.drain()

@@ -40,9 +40,14 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldOn(t, testenv.Broker(t))
+}
+
+func newWorldOn(t testing.TB, kafka *testenv.KafkaCluster) *world {
+	t.Helper()
 	db := testenv.EmptyPostgres(t)
 	w := &world{
-		TB: t, redis: testenv.Redis(t), kafka: testenv.Broker(t),
+		TB: t, redis: testenv.Redis(t), kafka: kafka,
 		topics: coordsim.Topics{Executions: testenv.UniqueName("executions"), Scenarios: testenv.UniqueName("scenarios")},
 	}
 	w.kafka.CreateTopic(t, w.topics.Executions, executionPartitions, nil)
