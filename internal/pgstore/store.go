@@ -43,7 +43,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	pc, err := pgxpool.ParseConfig(u)
 	if err != nil {
-		return nil, fmt.Errorf("read database URL: %w", err)
+		return nil, fmt.Errorf("database URL cannot be used: %s", reasonWithoutURL(err))
 	}
 	if cfg.MaxConns > 0 {
 		pc.MaxConns = cfg.MaxConns
@@ -94,6 +94,17 @@ func NormalizeURL(raw string) (string, error) {
 		return "", errors.New("database URL cannot be parsed; escape special characters of the password as %XX")
 	}
 	return u, nil
+}
+
+// reasonWithoutURL is why the driver cannot read a URL. Its own error repeats
+// the URL, and hides the password only where it can find it; what it quotes may
+// be a password too.
+func reasonWithoutURL(err error) string {
+	reason := errors.Unwrap(err)
+	if reason == nil || strings.ContainsAny(reason.Error(), "\"'`") {
+		return "one of its parts or settings is not understood"
+	}
+	return reason.Error()
 }
 
 // Cluster identifies the PostgreSQL that answered.
