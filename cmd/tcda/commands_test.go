@@ -71,8 +71,8 @@ func TestConfigCommands(t *testing.T) {
 	}
 	code, stdout, stderr := tcda(t, wrong, "", "config", "check", "--json")
 	var report struct {
-		Valid    bool
-		Problems []configProblem
+		Valid    bool            `json:"valid"`
+		Problems []configProblem `json:"problems"`
 	}
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != exitUsage || report.Valid || len(report.Problems) != 2 || stderr != "" {
 		t.Errorf("check --json: %d %s%s (%v)", code, stdout, stderr, err)

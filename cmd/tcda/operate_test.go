@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -123,7 +124,7 @@ func (i *installation) serve(flags ...string) {
 	before, _ := i.store.Position(i.Context(), executions, 0) // none yet: epoch 0
 	ctx, stop := context.WithCancel(i.Context())
 	ended := make(chan int, 1)
-	var log strings.Builder
+	var log syncedBuffer // of many goroutines
 	go func() {
 		ended <- run(ctx, append([]string{"serve"}, flags...), i.lookup, console{out: io.Discard, err: &log})
 	}()
@@ -144,6 +145,24 @@ func (i *installation) serve(flags ...string) {
 	if code := <-ended; code != 0 {
 		i.Errorf("serve: exit code %d\n%s", code, &log)
 	}
+}
+
+// syncedBuffer takes the lines of a log as a terminal does.
+type syncedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *syncedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *syncedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // end is the end of the topic's one partition.

@@ -52,7 +52,7 @@ type gapLine struct {
 }
 
 // Help is what --help says beyond the settings.
-func (partitionsList) Help() string {
+func (*partitionsList) Help() string {
 	return `Lag counts offsets up to the end of committed records.` + partitionExitCodes
 }
 
@@ -150,7 +150,7 @@ type partitionsReset struct {
 }
 
 // Help is what --help says beyond the settings.
-func (partitionsReset) Help() string {
+func (*partitionsReset) Help() string {
 	return `Records that are read again are recognised as duplicates. Records that are passed
 over are not ingested: nothing but a reset backwards brings them. If the topic
 was re-created, the partition's generation rises, so that offsets of both logs
@@ -287,7 +287,7 @@ type acceptGap struct {
 }
 
 // Help is what --help says beyond the settings.
-func (acceptGap) Help() string {
+func (*acceptGap) Help() string {
 	return `The partition goes on at the first offset that Kafka still holds. Who accepted the
 loss, and when, is kept in ingest_gaps.` + partitionExitCodes
 }

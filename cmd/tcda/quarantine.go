@@ -36,7 +36,7 @@ type quarantineList struct {
 }
 
 // Help is what --help says beyond the settings.
-func (quarantineList) Help() string { return strings.TrimPrefix(quarantineExitCodes, "\n\n") }
+func (*quarantineList) Help() string { return strings.TrimPrefix(quarantineExitCodes, "\n\n") }
 
 // Validate is called by kong.
 func (c *quarantineList) Validate() error {
@@ -141,7 +141,7 @@ type quarantineShow struct {
 }
 
 // Help is what --help says beyond the settings.
-func (quarantineShow) Help() string { return strings.TrimPrefix(quarantineExitCodes, "\n\n") }
+func (*quarantineShow) Help() string { return strings.TrimPrefix(quarantineExitCodes, "\n\n") }
 
 type headerLine struct {
 	Name  string `json:"name"`

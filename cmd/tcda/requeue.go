@@ -23,7 +23,7 @@ type quarantineRequeue struct {
 }
 
 // Help is what --help says beyond the settings.
-func (quarantineRequeue) Help() string {
+func (*quarantineRequeue) Help() string {
 	return `Key, value and headers are produced as they were, to the partition that they came
 from, with one header more that says so (` + quarantine.MarkHeader + `). Whether the record
 is accepted this time is decided by the service. A record that was too large to
@@ -151,7 +151,7 @@ type quarantineDiscard struct {
 }
 
 // Help is what --help says beyond the settings.
-func (quarantineDiscard) Help() string { return strings.TrimPrefix(quarantineExitCodes, "\n\n") }
+func (*quarantineDiscard) Help() string { return strings.TrimPrefix(quarantineExitCodes, "\n\n") }
 
 // Run discards the records one by one.
 func (c *quarantineDiscard) Run(ctx context.Context, cfg *config.Config, term console) error {

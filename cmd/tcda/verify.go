@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,7 +22,7 @@ type verifyCmd struct {
 }
 
 // Help is what --help says beyond the settings.
-func (verifyCmd) Help() string {
+func (*verifyCmd) Help() string {
 	return `Folds every run and definition again from its stored events, and compares the
 outcome with rows, counters and the live states in Redis. It writes nothing and
 may run beside the service.
@@ -76,7 +77,7 @@ func printReport(term console, r *verify.Report) error {
 		{"partitions", r.Partitions},
 		{"live states", r.LiveStates},
 	} {
-		counts = append(counts, []string{c.name, fmt.Sprint(c.n)})
+		counts = append(counts, []string{c.name, strconv.FormatInt(c.n, 10)})
 	}
 	if err := table(term.out, []string{"VERIFIED", "NUMBER"}, counts); err != nil {
 		return err

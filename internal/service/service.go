@@ -97,8 +97,8 @@ type service struct {
 }
 
 // open makes all parts. None of them needs its server yet.
-func open(ctx context.Context, cfg *config.Config, opts Options) (s *service, err error) {
-	s = &service{cfg: cfg, ready: opts.Ready}
+func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, err error) {
+	s := &service{cfg: cfg, ready: opts.Ready}
 	s.enter("starting")
 	defer func() {
 		if err != nil {

@@ -1,0 +1,149 @@
+package service_test
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
+)
+
+// usedElsewhere are the settings that Run and the commands read themselves.
+var usedElsewhere = map[string]bool{
+	"File":                    true, // config's own
+	"Service.Roles":           true, // TestRolesApart
+	"Service.ShutdownTimeout": true, // TestStopWithinTheDeadline
+	"Redis.Enabled":           true, // tcda verify's test
+	"Kafka.CreateTopics":      true, // TestTopicsAreWaitedFor
+	"HTTP.Listen":             true, // TestWhatCannotWorkIsRefused
+	"Log.Level":               true, // tcda serve
+	"Log.Format":              true, // tcda serve
+	"Tracing.Endpoint":        true, // service.go
+	"Tracing.Ratio":           true, // service.go
+}
+
+// A setting that is changed changes what some part is given: no setting is
+// dead, and none is forgotten when a part gets a new one.
+func TestEverySettingReachesAPart(t *testing.T) {
+	t.Parallel()
+	certificate, key := keyPair(t)
+	base := func() *config.Config {
+		return settings{}.with("INSTANCE", "a").
+			with("KAFKA_TLS", "true").with("KAFKA_TLS_CA_FILE", certificate).with("KAFKA_TLS_CERT_FILE", certificate).with("KAFKA_TLS_KEY_FILE", key).
+			with("KAFKA_SASL_MECHANISM", "plain").with("KAFKA_SASL_USER", "u").with("KAFKA_SASL_PASSWORD", "p").load(t)
+	}
+	before := given(t, base())
+	if kafka, err := service.Kafka(base()); err != nil || kafka.TLS.RootCAs == nil || len(kafka.TLS.Certificates) != 1 {
+		t.Fatalf("TLS of Kafka: %+v, error %v", kafka.TLS, err)
+	}
+	for _, path := range paths("", reflect.TypeFor[config.Config]()) {
+		cfg := base()
+		change(t, path, field(reflect.ValueOf(cfg).Elem(), path))
+		if changed := given(t, cfg) != before; changed == usedElsewhere[path] {
+			t.Errorf("%s: changes what a part is given %t, used elsewhere %t", path, changed, usedElsewhere[path])
+		}
+	}
+}
+
+// keyPair writes the certificate and the key of a test server to files.
+func keyPair(t testing.TB) (certificate, key string) {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	t.Cleanup(server.Close)
+	private, err := x509.MarshalPKCS8PrivateKey(server.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	for file, block := range map[string]*pem.Block{
+		certificate: {Type: "CERTIFICATE", Bytes: server.Certificate().Raw},
+		key:         {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return certificate, key
+}
+
+// given is all that the parts are given, as text; a setting that names a file
+// shows itself by the error.
+func given(t testing.TB, cfg *config.Config) string {
+	t.Helper()
+	instance, err := service.Instance(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kafka, err := service.Kafka(cfg)
+	return fmt.Sprintf("%+v %+v %+v %+v %+v %+v %v %t %+v", service.Postgres(cfg), service.Migrations(cfg), service.Redis(cfg),
+		service.EventLimits(cfg), service.Ingest(cfg, instance), kafka.SASL, err, kafka.TLS != nil, withoutPointers(kafka))
+}
+
+// withoutPointers leaves out what prints as an address.
+func withoutPointers(v any) string {
+	var b strings.Builder
+	s := reflect.ValueOf(v)
+	for i := range s.NumField() {
+		if f := s.Field(i); f.Kind() != reflect.Pointer && s.Type().Field(i).Name != "Logger" {
+			fmt.Fprintf(&b, "%v ", f.Interface())
+		}
+	}
+	return b.String()
+}
+
+// paths are the exported fields of a struct, nested ones by their path.
+func paths(under string, of reflect.Type) []string {
+	var out []string
+	for i := range of.NumField() {
+		f := of.Field(i)
+		name := strings.TrimPrefix(under+"."+f.Name, ".")
+		switch {
+		case !f.IsExported():
+		case f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[time.Time]():
+			out = append(out, paths(name, f.Type)...)
+		default:
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func field(v reflect.Value, path string) reflect.Value {
+	for name := range strings.SplitSeq(path, ".") {
+		v = v.FieldByName(name)
+	}
+	return v
+}
+
+// change gives a field another value.
+func change(t testing.TB, path string, v reflect.Value) {
+	t.Helper()
+	switch value := v.Interface().(type) {
+	case time.Time:
+		v.Set(reflect.ValueOf(value.Add(time.Hour)))
+		return
+	case []string:
+		v.Set(reflect.ValueOf(append(value, "other:1")))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(!v.Bool())
+	case reflect.Int, reflect.Int64:
+		v.SetInt(v.Int() + 1)
+	case reflect.Float64:
+		v.SetFloat(v.Float() / 2)
+	case reflect.String:
+		v.SetString(v.String() + "x")
+	default:
+		t.Fatalf("%s is a %s: say how to change that", path, v.Type())
+	}
+}
