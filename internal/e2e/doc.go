@@ -7,10 +7,12 @@
 //	program_test.go      builds and runs tcda and tcda-lab
 //	world_test.go        the servers of one test, and what is sent to them
 //	ledger_test.go       what Kafka has acknowledged, held against what is stored
+//	golden_test.go       the golden events of the contract as records
 //	crash_test.go        SIGKILL at random moments
 //	service_test.go      health, metrics, a graceful stop, Redis away
 //	emit_test.go         tcda-lab as the sender and the judge
-//	interop_test.go      a coordinator in Python (build tag interop: make test-interop)
+//	interop_test.go      coordinator.py, which shares nothing with us but the .proto
+//	                     files (build tag interop: make test-interop)
 //
 // The package knows the programs by their commands and the contract. It must
 // not know how they work: no test here reaches into a running service.

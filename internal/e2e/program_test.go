@@ -149,22 +149,27 @@ func (p *process) running() bool {
 
 // logBuffer keeps what a program says.
 type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	mu  sync.Mutex
+	all bytes.Buffer
 }
 
 func (b *logBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.text.Write(p)
+	return b.all.Write(p)
+}
+
+// text is all of it.
+func (b *logBuffer) text() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all.String()
 }
 
 // tail is the end of it.
 func (b *logBuffer) tail() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	const enough = 8000
-	all := b.text.String()
+	all := b.text()
 	return all[max(0, len(all)-enough):]
 }
 

@@ -3,15 +3,13 @@ package e2e_test
 import (
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
-	"strconv"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/opshttp"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
@@ -31,7 +29,7 @@ type world struct {
 	topics coordsim.Topics
 	redis  *testenv.RedisServer
 	kafka  *testenv.KafkaCluster
-	http   string            // address of health and metrics
+	http   string            // address of health and metrics of the service started last
 	env    map[string]string // of all programs
 
 	store *pgstore.Store   // to look at what they have stored
@@ -52,11 +50,6 @@ func newWorldOn(t testing.TB, kafka *testenv.KafkaCluster) *world {
 	}
 	w.kafka.CreateTopic(t, w.topics.Executions, executionPartitions, nil)
 	w.kafka.CreateTopic(t, w.topics.Scenarios, scenarioPartitions, nil)
-	port, err := childproc.FreePort(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.http = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	w.env = map[string]string{}
 	for name, value := range map[string]string{
 		"INSTANCE":               "e2e",
@@ -66,7 +59,7 @@ func newWorldOn(t testing.TB, kafka *testenv.KafkaCluster) *world {
 		"KAFKA_GROUP_ID":         testenv.UniqueName("tcda"),
 		"KAFKA_TOPIC_EXECUTIONS": w.topics.Executions,
 		"KAFKA_TOPIC_SCENARIOS":  w.topics.Scenarios,
-		"HTTP_LISTEN":            w.http,
+		"HTTP_LISTEN":            "127.0.0.1:0",
 		"LOG_FORMAT":             "json",
 		// Small batches, so that there are many moments to die at, and a short
 		// session, so that the group soon forgets who has died.
@@ -104,13 +97,24 @@ func (w *world) connect(postgres string) {
 	w.Cleanup(w.log.Close)
 }
 
+// listening is what the service's first line of log says of its port.
+var listening = regexp.MustCompile(`"http":"([^"]+)"`)
+
 // serve starts the service and waits until it is ready.
 func (w *world) serve() *process {
 	w.Helper()
 	p := start(w, w.env, "tcda", "serve")
+	w.http = ""
 	eventually(w, "the service is ready", func() bool {
 		if !p.running() {
 			w.Fatalf("tcda serve has ended: %v; it said:\n%s", p.err, p.said.tail())
+		}
+		if w.http == "" {
+			said := listening.FindStringSubmatch(p.said.text())
+			if said == nil {
+				return false
+			}
+			w.http = said[1]
 		}
 		_, code := w.ask("/readyz")
 		return code == http.StatusOK
