@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		}
 		test.failed = true
 		test.end()
+		second := &playedTest{failed: true}
+		testenv.Postgres(second)
+		second.end()
 	case "killed":
 		test := &playedTest{}
 		db, redis := testenv.Postgres(test), testenv.Redis(test)
@@ -74,6 +77,9 @@ func TestFailingTestLeavesItsDatabase(t *testing.T) {
 	out, err := play(t, "failing").Output()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
+	}
+	if told := strings.Count(string(out), "leaves its database"); told != 2 {
+		t.Errorf("%d of the 2 failing tests leave their database: %s", told, out)
 	}
 	match := regexp.MustCompile(`go run \./internal/testenv/cmd/testdb (\S+) (\S+)\n(?s:.*)rm -rf (\S+)`).FindSubmatch(out)
 	if match == nil {

@@ -41,6 +41,10 @@ const startLimit = 2 * time.Minute
 type scratch struct {
 	dir    string
 	keeper io.WriteCloser // a line written to it keeps the folder
+
+	// keep leaves the folder in place when the process ends. The guard is gone
+	// after the first call; the others have its outcome.
+	keep func() error
 }
 
 // guardScript removes $1 when its input ends without a line. A server that is
@@ -89,7 +93,10 @@ func newScratch() (*scratch, error) {
 	if err := guard.Start(); err != nil {
 		return nil, fmt.Errorf("watch the folder of test servers: %w", err)
 	}
-	return &scratch{dir: dir, keeper: keeper}, nil
+	return &scratch{dir: dir, keeper: keeper, keep: sync.OnceValue(func() error {
+		_, err := io.WriteString(keeper, "keep\n")
+		return err
+	})}, nil
 }
 
 // removeForgotten removes our folders that failed tests left three days ago and
@@ -115,12 +122,6 @@ func removeForgotten() error {
 		}
 	}
 	return nil
-}
-
-// keep leaves the folder in place when the process ends.
-func (s *scratch) keep() error {
-	_, err := io.WriteString(s.keeper, "keep\n")
-	return err
 }
 
 // testDir makes a folder for a server of one test, gone when the test ends.
