@@ -10,9 +10,3 @@ INSERT INTO test_coordination.definition_events
 VALUES
   (sqlc.arg(event_key), sqlc.arg(aggregate), sqlc.arg(subject), sqlc.arg(order_key), sqlc.arg(type), sqlc.arg(source), sqlc.arg(event_id), sqlc.arg(event_time), sqlc.narg(sequence), sqlc.arg(digest), sqlc.arg(digest_version), sqlc.arg(time_suspect), sqlc.arg(trace_parent), sqlc.arg(correlation_id),
    sqlc.narg(topic), sqlc.narg(partition), sqlc.narg(kafka_offset), sqlc.arg(data), sqlc.narg(extensions), sqlc.narg(unknown_fields), sqlc.arg(recorded_at));
-
--- DefinitionEventsPage walks all events in the order of their aggregates, to fold them again.
--- name: DefinitionEventsPage :many
-SELECT * FROM test_coordination.definition_events
-WHERE (aggregate, subject, order_key) > (sqlc.arg(after_aggregate)::text, sqlc.arg(after_subject)::text, sqlc.arg(after_order)::bytea)
-ORDER BY aggregate, subject, order_key LIMIT sqlc.arg(page);

@@ -31,10 +31,6 @@ VALUES (sqlc.arg(scenario_id), sqlc.arg(number), sqlc.arg(content_hash), sqlc.ar
 ON CONFLICT (scenario_id, number) DO UPDATE SET
   author = excluded.author, change_note = excluded.change_note, published_at = excluded.published_at, marks = excluded.marks;
 
--- ScenariosPage walks all scenarios, for verification.
--- name: ScenariosPage :many
-SELECT * FROM test_coordination.scenarios WHERE scenario_id > sqlc.arg(after) ORDER BY scenario_id LIMIT sqlc.arg(page);
-
 -- ScenarioVersionsOf are all contents of one scenario.
 -- name: ScenarioVersionsOf :many
 SELECT * FROM test_coordination.scenario_versions WHERE scenario_id = $1 ORDER BY number;

@@ -2,10 +2,6 @@
 -- name: SchedulesByID :many
 SELECT * FROM test_coordination.schedules WHERE schedule_id = ANY (sqlc.arg(ids)::text[]);
 
--- SchedulesPage walks all schedules, for verification.
--- name: SchedulesPage :many
-SELECT * FROM test_coordination.schedules WHERE schedule_id > sqlc.arg(after) ORDER BY schedule_id LIMIT sqlc.arg(page);
-
 -- SaveSchedule is part of S4e.
 -- name: SaveSchedule :batchexec
 INSERT INTO test_coordination.schedules AS s

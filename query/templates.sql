@@ -31,10 +31,6 @@ VALUES (sqlc.arg(template_id), sqlc.arg(number), sqlc.arg(content_hash), sqlc.ar
 ON CONFLICT (template_id, number) DO UPDATE SET
   author = excluded.author, change_note = excluded.change_note, published_at = excluded.published_at, marks = excluded.marks;
 
--- TemplatesPage walks all templates, for verification.
--- name: TemplatesPage :many
-SELECT * FROM test_coordination.templates WHERE template_id > sqlc.arg(after) ORDER BY template_id LIMIT sqlc.arg(page);
-
 -- TemplateVersionsOf are all contents of one template.
 -- name: TemplateVersionsOf :many
 SELECT * FROM test_coordination.template_versions WHERE template_id = $1 ORDER BY number;

@@ -225,10 +225,6 @@ func reading(found *int) []call {
 			r, err := q.KnownDefinitionEvents(ctx, [][]byte{key})
 			return rowsOf(found, r, err)
 		}),
-		rows("DefinitionEventsPage", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.DefinitionEventsPage(ctx, dbsqlc.DefinitionEventsPageParams{AfterOrder: []byte{}, Page: 10})
-			return rowsOf(found, r, err)
-		}),
 		rows("TemplatesByID", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.TemplatesByID(ctx, []string{"t"})
 			return rowsOf(found, r, err)
@@ -241,10 +237,6 @@ func reading(found *int) []call {
 			r, err := q.TemplateTexts(ctx, []string{"t", "t", "t"}, []string{"", "1", fmt.Sprintf("%X", key)})
 			return rowsOf(found, r, err)
 		}),
-		rows("TemplatesPage", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.TemplatesPage(ctx, "", 10)
-			return rowsOf(found, r, err)
-		}),
 		rows("TemplateVersionsOf", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.TemplateVersionsOf(ctx, "t")
 			return rowsOf(found, r, err)
@@ -255,10 +247,6 @@ func reading(found *int) []call {
 		}),
 		rows("ScenarioVersionsByHash", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.ScenarioVersionsByHash(ctx, []string{"s"}, [][]byte{key})
-			return rowsOf(found, r, err)
-		}),
-		rows("ScenariosPage", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.ScenariosPage(ctx, "", 10)
 			return rowsOf(found, r, err)
 		}),
 		rows("ScenarioVersionsOf", func(ctx context.Context, q *dbsqlc.Queries) error {
@@ -275,10 +263,6 @@ func reading(found *int) []call {
 		}),
 		rows("SchedulesByID", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.SchedulesByID(ctx, []string{"n", "bare"})
-			return rowsOf(found, r, err)
-		}),
-		rows("SchedulesPage", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.SchedulesPage(ctx, "", 10)
 			return rowsOf(found, r, err)
 		}),
 		rows("RunKeys", func(ctx context.Context, q *dbsqlc.Queries) error {

@@ -9,67 +9,6 @@ import (
 	"context"
 )
 
-const definitionEventsPage = `-- name: DefinitionEventsPage :many
-SELECT event_key, aggregate, subject, order_key, type, source, event_id, event_time, sequence, digest, digest_version, time_suspect, trace_parent, correlation_id, topic, partition, kafka_offset, data, extensions, unknown_fields, recorded_at FROM test_coordination.definition_events
-WHERE (aggregate, subject, order_key) > ($1::text, $2::text, $3::bytea)
-ORDER BY aggregate, subject, order_key LIMIT $4
-`
-
-type DefinitionEventsPageParams struct {
-	AfterAggregate string
-	AfterSubject   string
-	AfterOrder     []byte
-	Page           int32
-}
-
-// DefinitionEventsPage walks all events in the order of their aggregates, to fold them again.
-func (q *Queries) DefinitionEventsPage(ctx context.Context, arg DefinitionEventsPageParams) ([]DefinitionEvent, error) {
-	rows, err := q.db.Query(ctx, definitionEventsPage,
-		arg.AfterAggregate,
-		arg.AfterSubject,
-		arg.AfterOrder,
-		arg.Page,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []DefinitionEvent{}
-	for rows.Next() {
-		var i DefinitionEvent
-		if err := rows.Scan(
-			&i.EventKey,
-			&i.Aggregate,
-			&i.Subject,
-			&i.OrderKey,
-			&i.Type,
-			&i.Source,
-			&i.EventID,
-			&i.EventTime,
-			&i.Sequence,
-			&i.Digest,
-			&i.DigestVersion,
-			&i.TimeSuspect,
-			&i.TraceParent,
-			&i.CorrelationID,
-			&i.Topic,
-			&i.Partition,
-			&i.KafkaOffset,
-			&i.Data,
-			&i.Extensions,
-			&i.UnknownFields,
-			&i.RecordedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const knownDefinitionEvents = `-- name: KnownDefinitionEvents :many
 SELECT event_key, digest, digest_version FROM test_coordination.definition_events WHERE event_key = ANY ($1::bytea[])
 `

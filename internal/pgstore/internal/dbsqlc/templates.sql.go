@@ -162,39 +162,3 @@ func (q *Queries) TemplatesByID(ctx context.Context, ids []string) ([]Template, 
 	}
 	return items, nil
 }
-
-const templatesPage = `-- name: TemplatesPage :many
-SELECT template_id, version, versions, current_hash, author, change_note, published_at, created_at, marks, changed_at FROM test_coordination.templates WHERE template_id > $1 ORDER BY template_id LIMIT $2
-`
-
-// TemplatesPage walks all templates, for verification.
-func (q *Queries) TemplatesPage(ctx context.Context, after string, page int32) ([]Template, error) {
-	rows, err := q.db.Query(ctx, templatesPage, after, page)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []Template{}
-	for rows.Next() {
-		var i Template
-		if err := rows.Scan(
-			&i.TemplateID,
-			&i.Version,
-			&i.Versions,
-			&i.CurrentHash,
-			&i.Author,
-			&i.ChangeNote,
-			&i.PublishedAt,
-			&i.CreatedAt,
-			&i.Marks,
-			&i.ChangedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
