@@ -26,8 +26,8 @@ var usedElsewhere = map[string]bool{
 	"HTTP.Listen":             true, // TestWhatCannotWorkIsRefused
 	"Log.Level":               true, // tcda serve
 	"Log.Format":              true, // tcda serve
-	"Tracing.Endpoint":        true, // service.go
-	"Tracing.Ratio":           true, // service.go
+	"Tracing.Endpoint":        true, // TestSpansReachTheCollector
+	"Tracing.Ratio":           true, // TestSpansReachTheCollector
 }
 
 // A setting that is changed changes what some part is given: no setting is
