@@ -93,3 +93,17 @@ func TestAfterAResetTheWorkerThatItFencedDoesNotCountAsDead(t *testing.T) {
 		t.Errorf("records are taken one at a time until offset %d", at.CarefulUntil)
 	}
 }
+
+func TestAResetOfAQuietPartitionIsNoticed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stop := w.start("a")
+	w.produce(w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
+	w.drain()
+	if _, err := w.store.Reset(t.Context(), topic, 0, pgstore.TopicID{}, 0, "operator", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.drain()
+	stop()
+	w.wantSums(1, 1, 0)
+}

@@ -35,7 +35,7 @@ type Config struct {
 	AdvanceInterval time.Duration // how often an advance over no records is committed: 1 s
 	ReconcileEvery  time.Duration // S9: 10 s
 	SettledHorizon  time.Duration // how far back a full sweep shows ended runs, as long as Redis keeps them: 24 h
-	StopPoll        time.Duration // how often a stopped partition looks whether an operator has acted: 2 s
+	StopPoll        time.Duration // how often a stopped or quiet partition looks whether it was moved: 2 s
 	RetryMin        time.Duration // first pause after an infrastructure error: 100 ms
 	RetryMax        time.Duration // longest: 30 s
 

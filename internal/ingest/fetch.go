@@ -9,6 +9,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
 
@@ -29,7 +30,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 	reader := w.newReader(position, careful)
 	pause := w.newPause()
 	corrupt := 0
-	advancedAt := time.Now()
+	advancedAt, lookedAt := time.Now(), time.Now()
 	proven := w.claim.Attempts == 0
 	// How far the process that died may have been ahead of its position.
 	alone := w.claim.Next
@@ -81,7 +82,15 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 		corrupt = 0
 
 		if len(fetched.Records) == 0 {
-			w.touchIfIdle()
+			if w.idle() {
+				w.touch()
+				if time.Since(lookedAt) >= w.cfg.StopPoll {
+					lookedAt = time.Now()
+					if err := w.stillThere(ctx, position); err != nil {
+						return err
+					}
+				}
+			}
 			w.showLag(fetched.LastStable, position)
 			if fetched.Next == position || time.Since(advancedAt) < w.cfg.AdvanceInterval {
 				// An advance over aborted or compacted records is committed with
@@ -140,12 +149,25 @@ func (b *batch) awaitCommit(ctx context.Context) error {
 	}
 }
 
-// touchIfIdle counts an empty fetch as progress, unless batches wait to be
-// committed.
-func (w *worker) touchIfIdle() {
-	if w.waiting.Load() == 0 {
-		w.touch()
+// idle tells that nothing waits to be committed: an empty fetch is progress
+// then, and the position is the stored one.
+func (w *worker) idle() bool { return w.waiting.Load() == 0 }
+
+// stillThere sees whether the stored position is where this worker waits for
+// records. An operator may have moved it, or a failover may have lost its last
+// commits: with records the fence of S4 would tell, on a quiet partition nothing
+// else would, and what was lost would stay lost until somebody says something.
+func (w *worker) stillThere(ctx context.Context, position int64) error {
+	at, err := w.Store.Position(ctx, w.claim.Topic, w.claim.Number)
+	switch {
+	case errors.Is(err, pgstore.ErrNotFound):
+		return errFenced
+	case err != nil:
+		w.log.Warn().Err(err).Msg("stored position not read; tried again later")
+	case at.Epoch != w.claim.Epoch || at.Next != position:
+		return errFenced
 	}
+	return nil
 }
 
 func (w *worker) showLag(logEnd, position int64) {

@@ -1,0 +1,104 @@
+package ingest_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+)
+
+// An asynchronous standby takes over without the last commits, while their
+// states still wait to be shown. The lost rows had higher versions than those
+// that come of reading Kafka again, in fewer batches: shown as of the new
+// timeline they would hide every later state.
+func TestStatesThatAFailoverLostDoNotHideThoseThatStand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server, db := testenv.PostgresServer(t)
+	w.db, w.store = db, openStore(t, db.URL)
+
+	w.produce(w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"}))
+	w.run()
+	standby := filepath.Join(t.TempDir(), "standby")
+	must(t, server.Stop())
+	copyFiles(t, clusterOf(server), standby)
+	must(t, server.Restart(t.Context()))
+
+	released := make(chan struct{})
+	release := sync.OnceFunc(func() { close(released) })
+	defer release()
+	stop := w.start("a", func(s *settings) {
+		s.parts.Probe = func(m ingest.Moment) {
+			if m.Step == telemetry.StepState && !m.After {
+				<-released
+			}
+		}
+	})
+	for range 5 { // five batches, five versions
+		w.produce(w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
+		w.drain()
+	}
+
+	must(t, server.Kill())
+	promote(t, server, standby)
+	release()
+	w.drain()
+	w.produce(w.say(&contract.ExecutionFinished{ExecutionId: "exec-1", Outcome: "passed"}))
+	w.eventually("the end is shown", func() bool { return w.liveStatus("exec-1") == execution.StatusPassed })
+	stop()
+	w.wantSums(7, 0, 0)
+	w.verify()
+}
+
+// promote puts the standby's files in the place of the dead server's, and lets
+// it begin a new timeline.
+func promote(t *testing.T, server *pgserver.Server, standby string) {
+	t.Helper()
+	must(t, os.RemoveAll(clusterOf(server)))
+	copyFiles(t, standby, clusterOf(server))
+	// Its being there is the signal; a copy has the owner that the server's files have.
+	copyFiles(t, filepath.Join(clusterOf(server), "PG_VERSION"), filepath.Join(clusterOf(server), "standby.signal"))
+	must(t, server.Restart(t.Context()))
+	store := openStore(t, server.URL("migrated"))
+	deadline := time.Now().Add(drainLimit)
+	conn := (&testenv.DB{URL: server.URL("migrated")}).Pool(t)
+	if _, err := conn.Exec(t.Context(), "SELECT pg_promote()"); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		cluster, err := store.Cluster(t.Context())
+		if err == nil && cluster.Timeline == 2 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the standby is not promoted: %s, %v", cluster, err)
+		}
+	}
+}
+
+// clusterOf is PostgreSQL's own data directory.
+func clusterOf(server *pgserver.Server) string { return filepath.Join(server.DataDir(), "cluster") }
+
+// copyFiles copies with owners and rights, which the server checks.
+func copyFiles(t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("copy %s: %v\n%s", from, err, out)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
