@@ -100,20 +100,16 @@ func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error
 			}
 		case pgstore.Infrastructure:
 		}
-		w.warnOrAlarm(err).Int64("position", b.position).Msg("batch not committed; trying again")
+		level := zerolog.WarnLevel
+		state, unlisted := pgstore.UnlistedState(err)
+		if unlisted {
+			level = zerolog.ErrorLevel // nobody has said that trying again may help
+		}
+		w.log.WithLevel(level).Err(err).Str("sqlstate", state).Bool("unlisted", unlisted).Int64("position", b.position).Msg("batch not committed; trying again")
 		if err := pause.wait(ctx); err != nil {
 			return nil, err
 		}
 	}
-}
-
-// warnOrAlarm begins the log line of an error that will be tried again: a
-// warning, but an error where nobody has said that trying again may help.
-func (w *worker) warnOrAlarm(err error) *zerolog.Event {
-	if state, unlisted := pgstore.UnlistedState(err); unlisted {
-		return w.log.Error().Err(err).Str("sqlstate", state).Bool("unlisted", true)
-	}
-	return w.log.Warn().Err(err)
 }
 
 // tryCommit applies the batch once, in one transaction. On ErrInDoubt the
