@@ -104,7 +104,7 @@ func (l *partitionLine) cells() []string {
 		if i > 0 {
 			gaps += ", "
 		}
-		gaps += fmt.Sprintf("%s %d..%d", g.Cause, g.From, g.To)
+		gaps += gapText(g)
 	}
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	optional := func(n *int64) string {
@@ -142,8 +142,17 @@ func addLogEnds(ctx context.Context, cfg *config.Config, lines []partitionLine) 
 	return errors.Join(problems...)
 }
 
+// gapText is an open gap in a cell: its first and its last offset, or where
+// either log stands.
+func gapText(g gapLine) string {
+	if pgstore.GapCause(g.Cause) == pgstore.GapRecreated {
+		return fmt.Sprintf("%s at %d, begins at %d", g.Cause, g.From, g.To)
+	}
+	return fmt.Sprintf("%s %d..%d", g.Cause, g.From, g.To-1)
+}
+
 type partitionsReset struct {
-	Partition partitionName `arg:"" placeholder:"TOPIC/PARTITION" help:"Which partition."`
+	Partition partitionName `arg:"" name:"topic/partition" help:"Which partition."`
 	To        string        `required:"" placeholder:"earliest|latest|current|OFFSET" help:"Where to go on; current: where it stands, once the cause of a stop is mended."`
 	Yes       bool          `help:"Do it. Without this flag only what would be done is printed."`
 	JSON      bool          `name:"json" help:"Print one JSON object."`
@@ -282,7 +291,8 @@ func describe(term console, asJSON bool, m moveLine) error {
 }
 
 type acceptGap struct {
-	Partition partitionName `arg:"" placeholder:"TOPIC/PARTITION" help:"Which partition."`
+	Partition partitionName `arg:"" name:"topic/partition" help:"Which partition."`
+	Yes       bool          `help:"Do it. Without this flag only what would be done is printed."`
 	JSON      bool          `name:"json" help:"Print one JSON object."`
 }
 
@@ -299,20 +309,28 @@ func (c *acceptGap) Run(ctx context.Context, cfg *config.Config, term console) e
 		if err != nil {
 			return err
 		}
+		open := false
 		for _, g := range gaps {
-			if g.Topic == c.Partition.Topic && g.Partition == c.Partition.Number && g.AcceptedAt.IsZero() && g.Cause == pgstore.GapRecreated {
+			if g.Topic != c.Partition.Topic || g.Partition != c.Partition.Number || !g.AcceptedAt.IsZero() {
+				continue
+			}
+			open = true
+			if g.Cause == pgstore.GapRecreated {
 				// Its offsets belong to another log: only a reset tells them apart.
 				return fmt.Errorf("%s was re-created, so there is no gap to accept: use tcda partitions reset %s --to earliest", c.Partition.Topic, c.Partition)
 			}
 		}
-		next := max(at.log.Start, at.stored.Next)
-		err = at.store.AcceptGap(ctx, c.Partition.Topic, c.Partition.Number, next, operator(), time.Now())
-		if errors.Is(err, pgstore.ErrNoGap) {
-			return fmt.Errorf("%s: %w; see tcda partitions list", c.Partition, err)
+		if !open {
+			return fmt.Errorf("%s: %w; see tcda partitions list", c.Partition, pgstore.ErrNoGap)
 		}
-		if err != nil {
+		move := moveLine{Partition: c.Partition.String(), From: at.stored.Next, To: max(at.log.Start, at.stored.Next), Generation: at.stored.Generation}
+		if !c.Yes {
+			return describe(term, c.JSON, move)
+		}
+		if err := at.store.AcceptGap(ctx, c.Partition.Topic, c.Partition.Number, move.To, operator(), time.Now()); err != nil {
 			return err
 		}
-		return describe(term, c.JSON, moveLine{Partition: c.Partition.String(), From: at.stored.Next, To: next, Generation: at.stored.Generation, Done: true})
+		move.Done = true
+		return describe(term, c.JSON, move)
 	})
 }

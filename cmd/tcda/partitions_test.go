@@ -97,10 +97,13 @@ func TestPartitionsAcceptGap(t *testing.T) {
 		t.Errorf("stopped: %q, want %q", l.Stopped, stopped)
 	}
 	i.wantLine(partitionLine{Generation: 1, Next: 1, Applied: 1, Stopped: i.line().Stopped, OpenGaps: []gapLine{{From: 1, To: 2, Cause: "retention"}}})
-	if stdout, _ := i.tcda(0, "partitions", "list"); !strings.Contains(stdout, "retention 1..2") || !strings.Contains(stdout, stopped) {
+	if stdout, _ := i.tcda(0, "partitions", "list"); !strings.Contains(stdout, "retention 1..1") || !strings.Contains(stdout, stopped) {
 		t.Errorf("list:\n%s", stdout)
 	}
-	if stdout, _ := i.tcda(0, "partitions", "accept-gap", partition); stdout != partition+" goes on at offset 2 (was 1), generation 1\n" {
+	if stdout, stderr := i.tcda(2, "partitions", "accept-gap", partition); !strings.Contains(stdout, "would go from offset 1 to 2: 1 offsets are passed over") || !strings.Contains(stderr, "--yes") {
+		t.Errorf("accept-gap without --yes: %s%s", stdout, stderr)
+	}
+	if stdout, _ := i.tcda(0, "partitions", "accept-gap", partition, "--yes"); stdout != partition+" goes on at offset 2 (was 1), generation 1\n" {
 		t.Errorf("accept-gap: %s", stdout)
 	}
 	i.serve()
