@@ -70,9 +70,9 @@ func (w *worker) stopAtGap(ctx context.Context, cause pgstore.GapCause, logStart
 	var reason string
 	switch cause {
 	case pgstore.GapRetention:
-		reason = fmt.Sprintf("offsets %d to %d were deleted from Kafka before they were ingested; 'tcda partitions accept-gap' goes on behind them", w.claim.Next, logStart-1)
+		reason = fmt.Sprintf("offsets %d to %d were deleted from Kafka before they were ingested; 'tcda partitions accept-gap %s/%d' goes on behind them", w.claim.Next, logStart-1, w.claim.Topic, w.claim.Number)
 	case pgstore.GapRecreated:
-		reason = fmt.Sprintf("the topic was re-created: position %d belongs to the former log, the present one begins at %d; 'tcda partitions reset' begins it", w.claim.Next, logStart)
+		reason = fmt.Sprintf("the topic was re-created: position %d belongs to the former log, the present one begins at %d; 'tcda partitions reset %s/%d --to earliest' goes on with that", w.claim.Next, logStart, w.claim.Topic, w.claim.Number)
 	}
 	fresh, err := w.Store.RecordGap(ctx, w.claim, pgstore.Gap{
 		Topic: w.claim.Topic, Partition: w.claim.Number, Generation: w.claim.Generation,
