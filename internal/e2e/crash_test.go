@@ -53,6 +53,7 @@ func TestKilledServiceLosesAndDoublesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.drain()
+	w.verify()
 	service.interrupt()
 	service.wantSuccess()
 
@@ -61,7 +62,6 @@ func TestKilledServiceLosesAndDoublesNothing(t *testing.T) {
 	}
 	w.settle(ledger)
 	w.wantRuns(sim)
-	w.verify()
 }
 
 // wantRuns holds the runs against what the simulation says must come of them.
@@ -125,8 +125,8 @@ func TestServiceKilledWhileIdleBlamesNoRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.drain()
+	w.verify()
 	service.interrupt()
 	service.wantSuccess()
 	w.settle(ledger)
-	w.verify()
 }

@@ -24,7 +24,7 @@ func TestEmittedLoadSurvivesKills(t *testing.T) {
 	load.wantSuccess()
 	service := w.serve()
 	start(t, w.env, "tcda-lab", "ledger", "check", "--ledger", ledger, "--wait", patience.String()).wantSuccess()
+	w.verify()
 	service.interrupt()
 	service.wantSuccess()
-	w.verify()
 }

@@ -71,10 +71,10 @@ func TestPythonCoordinatorIsUnderstood(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.drain()
+			w.verify()
 			service.interrupt()
 			service.wantSuccess()
 			w.settle(ledger)
-			w.verify()
 		})
 	}
 }

@@ -122,7 +122,7 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Store, error) {
 		Timeout:       cfg.RetryAfter,
 		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= cfg.TripAfter },
 		IsSuccessful:  func(err error) bool { return !errors.Is(err, ErrUnavailable) },
-		IsExcluded:    func(err error) bool { return errors.Is(err, context.Canceled) },
+		IsExcluded:    func(err error) bool { return errors.Is(err, context.Canceled) || errors.Is(err, errHurried) },
 		OnStateChange: s.breakerChanged,
 	})
 	// That the server cannot be checked is a finding, and Watch comes back to it.
@@ -161,6 +161,10 @@ func (s *Store) Watch(ctx context.Context) {
 	}
 }
 
+// errHurried marks a call that ran out of a budget shorter than the usual one:
+// it says nothing about whether Redis answers.
+var errHurried = errors.New("out of a short budget")
+
 // do runs one bounded call through the circuit breaker and says in the error
 // what it was for. fn returns the error of Redis as it is.
 func (s *Store) do(ctx context.Context, what string, budget time.Duration, fn func(context.Context) error) error {
@@ -177,8 +181,13 @@ func (s *Store) do(ctx context.Context, what string, budget time.Duration, fn fu
 			return struct{}{}, context.Canceled
 		}
 		err = classified(err)
-		if !errors.Is(err, ErrUnavailable) {
+		switch {
+		case !errors.Is(err, ErrUnavailable):
 			s.reached.Store(true)
+		case budget < s.cfg.Budget && bounded.Err() != nil:
+			// It was given less time than the others: on a busy machine that is
+			// soon over, and taking Redis for gone would cost the live states.
+			return struct{}{}, fmt.Errorf("%w: %w", errHurried, err)
 		}
 		return struct{}{}, err
 	})
