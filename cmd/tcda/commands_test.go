@@ -26,10 +26,10 @@ func TestVerifyCommand(t *testing.T) {
 	if _, err := i.db.Pool(t).Exec(t.Context(), "UPDATE test_coordination.executions SET coordinator_id = E'other\x1b[2J'"); err != nil {
 		t.Fatal(err)
 	}
-	if stdout, _ := i.tcda(1, "verify"); !strings.Contains(stdout, "difference: run exec-1/1: Run.CoordinatorID is \"other\\") || strings.Contains(stdout, "\x1b") || !strings.Contains(stdout, "difference: live state of exec-1: Coordinator is \"\", expected \"other\\") || !strings.HasSuffix(stdout, "2 differences\n") {
+	if stdout, _ := i.tcda(1, "verify", "--live-grace=100ms"); !strings.Contains(stdout, "difference: run exec-1/1: Run.CoordinatorID is \"other\\") || strings.Contains(stdout, "\x1b") || !strings.Contains(stdout, "difference: live state of exec-1: Coordinator is \"\", expected \"other\\") || !strings.HasSuffix(stdout, "2 differences\n") {
 		t.Errorf("verify:\n%q", stdout)
 	}
-	if report := object[verify.Report](i, 1, "verify"); len(report.Differences) != 2 {
+	if report := object[verify.Report](i, 1, "verify", "--live-grace=100ms"); len(report.Differences) != 2 {
 		t.Errorf("verify --json: %+v", report)
 	}
 	if stdout, _ := i.tcda(1, "verify", "--no-redis-enabled"); !strings.Contains(stdout, "not verifiable: live states: Redis is not in use\n") {

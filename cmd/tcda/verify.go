@@ -18,7 +18,7 @@ import (
 
 type verifyCmd struct {
 	JSON      bool          `name:"json" help:"Print one JSON object."`
-	LiveGrace time.Duration `default:"2s" help:"How long live states in Redis may lag behind their rows before they count as different."`
+	LiveGrace time.Duration `default:"40s" help:"How long live states in Redis may lag behind their rows before they count as different; longer than the pause between two passes of reconciliation."`
 }
 
 // Help is what --help says beyond the settings.
