@@ -18,6 +18,7 @@ func TestARunFromKafkaToRedis(t *testing.T) {
 		w.say(&contract.ExecutionFinished{ExecutionId: "exec-1", Outcome: "passed"}),
 	)
 	w.run()
+	w.verify()
 
 	w.wantSums(4, 0, 0)
 	run, err := w.store.Run(t.Context(), pgstore.RunKey{ID: "exec-1", Number: 1})

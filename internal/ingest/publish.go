@@ -61,15 +61,18 @@ func newer(a, b execution.Live) bool {
 	return a.Run > b.Run || a.Run == b.Run && a.Version > b.Version
 }
 
-// run writes to Redis until ctx ends, and then what is left.
+// run writes to Redis until ctx ends, and then what is left. A write under way
+// at the end is not cut off: what it carries has been taken out already, and
+// every call is bounded by its budget.
 func (p *publisher) run(ctx context.Context) {
+	lasting := context.WithoutCancel(ctx)
 	for {
 		select {
 		case <-ctx.Done():
-			p.flush(context.WithoutCancel(ctx)) // every call is bounded by its budget
+			p.flush(lasting)
 			return
 		case <-p.wake:
-			p.flush(ctx)
+			p.flush(lasting)
 		}
 	}
 }

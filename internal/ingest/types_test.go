@@ -116,6 +116,7 @@ func TestEachTypeFromRecordToRowToLiveState(t *testing.T) {
 
 			w.wantReasons()
 			w.wantSums(1, 3, 0) // the same event in four forms
+			w.verify()
 			if n := w.count(query); n != 1 {
 				t.Errorf("%d rows as the event says, want 1", n)
 			}
@@ -127,7 +128,6 @@ func TestEachTypeFromRecordToRowToLiveState(t *testing.T) {
 			if n := w.count(events); n != 1 {
 				t.Errorf("%d stored events, want 1", n)
 			}
-			w.verify()
 		})
 	}
 }
