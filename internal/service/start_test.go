@@ -136,9 +136,7 @@ func TestPostgresIsWaitedFor(t *testing.T) {
 	if _, report := askReadiness(t, w.address); check(report, "postgres").Status != opshttp.Unavailable {
 		t.Errorf("report: %+v", report)
 	}
-	if !strings.Contains(w.log.String(), `"message":"waiting for PostgreSQL"`) {
-		t.Errorf("the log does not say so:\n%s", w.log)
-	}
+	eventually(t, "the log says so", func() bool { return strings.Contains(w.log.String(), `"message":"waiting for PostgreSQL"`) })
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -150,9 +148,9 @@ func TestTopicsAreWaitedFor(t *testing.T) {
 	kafka := testenv.Kafka(t)
 	w := startWaiting(t, settingsFor(testenv.Postgres(t), testenv.Redis(t), kafka).with("KAFKA_CREATE_TOPICS", "false"))
 	w.wantWaiting(t, "waiting for the input topics")
-	if !strings.Contains(w.log.String(), "create it, or let tcda do so with kafka-create-topics") {
-		t.Errorf("the log does not say what to do:\n%s", w.log)
-	}
+	eventually(t, "the log says what to do", func() bool {
+		return strings.Contains(w.log.String(), "create it, or let tcda do so with kafka-create-topics")
+	})
 	kafka.CreateTopic(t, "test-coordination.scenarios", 1, nil)
 	kafka.CreateTopic(t, "test-coordination.executions", 1, nil)
 	w.wantReady(t)
