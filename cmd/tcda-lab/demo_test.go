@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
@@ -64,7 +66,7 @@ func TestDemoServesUntilItIsStopped(t *testing.T) {
 	t.Parallel()
 	dir := dataDir(t)
 	demo := start(t, roleLab, nil, "demo", "--updates=300", "--log-level=error", "--data-dir="+dir)
-	eventually(t, "the demo serves", func() bool { return strings.Contains(demo.out.String(), "Serving until Ctrl-C") })
+	testenv.Eventually(t, "the demo serves", func() bool { return strings.Contains(demo.out.String(), "Serving until Ctrl-C") })
 	for _, said := range []string{"chaos-restart-", "interrupted", "unsupported_type 1", "nothing lost, nothing doubled", "tcda verify"} {
 		if !strings.Contains(demo.out.String(), said) {
 			t.Errorf("the demo does not say %q:\n%s", said, demo.out)
@@ -105,7 +107,7 @@ func endHalfWay(t *testing.T, signal syscall.Signal) {
 	t.Helper()
 	dir := dataDir(t)
 	demo := start(t, roleLab, nil, "demo", "--once", "--json", "--updates=300", "--rate=200", "--data-dir="+dir)
-	eventually(t, "records are applied", func() bool { return regexp.MustCompile(`applied [1-9]`).MatchString(demo.errors.String()) })
+	testenv.Eventually(t, "records are applied", func() bool { return regexp.MustCompile(`applied [1-9]`).MatchString(demo.errors.String()) })
 	if err := demo.Process.Signal(signal); err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func (s *system) ingested() int64 {
 
 func (s *system) check() ran {
 	s.Helper()
-	return lab(s, s.environment, "ledger", "check", "--ledger="+s.ledger, "--wait="+patience.String())
+	return lab(s, s.environment, "ledger", "check", "--ledger="+s.ledger, "--wait="+testenv.Patience.String())
 }
 
 // wantSettled sees that nothing of the ledger is lost or doubled, and that
@@ -108,7 +108,7 @@ func TestNothingIsLostOrDoubledWhenTheServiceDies(t *testing.T) {
 	}()
 	for _, until := range []int64{500, 2500} {
 		serving := s.serving()
-		eventually(t, fmt.Sprintf("%d records are ingested", until), func() bool { return s.ingested() >= until })
+		testenv.Eventually(t, fmt.Sprintf("%d records are ingested", until), func() bool { return s.ingested() >= until })
 		serving.kill(t)
 		if n := s.ingested(); n >= records {
 			t.Fatalf("all %d records were ingested before the service was killed", n)
@@ -133,7 +133,7 @@ func TestTheLedgerHoldsWhenTheSenderDies(t *testing.T) {
 	s := newSystem(t)
 	s.serving()
 	sender := start(t, roleLab, s.environment, "emit", "--load=100000", "--rate=2000", "--ledger="+s.ledger)
-	eventually(t, "1000 records are ingested", func() bool { return s.ingested() >= 1000 })
+	testenv.Eventually(t, "1000 records are ingested", func() bool { return s.ingested() >= 1000 })
 	sender.kill(t)
 	if got := lab(t, s.environment, "emit", "--scenarios", "--updates=200", "--ledger="+s.ledger); got.code != 0 {
 		t.Fatalf("emit: exit code %d\n%s", got.code, got.errors)

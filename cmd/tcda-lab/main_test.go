@@ -18,6 +18,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // roleVariable makes this binary another program, so that a test can kill it.
@@ -56,9 +57,6 @@ func serve() int {
 	}
 	return 0
 }
-
-// patience bounds every wait of these tests; none of them is expected to last.
-const patience = 2 * time.Minute
 
 // environment is given to programs, without the prefix of tcda's variables.
 type environment map[string]string
@@ -142,20 +140,8 @@ func (c *child) wait(t testing.TB) {
 	t.Helper()
 	select {
 	case <-c.ended:
-	case <-time.After(patience):
+	case <-time.After(testenv.Patience):
 		t.Fatal("the program did not end in time")
-	}
-}
-
-// eventually polls until the condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-		<-time.After(5 * time.Millisecond)
 	}
 }
 

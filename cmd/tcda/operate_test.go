@@ -19,10 +19,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
-const (
-	executions = "test-coordination.executions"
-	patience   = 60 * time.Second
-)
+const executions = "test-coordination.executions"
 
 // installation is what an operator works on: real servers, and tcda by its
 // command line.
@@ -129,18 +126,10 @@ func (i *installation) serve(flags ...string) {
 		ended <- run(ctx, append([]string{"serve"}, flags...), i.lookup, console{out: io.Discard, err: &log})
 	}()
 	end := i.end()
-	deadline := time.Now().Add(patience)
-	for {
+	testenv.Eventually(i, "everything is ingested, or the partition has stopped", func() bool {
 		at, err := i.store.Position(i.Context(), executions, 0)
-		if err == nil && at.Epoch > before.Epoch && (at.Next == end || at.Stopped) {
-			break
-		}
-		if time.Now().After(deadline) {
-			i.Errorf("not ingested in time: %+v, end %d, error %v", at, end, err)
-			break
-		}
-		<-time.After(20 * time.Millisecond)
-	}
+		return err == nil && at.Epoch > before.Epoch && (at.Next == end || at.Stopped)
+	})
 	stop()
 	if code := <-ended; code != 0 {
 		i.Errorf("serve: exit code %d\n%s", code, &log)

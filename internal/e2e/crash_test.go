@@ -8,6 +8,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 func now() time.Time { return time.Now().UTC() }
@@ -43,7 +44,7 @@ func TestKilledServiceLosesAndDoublesNothing(t *testing.T) {
 		service := w.serve()
 		from := w.ingested()
 		target := from + 100 + random.Int64N(total/(kills+1)-100)
-		eventually(t, "the service has come to where it shall die", func() bool { return w.ingested() >= target })
+		testenv.Eventually(t, "the service has come to where it shall die", func() bool { return w.ingested() >= target })
 		pause(t, time.Duration(random.Int64N(int64(50*time.Millisecond))))
 		service.kill()
 		t.Logf("killed after %d records, at %d of %d", w.ingested()-from, w.ingested(), total)
@@ -107,7 +108,7 @@ func TestServiceKilledWhileIdleBlamesNoRecord(t *testing.T) {
 	for range kills {
 		before := w.partitions()
 		service := w.serve()
-		eventually(t, "the service has claimed all partitions", func() bool {
+		testenv.Eventually(t, "the service has claimed all partitions", func() bool {
 			claimed := 0
 			for p, now := range w.partitions() {
 				if now.Epoch > before[p].Epoch {

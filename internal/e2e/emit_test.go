@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"path/filepath"
 	"testing"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // tcda-lab sends, in both modes and both encodings, and holds the database
@@ -18,12 +20,12 @@ func TestEmittedLoadSurvivesKills(t *testing.T) {
 	load := emit("--load", "6000", "--rate", "1000")
 	for _, mark := range []int64{500, 2500} {
 		service := w.serve()
-		eventually(t, "the service is in the middle", func() bool { return w.ingested() >= mark })
+		testenv.Eventually(t, "the service is in the middle", func() bool { return w.ingested() >= mark })
 		service.kill()
 	}
 	load.wantSuccess()
 	service := w.serve()
-	start(t, w.env, "tcda-lab", "ledger", "check", "--ledger", ledger, "--wait", patience.String()).wantSuccess()
+	start(t, w.env, "tcda-lab", "ledger", "check", "--ledger", ledger, "--wait", testenv.Patience.String()).wantSuccess()
 	w.verify()
 	service.interrupt()
 	service.wantSuccess()

@@ -44,7 +44,7 @@ func TestPythonCoordinatorIsUnderstood(t *testing.T) {
 			sent := filepath.Join(t.TempDir(), "ledger.jsonl")
 			coordinator := w.startCoordinator(sent)
 			service := w.serve()
-			eventually(t, "the service is in the middle", func() bool { return w.ingested() > 20 || !coordinator.running() })
+			testenv.Eventually(t, "the service is in the middle", func() bool { return w.ingested() > 20 || !coordinator.running() })
 			service.kill()
 			coordinator.wantSuccess()
 			service = w.serve()

@@ -12,11 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// patience is how long anything may take that must happen, on a machine that
-// is busy with other tests as well.
-const patience = 2 * time.Minute
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "tcda-e2e-")
@@ -119,7 +117,7 @@ func (p *process) wait() int {
 	p.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
+	case <-time.After(testenv.Patience):
 		p.Fatalf("%s %q has not ended", p.name, p.cmd.Args[1:])
 	}
 	var exit *exec.ExitError
@@ -171,18 +169,6 @@ func (b *logBuffer) tail() string {
 	const enough = 8000
 	all := b.text()
 	return all[max(0, len(all)-enough):]
-}
-
-// eventually polls until the condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-		pause(t, 5*time.Millisecond)
-	}
 }
 
 // pause waits, unless the test ends before.

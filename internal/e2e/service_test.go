@@ -37,7 +37,7 @@ func TestServiceIsOperated(t *testing.T) {
 	if err := w.redis.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "readiness is degraded without Redis", func() bool {
+	testenv.Eventually(t, "readiness is degraded without Redis", func() bool {
 		report, code := w.report("/readyz")
 		if code != http.StatusOK {
 			t.Fatalf("not ready without Redis: %d %+v", code, report)
@@ -51,13 +51,13 @@ func TestServiceIsOperated(t *testing.T) {
 	if err := w.redis.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "readiness is whole with Redis back", func() bool {
+	testenv.Eventually(t, "readiness is whole with Redis back", func() bool {
 		report, _ := w.report("/api/v1/ready")
 		return report.Status == opshttp.OK
 	})
 	w.verify() // the live states in Redis too
 
-	eventually(t, "the metrics say what was done", func() bool {
+	testenv.Eventually(t, "the metrics say what was done", func() bool {
 		counted, lag := w.scraped()
 		return lag == 0 && cmp.Equal(counted, ledger.sums())
 	})

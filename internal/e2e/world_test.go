@@ -105,7 +105,7 @@ func (w *world) serve() *process {
 	w.Helper()
 	p := start(w, w.env, "tcda", "serve")
 	w.http = ""
-	eventually(w, "the service is ready", func() bool {
+	testenv.Eventually(w, "the service is ready", func() bool {
 		if !p.running() {
 			w.Fatalf("tcda serve has ended: %v; it said:\n%s", p.err, p.said.tail())
 		}
@@ -203,7 +203,7 @@ func (w *world) ingested() (records int64) {
 func (w *world) drain() {
 	w.Helper()
 	ends := w.ends()
-	eventually(w, "everything is ingested", func() bool {
+	testenv.Eventually(w, "everything is ingested", func() bool {
 		stored := w.partitions()
 		for p, end := range ends {
 			if stored[p].Next < end {
@@ -218,5 +218,5 @@ func (w *world) drain() {
 // live state that Redis did not take in time is written by reconciliation.
 func (w *world) verify() {
 	w.Helper()
-	start(w, w.env, "tcda", "verify", "--live-grace="+patience.String()).wantSuccess()
+	start(w, w.env, "tcda", "verify", "--live-grace="+testenv.Patience.String()).wantSuccess()
 }

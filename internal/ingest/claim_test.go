@@ -6,6 +6,7 @@ import (
 
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // The former owner's last transaction holds the row that the claim wants. While
@@ -27,7 +28,7 @@ func TestAClaimThatWaitedSeesTheLogAsItIsNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := w.start("a")
-	w.eventually("the claim waits", func() bool {
+	testenv.Eventually(t, "the claim waits", func() bool {
 		var waits bool
 		const question = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%ClaimPartition%')"
 		if err := pool.QueryRow(t.Context(), question).Scan(&waits); err != nil {
@@ -43,7 +44,7 @@ func TestAClaimThatWaitedSeesTheLogAsItIsNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	beat()
-	w.eventually("the record after it is ingested, or the partition stopped", func() bool {
+	testenv.Eventually(t, "the record after it is ingested, or the partition stopped", func() bool {
 		at := w.partition(0)
 		return at.Next == 3 || at.StoppedReason != ""
 	})

@@ -25,6 +25,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // The variables by which a test tells its child process where to work and when
@@ -52,7 +53,7 @@ func TestMain(m *testing.M) {
 // the third time it comes to the given moment, or the first time where it may
 // not come there thrice.
 func runDoomed() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), testenv.Patience)
 	defer cancel()
 	store, err := pgstore.Open(ctx, pgstore.Config{URL: os.Getenv(crashDB), MaxConns: 6})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
@@ -53,7 +52,7 @@ func TestStatesThatAFailoverLostDoNotHideThoseThatStand(t *testing.T) {
 	release()
 	w.drain()
 	w.produce(w.say(&contract.ExecutionFinished{ExecutionId: "exec-1", Outcome: "passed"}))
-	w.eventually("the end is shown", func() bool { return w.liveStatus("exec-1") == execution.StatusPassed })
+	testenv.Eventually(t, "the end is shown", func() bool { return w.liveStatus("exec-1") == execution.StatusPassed })
 	stop()
 	w.wantSums(7, 0, 0)
 	w.verify()
@@ -69,20 +68,14 @@ func promote(t *testing.T, server *pgserver.Server, standby string) {
 	copyFiles(t, filepath.Join(clusterOf(server), "PG_VERSION"), filepath.Join(clusterOf(server), "standby.signal"))
 	must(t, server.Restart(t.Context()))
 	store := openStore(t, server.URL("migrated"))
-	deadline := time.Now().Add(drainLimit)
 	conn := (&testenv.DB{URL: server.URL("migrated")}).Pool(t)
 	if _, err := conn.Exec(t.Context(), "SELECT pg_promote()"); err != nil {
 		t.Fatal(err)
 	}
-	for {
+	testenv.Eventually(t, "the standby is promoted", func() bool {
 		cluster, err := store.Cluster(t.Context())
-		if err == nil && cluster.Timeline == 2 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the standby is not promoted: %s, %v", cluster, err)
-		}
-	}
+		return err == nil && cluster.Timeline == 2
+	})
 }
 
 // clusterOf is PostgreSQL's own data directory.

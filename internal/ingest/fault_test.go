@@ -14,6 +14,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 func TestTwoInstancesShareTheTopicAndOneTakesOver(t *testing.T) {
@@ -75,7 +76,7 @@ func TestDeathsWithNothingToReadBlameNoRecord(t *testing.T) {
 		}
 	}
 	stop := w.start("a")
-	w.eventually("the partition is claimed and no death counts", func() bool {
+	testenv.Eventually(t, "the partition is claimed and no death counts", func() bool {
 		p := w.partition(0)
 		return p.Epoch > dead && p.Attempts == 0
 	})
@@ -95,7 +96,7 @@ func TestOffsetsInKafkaAreOnlyAGauge(t *testing.T) {
 	}
 	stop := w.start("a")
 	w.drain()
-	w.eventually("Kafka's offset follows", func() bool {
+	testenv.Eventually(t, "Kafka's offset follows", func() bool {
 		offsets, err := admin.FetchOffsets(t.Context(), "tcda")
 		if err != nil {
 			t.Fatal(err)
@@ -129,7 +130,7 @@ func TestRecordsDeletedBeforeTheyWereReadStopThePartition(t *testing.T) {
 	}
 
 	stop := w.start("a")
-	w.eventually("partition stopped", func() bool { return w.partition(0).StoppedReason != "" })
+	testenv.Eventually(t, "partition stopped", func() bool { return w.partition(0).StoppedReason != "" })
 	gaps, err := w.store.Gaps(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +162,7 @@ func TestARecreatedTopicStopsThePartitionUntilItIsReset(t *testing.T) {
 	w.produce(raw("not an event either"))
 
 	stop := w.start("a")
-	w.eventually("partition stopped", func() bool { return w.partition(0).StoppedReason != "" })
+	testenv.Eventually(t, "partition stopped", func() bool { return w.partition(0).StoppedReason != "" })
 	w.wantSums(0, 0, 2)
 	meta, err := w.client.Topic(t.Context(), topic)
 	if err != nil {
@@ -174,7 +175,7 @@ func TestARecreatedTopicStopsThePartitionUntilItIsReset(t *testing.T) {
 	if moved.Generation != 2 {
 		t.Errorf("generation %d after the reset, want 2", moved.Generation)
 	}
-	w.eventually("the new topic is ingested", func() bool { return w.partition(0).Next == 1 })
+	testenv.Eventually(t, "the new topic is ingested", func() bool { return w.partition(0).Next == 1 })
 	stop()
 	w.wantSums(0, 0, 3) // the same offset in another generation is another record
 }
@@ -192,7 +193,7 @@ func TestAWrongMigrationStopsThePartitionAndQuarantinesNothing(t *testing.T) {
 				w.produce(w.say(&contract.ExecutionHeartbeat{ExecutionId: fmt.Sprint("exec-", n), Progress: &half}))
 			}
 			stop := w.start("a", func(s *settings) { s.config.Read.BatchRecords = batch })
-			w.eventually("partition stopped", func() bool { return w.partition(0).StoppedReason != "" })
+			testenv.Eventually(t, "partition stopped", func() bool { return w.partition(0).StoppedReason != "" })
 			if _, _, quarantined := w.sums(); quarantined >= 5 {
 				t.Errorf("%d records quarantined for a wrong migration", quarantined)
 			}
@@ -244,7 +245,7 @@ func TestAStalledPartitionIsGivenBackAndTakenAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.produce(w.say(&contract.ExecutionFinished{ExecutionId: "exec-1", Outcome: "passed"}))
-	w.eventually("the partition is claimed anew", func() bool { return w.partition(0).Epoch > epoch })
+	testenv.Eventually(t, "the partition is claimed anew", func() bool { return w.partition(0).Epoch > epoch })
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +259,7 @@ func TestIngestGoesOnWithoutRedisAndRedisIsMadeRightAgain(t *testing.T) {
 	w := newWorld(t)
 	stop := w.start("a")
 	w.produce(w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"}))
-	w.eventually("live state", func() bool { return w.liveStatus("exec-1") == execution.StatusRunning })
+	testenv.Eventually(t, "live state", func() bool { return w.liveStatus("exec-1") == execution.StatusRunning })
 
 	if err := w.redis.Kill(); err != nil {
 		t.Fatal(err)
@@ -269,14 +270,14 @@ func TestIngestGoesOnWithoutRedisAndRedisIsMadeRightAgain(t *testing.T) {
 	if err := w.redis.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("live state after the restart", func() bool {
+	testenv.Eventually(t, "live state after the restart", func() bool {
 		return w.liveStatus("exec-1") == execution.StatusPassed && w.liveStatus("exec-2") == execution.StatusRunning
 	})
 
 	if err := w.redis.Client(t).FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("live state after the flush", func() bool {
+	testenv.Eventually(t, "live state after the flush", func() bool {
 		return w.liveStatus("exec-1") == execution.StatusPassed && w.liveStatus("exec-2") == execution.StatusRunning
 	})
 	stop()

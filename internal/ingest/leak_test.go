@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // The servers of tests, their clients and pools have goroutines that stay, so
@@ -19,12 +20,12 @@ func TestAnEngineThatStoppedLeavesNoGoroutine(t *testing.T) {
 	for range 20 {
 		w.produce(w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
 	}
-	w.eventually("it is at work", func() bool { return w.partition(0).Next > 0 })
+	testenv.Eventually(t, "it is at work", func() bool { return w.partition(0).Next > 0 })
 	if goroutinesOfEngine() == 0 {
 		t.Fatal("an engine at work is not recognised")
 	}
 	stop() // in the middle, with batches fetched ahead
-	w.eventually("no goroutine of the engine is left", func() bool { return goroutinesOfEngine() == 0 })
+	testenv.Eventually(t, "no goroutine of the engine is left", func() bool { return goroutinesOfEngine() == 0 })
 }
 
 func goroutinesOfEngine() int {

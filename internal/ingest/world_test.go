@@ -32,9 +32,6 @@ import (
 
 const topic = "test-coordination.executions"
 
-// drainLimit bounds the wait for an engine to take all records.
-const drainLimit = 60 * time.Second
-
 // world is all that an engine works with: real servers, one topic.
 type world struct {
 	testing.TB
@@ -226,22 +223,10 @@ func (w *world) run(change ...func(*settings)) {
 	stop()
 }
 
-// eventually waits until the condition holds.
-func (w *world) eventually(what string, condition func() bool) {
-	w.Helper()
-	deadline := time.Now().Add(drainLimit)
-	for !condition() {
-		if time.Now().After(deadline) {
-			w.Fatalf("not within %v: %s", drainLimit, what)
-		}
-		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // polls a condition with a deadline
-	}
-}
-
 // drain waits until every record of the topic is ingested.
 func (w *world) drain() {
 	w.Helper()
-	w.eventually("all records ingested", func() bool {
+	testenv.Eventually(w, "all records ingested", func() bool {
 		for partition := range int32(2) {
 			log, err := w.client.Offsets(w.Context(), topic, partition)
 			if err != nil {
@@ -322,7 +307,7 @@ func (w *world) verify() {
 	reconciling.Go(func() { e.Reconcile(ctx) })
 	defer reconciling.Wait()
 	defer cancel()
-	report, err := verify.Run(w.Context(), w.store, w.live, verify.Options{LiveGrace: drainLimit})
+	report, err := verify.Run(w.Context(), w.store, w.live, verify.Options{LiveGrace: testenv.Patience})
 	if err != nil {
 		w.Fatal(err)
 	}

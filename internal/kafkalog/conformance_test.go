@@ -223,7 +223,7 @@ func testRecreatedTopic(t *testing.T, brokers []string) {
 	}
 
 	deleteTopic(t, producer, topic)
-	await(t, "the topic is gone", func() bool {
+	testenv.Eventually(t, "the topic is gone", func() bool {
 		_, err := client.Topic(t.Context(), topic)
 		return errors.Is(err, kafkalog.ErrUnknownTopic)
 	})

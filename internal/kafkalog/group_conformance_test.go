@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
@@ -151,14 +153,14 @@ func testRebalances(t *testing.T, brokers []string) {
 
 	write(0)
 	stopFirst := member(t, client, config, l.handler(client))
-	await(t, "one member has all partitions", settled(1))
+	testenv.Eventually(t, "one member has all partitions", settled(1))
 	stopSecond := member(t, open(t, brokers), config, l.handler(client))
 	write(1)
-	await(t, "two members share the partitions", settled(2))
+	testenv.Eventually(t, "two members share the partitions", settled(2))
 	write(2)
 	stopFirst()
 	write(3)
-	await(t, "everything is applied", func() bool { return l.count() >= partitions*rounds*each })
+	testenv.Eventually(t, "everything is applied", func() bool { return l.count() >= partitions*rounds*each })
 	stopSecond()
 
 	if len(l.faults) > 0 {

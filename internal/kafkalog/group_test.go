@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -47,7 +49,7 @@ func TestNilLeavesThePartitionIdle(t *testing.T) {
 	})
 	receive(t, "the other partition", kept)
 	heartbeats := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Observe: true, Count: -1})
-	await(t, "some heartbeats", func() bool { return heartbeats.Hits() >= 3 })
+	testenv.Eventually(t, "some heartbeats", func() bool { return heartbeats.Hits() >= 3 })
 	if n := calls.Load(); n != 2 {
 		t.Errorf("handlers were called %d times, want once for each partition", n)
 	}
@@ -90,7 +92,7 @@ func TestMissingTopicDoesNotSpin(t *testing.T) {
 	joins := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Observe: true, Count: -1})
 	ended := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Observe: true, Count: -1})
 	stop := member(t, client, kafkalog.GroupConfig{ID: "group", Topics: []string{"missing"}, JoinBackoff: time.Hour}, forward(nil))
-	await(t, "the member has joined", func() bool { return ended.Hits() > 0 })
+	testenv.Eventually(t, "the member has joined", func() bool { return ended.Hits() > 0 })
 	before := joins.Hits()
 	for range 300 {
 		if _, err := client.Offsets(t.Context(), "topic", 0); err != nil {

@@ -2,7 +2,6 @@ package kafkalog_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -215,22 +214,6 @@ func endOf(t testing.TB, client *kafkalog.Client, topic string) int64 {
 		t.Fatal(err)
 	}
 	return offsets.End
-}
-
-// await waits for a condition that something else brings about.
-func await(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("gave up waiting until %s", what)
-		case <-tick.C:
-		}
-	}
 }
 
 func receive[T any](t testing.TB, what string, from <-chan T) T {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
@@ -183,7 +185,7 @@ func TestReplicaIsReadAndNotWritten(t *testing.T) {
 	apply(t, open(t, redisstore.Config{URL: primary.URL()}), running(1))
 	host, port, _ := net.SplitHostPort(primary.Addr())
 	replica := startServer(t, "replicaof "+host+" "+port, adapterACL)
-	eventually(t, "the replica has the state", func() bool {
+	testenv.Eventually(t, "the replica has the state", func() bool {
 		return replica.Exists(t.Context(), "test:{exec:"+string(id)+"}:state").Val() == 1
 	})
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
@@ -35,7 +37,7 @@ func startCluster(t *testing.T) []*server {
 		t.Fatalf("join the nodes: %v", err)
 	}
 	for _, node := range nodes {
-		eventually(t, "the cluster is whole", func() bool {
+		testenv.Eventually(t, "the cluster is whole", func() bool {
 			info := node.ClusterInfo(t.Context()).Val()
 			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_assigned:16384")
 		})

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
@@ -127,8 +129,8 @@ func TestServerThatIsDownAtStartIsUsedOnceItIsThere(t *testing.T) {
 
 	watch(t, store)
 	must(t, srv.Restart(t.Context()))
-	eventually(t, "the store is up", store.Up)
-	eventually(t, "the rights were looked at", func() bool { return !store.Capabilities().Scripts })
+	testenv.Eventually(t, "the store is up", store.Up)
+	testenv.Eventually(t, "the rights were looked at", func() bool { return !store.Capabilities().Scripts })
 	if got, want := apply(t, store, running(1)), (redisstore.Outcome{Applied: 1, Plain: true}); got != want {
 		t.Errorf("outcome = %+v, want %+v", got, want)
 	}
@@ -161,7 +163,7 @@ func TestServerThatDiesOpensTheBreakerAndComesBack(t *testing.T) {
 
 	watch(t, recovering)
 	must(t, srv.Restart(t.Context()))
-	eventually(t, "the store is up", recovering.Up)
+	testenv.Eventually(t, "the store is up", recovering.Up)
 	wantSubjects(t, recovering)
 	if after, err := recovering.RunID(t.Context()); err != nil || after == before {
 		t.Errorf("run id after the restart = %q, %v, want another one", after, err)
@@ -195,7 +197,7 @@ func TestFrozenServerIsGivenUpWithinTheBudget(t *testing.T) {
 			}
 			store := open(t, cfg)
 			if opened {
-				eventually(t, "a state is written", applied(store, 1))
+				testenv.Eventually(t, "a state is written", applied(store, 1))
 				must(t, srv.Pause())
 			}
 			everyCall(t, store)
@@ -205,10 +207,10 @@ func TestFrozenServerIsGivenUpWithinTheBudget(t *testing.T) {
 
 			must(t, srv.Resume())
 			watch(t, store)
-			eventually(t, "the store is up", store.Up)
+			testenv.Eventually(t, "the store is up", store.Up)
 			// What the server was sent while frozen it may do now; by version, that
 			// is no harm.
-			eventually(t, "a state is written", applied(store, 2))
+			testenv.Eventually(t, "a state is written", applied(store, 2))
 			wantState(t, open(t, redisstore.Config{URL: srv.URL()}), running(2))
 		})
 	}

@@ -54,21 +54,6 @@ func open(t *testing.T, cfg redisstore.Config) *redisstore.Store {
 	return store
 }
 
-// eventually polls until ok, for at most half a minute.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("not within 30 s: %s", what)
-		case <-tick.C:
-		}
-	}
-}
-
 // mode is one of the two ways in which a store writes states, with a server of
 // its own.
 type mode struct {

@@ -22,9 +22,6 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
-// patience is the longest wait for something that must happen.
-const patience = 30 * time.Second
-
 // settings is a configuration for the servers of one test, as an environment
 // would give it.
 type settings map[string]string
@@ -99,7 +96,7 @@ func start(t testing.TB, cfg *config.Config) running {
 	case err := <-ended:
 		stopped = true
 		t.Fatalf("the service ended before it was ready: %v", err)
-	case <-time.After(patience):
+	case <-time.After(testenv.Patience):
 		t.Fatal("the service was not ready in time")
 	}
 	return r
@@ -127,18 +124,6 @@ func askReadiness(t testing.TB, address string) (int, opshttp.Report) {
 		t.Fatal(err)
 	}
 	return response.StatusCode, report
-}
-
-// eventually polls until the condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-		<-time.After(10 * time.Millisecond)
-	}
 }
 
 // say writes an event to a topic, as a coordinator does.
@@ -171,13 +156,13 @@ func TestFromStartToStop(t *testing.T) {
 
 	store := openStore(t, cfg)
 	var run execution.Run
-	eventually(t, "the run is stored as passed", func() bool {
+	testenv.Eventually(t, "the run is stored as passed", func() bool {
 		var err error
 		run, err = store.Run(t.Context(), pgstore.RunKey{ID: "exec-1", Number: 1})
 		return err == nil && run.Status == execution.StatusPassed
 	})
 	live := openRedis(t, cfg)
-	eventually(t, "the live state is the stored one", func() bool {
+	testenv.Eventually(t, "the live state is the stored one", func() bool {
 		state, _, ok, err := live.State(t.Context(), "exec-1")
 		return err == nil && ok && state.Version == run.Version && state.Status == run.Status
 	})

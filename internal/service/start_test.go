@@ -73,7 +73,7 @@ func startWaiting(t testing.TB, s settings) waiting {
 		for range ended { // until it has ended
 		}
 	})
-	eventually(t, "it answers over HTTP", func() bool {
+	testenv.Eventually(t, "it answers over HTTP", func() bool {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 		if err == nil {
 			_ = conn.Close()
@@ -87,7 +87,7 @@ func startWaiting(t testing.TB, s settings) waiting {
 // waits.
 func (w waiting) wantWaiting(t testing.TB, what string) {
 	t.Helper()
-	eventually(t, "it says that it is "+what, func() bool {
+	testenv.Eventually(t, "it says that it is "+what, func() bool {
 		code, report := askReadiness(t, w.address)
 		return code == http.StatusServiceUnavailable && check(report, "service").Detail == what
 	})
@@ -112,7 +112,7 @@ func (w waiting) wantReady(t testing.TB) {
 	case <-w.ready:
 	case err := <-w.ended:
 		t.Fatalf("the service ended: %v", err)
-	case <-time.After(patience):
+	case <-time.After(testenv.Patience):
 		t.Fatalf("not ready in time:\n%s", w.log)
 	}
 }
@@ -136,7 +136,7 @@ func TestPostgresIsWaitedFor(t *testing.T) {
 	if _, report := askReadiness(t, w.address); check(report, "postgres").Status != opshttp.Unavailable {
 		t.Errorf("report: %+v", report)
 	}
-	eventually(t, "the log says so", func() bool { return strings.Contains(w.log.String(), `"message":"waiting for PostgreSQL"`) })
+	testenv.Eventually(t, "the log says so", func() bool { return strings.Contains(w.log.String(), `"message":"waiting for PostgreSQL"`) })
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestTopicsAreWaitedFor(t *testing.T) {
 	kafka := testenv.Kafka(t)
 	w := startWaiting(t, settingsFor(testenv.Postgres(t), testenv.Redis(t), kafka).with("KAFKA_CREATE_TOPICS", "false"))
 	w.wantWaiting(t, "waiting for the input topics")
-	eventually(t, "the log says what to do", func() bool {
+	testenv.Eventually(t, "the log says what to do", func() bool {
 		return strings.Contains(w.log.String(), "create it, or let tcda do so with kafka-create-topics")
 	})
 	kafka.CreateTopic(t, "test-coordination.scenarios", 1, nil)
@@ -209,7 +209,7 @@ func TestWithoutRedisItWorks(t *testing.T) {
 	tcda := start(t, cfg)
 	say(t, kafka.Client(t), cfg.Kafka.TopicExecutions, "1", time.Now(), &contract.ExecutionStarted{ExecutionId: "exec-1"})
 	store := openStore(t, cfg)
-	eventually(t, "the run is stored", func() bool {
+	testenv.Eventually(t, "the run is stored", func() bool {
 		_, err := store.Run(t.Context(), pgstore.RunKey{ID: "exec-1", Number: 1})
 		return err == nil
 	})
@@ -226,7 +226,7 @@ func TestAStoppedPartitionDegrades(t *testing.T) {
 	cfg := settingsFor(db, redis, kafka).load(t)
 	tcda := start(t, cfg)
 	store := openStore(t, cfg)
-	eventually(t, "a partition is claimed", func() bool {
+	testenv.Eventually(t, "a partition is claimed", func() bool {
 		all, err := store.Partitions(t.Context())
 		return err == nil && len(all) > 0
 	})
@@ -272,7 +272,7 @@ func TestStopWithinTheDeadline(t *testing.T) {
 	begun := time.Now()
 	say(t, coordinator, cfg.Kafka.TopicExecutions, "1", begun, &contract.ExecutionStarted{ExecutionId: "exec-1"})
 	store := openStore(t, cfg)
-	eventually(t, "the partition is claimed and works", func() bool {
+	testenv.Eventually(t, "the partition is claimed and works", func() bool {
 		_, err := store.Run(t.Context(), pgstore.RunKey{ID: "exec-1", Number: 1})
 		return err == nil
 	})
@@ -281,7 +281,7 @@ func TestStopWithinTheDeadline(t *testing.T) {
 	}
 	decoded := metric(t, w.address, `tcda_step_seconds_count{step="S2"}`)
 	say(t, coordinator, cfg.Kafka.TopicExecutions, "2", begun, &contract.ExecutionHeartbeat{ExecutionId: "exec-1"})
-	eventually(t, "a batch waits for the frozen database", func() bool {
+	testenv.Eventually(t, "a batch waits for the frozen database", func() bool {
 		return metric(t, w.address, `tcda_step_seconds_count{step="S2"}`) != decoded
 	})
 	w.stop()

@@ -27,7 +27,7 @@ func TestSpansReachTheCollector(t *testing.T) {
 			tcda := start(t, cfg)
 			say(t, kafka.Client(t), cfg.Kafka.TopicExecutions, "1", time.Now(), &contract.ExecutionStarted{ExecutionId: "exec-1"})
 			store := openStore(t, cfg)
-			eventually(t, "the run is stored", func() bool {
+			testenv.Eventually(t, "the run is stored", func() bool {
 				_, err := store.Run(t.Context(), pgstore.RunKey{ID: "exec-1", Number: 1})
 				return err == nil
 			})

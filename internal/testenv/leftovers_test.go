@@ -131,12 +131,12 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 	}
 	_ = process.Wait() // "signal: killed"
 	root := filepath.Dir(filepath.Dir(dataDir))
-	eventually(t, "the folder is gone", func() bool {
+	testenv.Eventually(t, "the folder is gone", func() bool {
 		_, err := os.Stat(root)
 		return errors.Is(err, os.ErrNotExist)
 	})
-	eventually(t, "PostgreSQL is gone", func() bool { return conn.Ping(t.Context()) != nil })
-	eventually(t, "redis-server is gone", func() bool { return !listening(t, redisAddr) })
+	testenv.Eventually(t, "PostgreSQL is gone", func() bool { return conn.Ping(t.Context()) != nil })
+	testenv.Eventually(t, "redis-server is gone", func() bool { return !listening(t, redisAddr) })
 }
 
 // play makes a run of this binary as another test process.

@@ -3,7 +3,6 @@ package testenv_test
 import (
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -113,17 +112,4 @@ func connect(t *testing.T, url string) *pgx.Conn {
 	}
 	t.Cleanup(func() { _ = conn.Close(t.Context()) }) // the server may be gone
 	return conn
-}
-
-// eventually polls until ok, and fails the test if that takes absurdly long.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(30 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("not in time: %s", what)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
 }

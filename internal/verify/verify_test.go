@@ -28,9 +28,6 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
 
-// patience is the longest wait for something that must happen.
-const patience = 60 * time.Second
-
 // filled is a database and a Redis that a service has filled with every type
 // of event: the golden ones, which make one run, a run that a second one of
 // its id superseded, a run that goes on, and a record that is no event.
@@ -111,18 +108,14 @@ func fill(t testing.TB) *filled {
 			t.Error(err)
 		}
 	}()
-	deadline := time.Now().Add(patience)
-	for topic, n := range produced {
-		for {
-			if at, err := f.store.Position(t.Context(), topic, 0); err == nil && at.Next == n {
-				break
+	testenv.Eventually(t, "everything is ingested", func() bool {
+		for topic, n := range produced {
+			if at, err := f.store.Position(t.Context(), topic, 0); err != nil || at.Next != n {
+				return false
 			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%s was not ingested in time", topic)
-			}
-			<-time.After(20 * time.Millisecond)
 		}
-	}
+		return true
+	})
 	return f
 }
 

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 )
 
@@ -55,7 +57,7 @@ func TestKillEndsTheWholeTree(t *testing.T) {
 	if !errors.As(p.Err(), &exit) || exit.ExitCode() != -1 {
 		t.Errorf("the child ended with %v, want a signal", p.Err())
 	}
-	eventually(t, "the grandchild is gone", func() bool { return !alive(grandchild) })
+	testenv.Eventually(t, "the grandchild is gone", func() bool { return !alive(grandchild) })
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		t.Errorf("a signal to an ended child: %v", err)
 	}
@@ -73,7 +75,7 @@ func TestStopKillsWhatDoesNotEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the child ignores SIGTERM", func() bool { return read(t, log) == "deaf\n" })
+	testenv.Eventually(t, "the child ignores SIGTERM", func() bool { return read(t, log) == "deaf\n" })
 	if err := p.Stop(syscall.SIGTERM, 50*time.Millisecond); err == nil {
 		t.Error("stopping a deaf child reported no error")
 	}
@@ -103,7 +105,7 @@ func startSleeper(t *testing.T) (p *childproc.Process, grandchild int) {
 			t.Error(err)
 		}
 	})
-	eventually(t, "the child has its child", func() bool {
+	testenv.Eventually(t, "the child has its child", func() bool {
 		grandchild, err = strconv.Atoi(strings.TrimSpace(read(t, log)))
 		return err == nil
 	})
@@ -123,16 +125,4 @@ func read(t *testing.T, file string) string {
 func alive(pid int) bool {
 	out, err := exec.CommandContext(context.Background(), "ps", "-o", "state=", "-p", strconv.Itoa(pid)).Output()
 	return err == nil && !strings.HasPrefix(string(out), "Z")
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-deadline:
-			t.Fatalf("not in time: %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 func TestPauseFreezesTheWholeTree(t *testing.T) {
@@ -17,11 +19,11 @@ func TestPauseFreezesTheWholeTree(t *testing.T) {
 	if err := p.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "both are stopped", func() bool { return state(p.PID()) == "T" && state(grandchild) == "T" })
+	testenv.Eventually(t, "both are stopped", func() bool { return state(p.PID()) == "T" && state(grandchild) == "T" })
 	if err := p.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "both go on", func() bool { return state(p.PID()) == "S" && state(grandchild) == "S" })
+	testenv.Eventually(t, "both go on", func() bool { return state(p.PID()) == "S" && state(grandchild) == "S" })
 }
 
 func TestChildDiesWithItsParent(t *testing.T) {
@@ -50,7 +52,7 @@ func TestChildDiesWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = parent.Wait() // "signal: killed"
-	eventually(t, "the child is gone", func() bool { return !alive(child) })
+	testenv.Eventually(t, "the child is gone", func() bool { return !alive(child) })
 }
 
 // state is the letter of /proc: S sleeping, R running, T stopped, Z zombie.
