@@ -45,7 +45,7 @@ func wantedInvariants(t *testing.T, got ran) result {
 // again are new runs, and all sums add up over both.
 func TestDemoTwiceOnTheSameData(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := testenv.DataDir(t)
 	demo := func() result {
 		return wantedInvariants(t, lab(t, nil, "demo", "--once", "--json", "--updates=500", "--data-dir="+dir))
 	}
@@ -64,7 +64,7 @@ func TestDemoTwiceOnTheSameData(t *testing.T) {
 // demo serves until it is told to stop.
 func TestDemoServesUntilItIsStopped(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := testenv.DataDir(t)
 	demo := start(t, roleLab, nil, "demo", "--updates=300", "--log-level=error", "--data-dir="+dir)
 	testenv.Eventually(t, "the demo serves", func() bool { return strings.Contains(demo.out.String(), "Serving until Ctrl-C") })
 	for _, said := range []string{"chaos-restart-", "interrupted", "unsupported_type 1", "nothing lost, nothing doubled", "tcda verify"} {
@@ -105,7 +105,7 @@ func TestDemoThatEndsHalfWay(t *testing.T) {
 
 func endHalfWay(t *testing.T, signal syscall.Signal) {
 	t.Helper()
-	dir := dataDir(t)
+	dir := testenv.DataDir(t)
 	demo := start(t, roleLab, nil, "demo", "--once", "--json", "--updates=300", "--rate=200", "--data-dir="+dir)
 	testenv.Eventually(t, "records are applied", func() bool { return regexp.MustCompile(`applied [1-9]`).MatchString(demo.errors.String()) })
 	if err := demo.Process.Signal(signal); err != nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -143,25 +142,6 @@ func (c *child) wait(t testing.TB) {
 	case <-time.After(testenv.Patience):
 		t.Fatal("the program did not end in time")
 	}
-}
-
-// dataDir is a folder that PostgreSQL's own user can enter, unlike t.TempDir's
-// when the test runs as root.
-func dataDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "tcda-lab-test-") //nolint:usetesting // see above
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(dir, "data")
 }
 
 // lockedBuffer is written by one goroutine and read by another.

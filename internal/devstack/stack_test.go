@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 
 func TestDataSurvivesClose(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := testenv.DataDir(t)
 	first := start(t, dir)
 	store(t, first, "a")
 	if err := first.Close(); err != nil {
@@ -55,7 +55,7 @@ func TestDataSurvivesClose(t *testing.T) {
 
 func TestDataSurvivesSIGKILL(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := testenv.DataDir(t)
 	demo := exec.CommandContext(t.Context(), os.Args[0])
 	demo.Env = append(os.Environ(), playFlag+"="+dir)
 	out, err := demo.StdoutPipe()
@@ -86,7 +86,7 @@ func TestDataSurvivesSIGKILL(t *testing.T) {
 
 func TestOneStackPerDirectory(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := testenv.DataDir(t)
 	first := start(t, dir)
 	if _, err := devstack.Start(t.Context(), devstack.Options{DataDir: dir}); !errors.Is(err, devstack.ErrInUse) {
 		t.Errorf("got %v, want %v", err, devstack.ErrInUse)
@@ -97,7 +97,7 @@ func TestOneStackPerDirectory(t *testing.T) {
 
 func TestRedisKeysExpire(t *testing.T) {
 	t.Parallel()
-	client := testenv.RedisClient(t, start(t, dataDir(t)).RedisURL)
+	client := testenv.RedisClient(t, start(t, testenv.DataDir(t)).RedisURL)
 	if err := client.Set(t.Context(), "short", "x", 200*time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestRedisKeysExpire(t *testing.T) {
 
 func TestNothingOpenToOthers(t *testing.T) {
 	t.Parallel()
-	dir := dataDir(t)
+	dir := testenv.DataDir(t)
 	start(t, dir)
 	for name, want := range map[string]os.FileMode{"postgres": 0o700, "kafka": 0o700, "lock": 0o600} {
 		info, err := os.Stat(filepath.Join(dir, name))
@@ -162,25 +162,6 @@ func start(t *testing.T, dir string) *devstack.Stack {
 		}
 	})
 	return stack
-}
-
-// dataDir is a folder that PostgreSQL's user can reach: t.TempDir is closed to
-// others.
-func dataDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "devstack-test-") //nolint:usetesting // see above
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(dir, "data")
 }
 
 const topic = "words"

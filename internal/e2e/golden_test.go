@@ -1,14 +1,12 @@
 package e2e_test
 
 import (
-	"encoding/json"
 	"iter"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event/eventtest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 )
@@ -23,32 +21,7 @@ func goldenRecords(t testing.TB) []coordsim.Record {
 	}
 	var all []coordsim.Record
 	for _, typ := range fact.Types() {
-		text, err := os.ReadFile(filepath.Join(repository, "schema", "golden", string(typ)+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var golden struct {
-			Records []struct {
-				Key     string            `json:"key"`
-				Headers map[string]string `json:"headers"`
-				Text    string            `json:"value"`
-				Bytes   []byte            `json:"value_base64"`
-			} `json:"records"`
-		}
-		if err := json.Unmarshal(text, &golden); err != nil {
-			t.Fatal(err)
-		}
-		if len(golden.Records) != len(coordsim.Forms()) {
-			t.Fatalf("%s has %d forms, want %d", typ, len(golden.Records), len(coordsim.Forms()))
-		}
-		for _, g := range golden.Records {
-			record := kafkarecord.Record{Key: []byte(g.Key), Value: g.Bytes}
-			if g.Text != "" {
-				record.Value = []byte(g.Text)
-			}
-			for name, value := range g.Headers {
-				record.Headers = append(record.Headers, kafkarecord.Header{Key: name, Value: []byte(value)})
-			}
+		for _, record := range eventtest.Golden(t, typ) {
 			all = append(all, judged(t, decoder, record))
 		}
 	}

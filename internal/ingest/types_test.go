@@ -1,54 +1,15 @@
 package ingest_test
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event/eventtest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
-
-// goldenRecords are an event of the type in all four forms: two modes, two
-// encodings.
-func goldenRecords(t testing.TB, typ fact.Type) []kafkarecord.Record {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../../schema/golden", string(typ)+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var golden struct {
-		Records []struct {
-			Key     string            `json:"key"`
-			Headers map[string]string `json:"headers"`
-			Text    string            `json:"value"`
-			Bytes   []byte            `json:"value_base64"`
-		} `json:"records"`
-	}
-	if err := json.Unmarshal(text, &golden); err != nil {
-		t.Fatal(err)
-	}
-	var records []kafkarecord.Record
-	for _, g := range golden.Records {
-		r := kafkarecord.Record{Key: []byte(g.Key), Value: g.Bytes}
-		if g.Text != "" {
-			r.Value = []byte(g.Text)
-		}
-		for name, value := range g.Headers {
-			r.Headers = append(r.Headers, kafkarecord.Header{Key: name, Value: []byte(value)})
-		}
-		records = append(records, r)
-	}
-	if len(records) != 4 {
-		t.Fatalf("%d golden records of %s, want 4", len(records), typ)
-	}
-	return records
-}
 
 // typeRows says by which query the row of a type's golden event is seen, in
 // which every column that the event fills is compared with what it says.
@@ -111,7 +72,7 @@ func TestEachTypeFromRecordToRowToLiveState(t *testing.T) {
 				t.Fatal("the type has no query for its row")
 			}
 			w := newWorld(t)
-			w.produce(goldenRecords(t, typ)...)
+			w.produce(eventtest.Golden(t, typ)...)
 			w.run()
 
 			w.wantReasons()

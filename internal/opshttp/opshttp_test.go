@@ -260,36 +260,15 @@ func TestOtherPathsAndMethods(t *testing.T) {
 // A request in hand when the stop comes is answered.
 func TestStopIsGraceful(t *testing.T) {
 	t.Parallel()
-	asked, release := make(chan struct{}), make(chan struct{})
-	check := opshttp.Check{Name: "slow", Timeout: time.Minute, Probe: func(context.Context) error {
-		close(asked)
-		<-release
-		return nil
-	}}
-	listener := listen(t)
-	ctx, stop := context.WithCancel(t.Context())
-	stopped := make(chan error, 1)
-	go func() {
-		stopped <- opshttp.New(prometheus.NewRegistry(), []opshttp.Check{check}, zerolog.Nop()).Run(ctx, listener, time.Minute)
-	}()
-	answered := make(chan error, 1)
-	go func() {
-		got, err := ask(t.Context(), "http://"+listener.Addr().String()+"/readyz")
-		if err == nil && got.code != http.StatusOK {
-			err = fmt.Errorf("code %d", got.code)
-		}
-		answered <- err
-	}()
-	<-asked
-	stop()
-	for dialable(t, listener.Addr()) { // until the listener is closed, which is when the stop has begun
+	s := stopWithRequestInHand(t, time.Minute)
+	for dialable(t, s.address) { // until the listener is closed, which is when the stop has begun
 		continue
 	}
-	close(release)
-	if err := <-answered; err != nil {
+	close(s.release)
+	if err := <-s.answered; err != nil {
 		t.Errorf("the request in hand was not answered: %v", err)
 	}
-	if err := <-stopped; err != nil {
+	if err := <-s.stopped; err != nil {
 		t.Errorf("run: %v", err)
 	}
 }
@@ -297,32 +276,48 @@ func TestStopIsGraceful(t *testing.T) {
 // A request that does not end is cut when the grace is over.
 func TestStopIsBounded(t *testing.T) {
 	t.Parallel()
-	asked, release := make(chan struct{}), make(chan struct{})
-	t.Cleanup(func() { close(release) })
-	check := opshttp.Check{Name: "stuck", Timeout: time.Minute, Probe: func(context.Context) error {
+	s := stopWithRequestInHand(t, time.Millisecond)
+	defer close(s.release)
+	if err := <-s.stopped; !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("run: %v, want that the grace was exceeded", err)
+	}
+	if err := <-s.answered; err == nil {
+		t.Error("the stuck request was answered")
+	}
+}
+
+// stopping is a server that was told to stop while it had a request in hand.
+type stopping struct {
+	address  net.Addr
+	release  chan struct{} // closed by the test: lets the request go on
+	answered chan error    // what became of it
+	stopped  chan error    // what Run returned
+}
+
+func stopWithRequestInHand(t *testing.T, grace time.Duration) stopping {
+	t.Helper()
+	listener := listen(t)
+	s := stopping{address: listener.Addr(), release: make(chan struct{}), answered: make(chan error, 1), stopped: make(chan error, 1)}
+	asked := make(chan struct{})
+	check := opshttp.Check{Name: "slow", Timeout: time.Minute, Probe: func(context.Context) error {
 		close(asked)
-		<-release
+		<-s.release
 		return nil
 	}}
-	listener := listen(t)
 	ctx, stop := context.WithCancel(t.Context())
-	stopped := make(chan error, 1)
 	go func() {
-		stopped <- opshttp.New(prometheus.NewRegistry(), []opshttp.Check{check}, zerolog.Nop()).Run(ctx, listener, time.Millisecond)
+		s.stopped <- opshttp.New(prometheus.NewRegistry(), []opshttp.Check{check}, zerolog.Nop()).Run(ctx, listener, grace)
 	}()
-	cut := make(chan error, 1)
 	go func() {
-		_, err := ask(context.Background(), "http://"+listener.Addr().String()+"/readyz")
-		cut <- err
+		got, err := ask(context.WithoutCancel(ctx), "http://"+s.address.String()+"/readyz")
+		if err == nil && got.code != http.StatusOK {
+			err = fmt.Errorf("code %d", got.code)
+		}
+		s.answered <- err
 	}()
 	<-asked
 	stop()
-	if err := <-stopped; !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("run: %v, want that the grace was exceeded", err)
-	}
-	if err := <-cut; err == nil {
-		t.Error("the stuck request was answered")
-	}
+	return s
 }
 
 func TestListenerThatIsClosed(t *testing.T) {

@@ -13,11 +13,12 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 func TestStalePIDFile(t *testing.T) {
 	t.Parallel()
-	dir := tempDir(t)
+	dir := testenv.DataDir(t)
 	for name, content := range map[string]string{
 		// The process id was given to another process since: this one.
 		"reused id": strconv.Itoa(os.Getpid()) + "\n",
@@ -55,7 +56,7 @@ func TestDataDirectoryInUse(t *testing.T) {
 
 func TestInterruptedInitializationIsRepeated(t *testing.T) {
 	t.Parallel()
-	dir := tempDir(t)
+	dir := testenv.DataDir(t)
 	write(t, filepath.Join(dir, "cluster.unfinished", "PG_VERSION"), "15\n")
 	write(t, filepath.Join(dir, "password"), "of the attempt before\n")
 	server := start(t, pgserver.Options{DataDir: dir})
@@ -66,7 +67,7 @@ func TestInterruptedInitializationIsRepeated(t *testing.T) {
 
 func TestClusterOfAnotherVersion(t *testing.T) {
 	t.Parallel()
-	dir := tempDir(t)
+	dir := testenv.DataDir(t)
 	write(t, filepath.Join(dir, "cluster", "PG_VERSION"), "9\n")
 	_, err := pgserver.Start(t.Context(), pgserver.Options{DataDir: dir})
 	if err == nil || !strings.Contains(err.Error(), "was made by PostgreSQL 9") {
@@ -77,7 +78,7 @@ func TestClusterOfAnotherVersion(t *testing.T) {
 func TestStartErrorHoldsWhatTheServerSaid(t *testing.T) {
 	t.Parallel()
 	_, err := pgserver.Start(t.Context(), pgserver.Options{
-		DataDir:  tempDir(t),
+		DataDir:  testenv.DataDir(t),
 		Settings: map[string]string{"no_such_setting": "on"},
 	})
 	if err == nil || !strings.Contains(err.Error(), `unrecognized configuration parameter "no_such_setting"`) {
@@ -87,7 +88,7 @@ func TestStartErrorHoldsWhatTheServerSaid(t *testing.T) {
 
 func TestCancelledStartLeavesNoServer(t *testing.T) {
 	t.Parallel()
-	dir := tempDir(t)
+	dir := testenv.DataDir(t)
 	if err := start(t, pgserver.Options{DataDir: dir}).Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func TestCancelledStartLeavesNoServer(t *testing.T) {
 // it, and that user cannot enter a folder that only root may enter.
 func TestUnreachableDataDirectory(t *testing.T) {
 	t.Parallel()
-	closed := filepath.Join(tempDir(t), "closed")
+	closed := filepath.Join(testenv.DataDir(t), "closed")
 	if err := os.MkdirAll(closed, 0o700); err != nil {
 		t.Fatal(err)
 	}

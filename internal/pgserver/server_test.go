@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // parentFlag makes the test binary play a program that runs a server, says that
@@ -164,7 +165,7 @@ func TestEnsureDatabase(t *testing.T) {
 
 func TestServerDiesWithItsProgramAndDataIsUsedAgain(t *testing.T) {
 	t.Parallel()
-	dir := tempDir(t)
+	dir := testenv.DataDir(t)
 	program := exec.CommandContext(t.Context(), os.Args[0])
 	program.Env = append(os.Environ(), parentFlag+"="+dir)
 	out, err := program.StdoutPipe()
@@ -195,7 +196,7 @@ func TestServerDiesWithItsProgramAndDataIsUsedAgain(t *testing.T) {
 func start(t *testing.T, o pgserver.Options) *pgserver.Server {
 	t.Helper()
 	if o.DataDir == "" {
-		o.DataDir = tempDir(t)
+		o.DataDir = testenv.DataDir(t)
 	}
 	server, err := pgserver.Start(t.Context(), o)
 	if err != nil {
@@ -207,25 +208,6 @@ func start(t *testing.T, o pgserver.Options) *pgserver.Server {
 		}
 	})
 	return server
-}
-
-// tempDir is a data directory that the server's user reaches: t.TempDir is
-// closed to others.
-func tempDir(t *testing.T) string {
-	t.Helper()
-	parent, err := os.MkdirTemp("/tmp", "pgserver-test-") //nolint:usetesting // see above
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.RemoveAll(parent); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := os.Chmod(parent, 0o711); err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(parent, "data")
 }
 
 func connect(t *testing.T, url string) *pgx.Conn {

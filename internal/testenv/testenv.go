@@ -155,3 +155,23 @@ func lastLines(file string) string {
 	const enough = 2000
 	return string(text[max(0, len(text)-enough):])
 }
+
+// DataDir is the path of a folder that a server may make for its files, until
+// the test ends. PostgreSQL's own user reaches it when the test runs as root,
+// unlike t.TempDir, which is closed to others.
+func DataDir(t testing.TB) string {
+	t.Helper()
+	parent, err := os.MkdirTemp("/tmp", "tcda-test-data-") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(parent); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(parent, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(parent, "data")
+}

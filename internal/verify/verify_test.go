@@ -2,10 +2,7 @@ package verify_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +15,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event/eventtest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
@@ -122,24 +120,10 @@ func fill(t testing.TB) *filled {
 // golden is the golden event of a type, in binary mode and JSON.
 func golden(t testing.TB, typ fact.Type) *kgo.Record {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../../schema/golden", string(typ)+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		Records []struct {
-			Key     string            `json:"key"`
-			Headers map[string]string `json:"headers"`
-			Value   string            `json:"value"`
-		} `json:"records"`
-	}
-	if err := json.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
-	first := file.Records[0]
-	record := &kgo.Record{Key: []byte(first.Key), Value: []byte(first.Value)}
-	for name, value := range first.Headers {
-		record.Headers = append(record.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
+	first := eventtest.Golden(t, typ)[0]
+	record := &kgo.Record{Key: first.Key, Value: first.Value}
+	for _, h := range first.Headers {
+		record.Headers = append(record.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 	}
 	return record
 }
