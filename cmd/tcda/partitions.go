@@ -183,16 +183,20 @@ func (c *partitionsReset) Run(ctx context.Context, cfg *config.Config, term cons
 		if err != nil {
 			return &exitError{exitUsage, err}
 		}
-		move := moveLine{Partition: c.Partition.String(), From: at.stored.Next, To: next, Generation: at.stored.Generation, Recreated: at.recreated()}
-		if !c.Yes {
-			return describe(term, c.JSON, move)
+		reset := at.store.TryReset
+		if c.Yes {
+			reset = at.store.Reset
 		}
-		moved, err := at.store.Reset(ctx, c.Partition.Topic, c.Partition.Number, pgstore.TopicID(at.topic.ID), next, operator(), time.Now())
+		moved, err := reset(ctx, pgstore.ResetRequest{
+			Topic: c.Partition.Topic, Partition: c.Partition.Number, TopicID: pgstore.TopicID(at.topic.ID), Next: next, By: operator(), Now: time.Now(),
+		})
 		if err != nil {
 			return err
 		}
-		move.Generation, move.Done = moved.Generation, true
-		return describe(term, c.JSON, move)
+		return describe(term, c.JSON, moveLine{
+			Partition: c.Partition.String(), From: at.stored.Next, To: next,
+			Generation: moved.Generation, Recreated: moved.Generation != at.stored.Generation, Done: c.Yes,
+		})
 	})
 }
 
@@ -224,11 +228,6 @@ type target struct {
 	stored pgstore.Partition
 	topic  kafkalog.Topic
 	log    kafkalog.Offsets
-}
-
-// recreated tells whether the topic is another one than that which was ingested.
-func (t target) recreated() bool {
-	return t.stored.TopicID != (pgstore.TopicID{}) && t.topic.ID != (kafkalog.TopicID{}) && t.stored.TopicID != pgstore.TopicID(t.topic.ID)
 }
 
 // withPartition calls do with what PostgreSQL and Kafka say of a partition.
@@ -278,7 +277,7 @@ func describe(term console, asJSON bool, m moveLine) error {
 	case m.Done:
 		fmt.Fprintf(term.out, "%s goes on at offset %d (was %d), generation %d\n", m.Partition, m.To, m.From, m.Generation)
 	case m.Recreated:
-		fmt.Fprintf(term.out, "%s is another log now, since its topic was re-created: it would begin at offset %d, as generation %d\n", m.Partition, m.To, m.Generation+1)
+		fmt.Fprintf(term.out, "%s is another log now, since its topic was re-created or has lost its end: it would begin at offset %d, as generation %d\n", m.Partition, m.To, m.Generation)
 	case m.To < m.From:
 		fmt.Fprintf(term.out, "%s would go back from offset %d to %d: what is read again is recognised as duplicate\n", m.Partition, m.From, m.To)
 	default:
@@ -317,7 +316,7 @@ func (c *acceptGap) Run(ctx context.Context, cfg *config.Config, term console) e
 			open = true
 			if g.Cause == pgstore.GapRecreated {
 				// Its offsets belong to another log: only a reset tells them apart.
-				return fmt.Errorf("%s was re-created, so there is no gap to accept: use tcda partitions reset %s --to earliest", c.Partition.Topic, c.Partition)
+				return fmt.Errorf("%s was re-created, so there is no gap to accept: use tcda partitions reset --to=earliest %s", c.Partition.Topic, c.Partition)
 			}
 		}
 		if !open {

@@ -127,7 +127,7 @@ func TestPartitionsOfARecreatedTopic(t *testing.T) {
 	if l := i.line(); !strings.HasPrefix(l.Stopped, "the topic was re-created") || len(l.OpenGaps) != 1 || l.Next != 2 {
 		t.Errorf("partition: %+v", l)
 	}
-	if _, stderr := i.tcda(1, "partitions", "accept-gap", partition); !strings.Contains(stderr, "use tcda partitions reset "+partition+" --to earliest") {
+	if _, stderr := i.tcda(1, "partitions", "accept-gap", partition); !strings.Contains(stderr, "use tcda partitions reset --to=earliest "+partition) {
 		t.Errorf("accept-gap: %s", stderr)
 	}
 	if stdout, _ := i.tcda(2, "partitions", "reset", partition, "--to=earliest"); !strings.Contains(stdout, "it would begin at offset 0, as generation 2") {

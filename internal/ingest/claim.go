@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
@@ -46,10 +45,9 @@ func (w *worker) claimPartition(ctx context.Context) error {
 		w.log.Error().Str("reason", w.claim.StoppedReason).Msg("partition is stopped: see 'tcda partitions list'")
 		return errStopped
 	}
-	// A topic of another id is another log, whatever its offsets are.
-	recreated := w.claim.TopicID != (pgstore.TopicID{}) && meta.ID != (kafkalog.TopicID{}) && w.claim.TopicID != pgstore.TopicID(meta.ID)
 	switch {
-	case recreated, w.claim.Next > log.End:
+	// A topic of another id is another log, whatever its offsets are.
+	case w.claim.Recreated(pgstore.TopicID(meta.ID)), w.claim.Next > log.End:
 		return w.stopAtGap(ctx, pgstore.GapRecreated, log.Start)
 	case w.claim.Next < log.Start:
 		return w.stopAtGap(ctx, pgstore.GapRetention, log.Start)
@@ -72,7 +70,7 @@ func (w *worker) stopAtGap(ctx context.Context, cause pgstore.GapCause, logStart
 	case pgstore.GapRetention:
 		reason = fmt.Sprintf("offsets %d to %d were deleted from Kafka before they were ingested; 'tcda partitions accept-gap %s/%d' goes on behind them", w.claim.Next, logStart-1, w.claim.Topic, w.claim.Number)
 	case pgstore.GapRecreated:
-		reason = fmt.Sprintf("the topic was re-created: position %d belongs to the former log, the present one begins at %d; 'tcda partitions reset %s/%d --to earliest' goes on with that", w.claim.Next, logStart, w.claim.Topic, w.claim.Number)
+		reason = fmt.Sprintf("the topic was re-created, or its log has lost its end: position %d belongs to the former log, the present one begins at %d; 'tcda partitions reset --to=earliest %s/%d' goes on with that", w.claim.Next, logStart, w.claim.Topic, w.claim.Number)
 	}
 	fresh, err := w.Store.RecordGap(ctx, w.claim, pgstore.Gap{
 		Topic: w.claim.Topic, Partition: w.claim.Number, Generation: w.claim.Generation,
@@ -90,7 +88,7 @@ func (w *worker) stopAtGap(ctx context.Context, cause pgstore.GapCause, logStart
 
 // stop stops the partition for a reason that only an operator can remove.
 func (w *worker) stop(ctx context.Context, reason string) error {
-	reason = fact.Printable(reason) + fmt.Sprintf("; mend the cause, then 'tcda partitions reset --to %d'", w.offsetAt.Load())
+	reason = fact.Printable(reason) + fmt.Sprintf("; mend the cause, then 'tcda partitions reset --to=current %s/%d'", w.claim.Topic, w.claim.Number)
 	if err := w.Store.Stop(ctx, w.claim, reason, w.Now()); err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func TestAfterAResetTheWorkerThatItFencedDoesNotCountAsDead(t *testing.T) {
 	beat := func() { w.produce(w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"})) }
 	beat()
 	w.drain()
-	if _, err := w.store.Reset(t.Context(), topic, 0, pgstore.TopicID{}, 0, "operator", time.Now()); err != nil {
+	if _, err := w.store.Reset(t.Context(), pgstore.ResetRequest{Topic: topic, Partition: 0, By: "operator", Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	beat()
@@ -101,7 +101,7 @@ func TestAResetOfAQuietPartitionIsNoticed(t *testing.T) {
 	stop := w.start("a")
 	w.produce(w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
 	w.drain()
-	if _, err := w.store.Reset(t.Context(), topic, 0, pgstore.TopicID{}, 0, "operator", time.Now()); err != nil {
+	if _, err := w.store.Reset(t.Context(), pgstore.ResetRequest{Topic: topic, Partition: 0, By: "operator", Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	w.drain()

@@ -250,7 +250,7 @@ func TestReplayFromZeroChangesNothing(t *testing.T) {
 	w.wantSums(want.applied, want.duplicates, want.quarantined)
 	before := w.checksums()
 
-	if _, err := w.store.Reset(t.Context(), topic, 0, pgstore.TopicID{}, 0, "test", time.Now()); err != nil {
+	if _, err := w.store.Reset(t.Context(), pgstore.ResetRequest{Topic: topic, Partition: 0, By: "test", Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	w.run()

@@ -168,7 +168,7 @@ func TestARecreatedTopicStopsThePartitionUntilItIsReset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved, err := w.store.Reset(t.Context(), topic, 0, pgstore.TopicID(meta.ID), 0, "operator", time.Now())
+	moved, err := w.store.Reset(t.Context(), pgstore.ResetRequest{Topic: topic, Partition: 0, TopicID: pgstore.TopicID(meta.ID), By: "operator", Now: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestAWrongMigrationStopsThePartitionAndQuarantinesNothing(t *testing.T) {
 			}
 			w.exec("ALTER TABLE test_coordination.executions DROP CONSTRAINT executions_progress_check")
 			at := w.partition(0)
-			if _, err := w.store.Reset(t.Context(), topic, 0, pgstore.TopicID{}, at.Next, "operator", time.Now()); err != nil {
+			if _, err := w.store.Reset(t.Context(), pgstore.ResetRequest{Topic: topic, Partition: 0, Next: at.Next, By: "operator", Now: time.Now()}); err != nil {
 				t.Fatal(err)
 			}
 			w.drain()
@@ -322,7 +322,7 @@ func TestAReplayIsRecognisedByHintsAndTheStore(t *testing.T) {
 	}
 	w.run()
 	before := w.checksums()
-	if _, err := w.store.Reset(t.Context(), topic, 0, pgstore.TopicID{}, 0, "test", time.Now()); err != nil {
+	if _, err := w.store.Reset(t.Context(), pgstore.ResetRequest{Topic: topic, Partition: 0, By: "test", Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	w.run()
@@ -344,7 +344,7 @@ func TestAHintIsNeverProof(t *testing.T) {
 	w.produce(w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"}), w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
 	w.run()
 	w.exec("TRUNCATE test_coordination.execution_events, test_coordination.executions, test_coordination.execution_details, test_coordination.execution_ids")
-	if _, err := w.store.Reset(t.Context(), topic, 0, pgstore.TopicID{}, 0, "test", time.Now()); err != nil {
+	if _, err := w.store.Reset(t.Context(), pgstore.ResetRequest{Topic: topic, Partition: 0, By: "test", Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	w.run()

@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,6 +41,12 @@ func partitionFromRow(r dbsqlc.IngestPartition) Partition {
 		Applied: r.Applied, Duplicates: r.Duplicates, Quarantined: r.Quarantined,
 		ClaimedAt: r.ClaimedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
+}
+
+// Recreated tells whether a topic with the given id is another one than that
+// which was ingested. An id that one side does not know tells nothing.
+func (p Partition) Recreated(id TopicID) bool {
+	return p.TopicID != TopicID{} && id != TopicID{} && p.TopicID != id
 }
 
 func (id TopicID) pg() pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: id != TopicID{}} }
@@ -168,7 +175,7 @@ type GapCause string
 // The causes of a gap.
 const (
 	GapRetention GapCause = "retention" // Kafka deleted them before they were read
-	GapRecreated GapCause = "recreated" // the topic is another one now
+	GapRecreated GapCause = "recreated" // the log is another one now: made again, or without its former end
 )
 
 // RecordGap notes a hole and stops the partition, in one transaction. It tells
@@ -228,28 +235,54 @@ func (s *Store) AcceptGap(ctx context.Context, topic string, partition int32, ne
 	})
 }
 
-// Reset moves a partition to another offset by an operator's word. When the
-// topic's id is another one, the offsets mean other records: the generation is
-// raised, so that they are not taken for the former ones. Open gaps count as
-// accepted.
-func (s *Store) Reset(ctx context.Context, topic string, partition int32, id TopicID, next int64, by string, now time.Time) (Partition, error) {
+// ResetRequest asks to move a partition.
+type ResetRequest struct {
+	Topic     string
+	Partition int32
+	TopicID   TopicID // of the topic as it is now; zero is unknown
+	Next      int64   // where to go on
+	By        string  // who asks
+	Now       time.Time
+}
+
+// Reset moves a partition to another offset by an operator's word, and fences
+// its worker. When the offsets mean other records than before, because the
+// topic has another id or an open gap says that the log is another one, the
+// generation is raised, so that they are not taken for the former ones. Open
+// gaps count as accepted.
+func (s *Store) Reset(ctx context.Context, r ResetRequest) (Partition, error) {
+	return r.run(ctx, s.Batch)
+}
+
+// TryReset tells what Reset would make of the partition, and changes nothing.
+func (s *Store) TryReset(ctx context.Context, r ResetRequest) (Partition, error) {
+	return r.run(ctx, s.Trial)
+}
+
+func (r ResetRequest) run(ctx context.Context, transact func(context.Context, time.Time, func(*Tx) error) error) (Partition, error) {
 	var moved Partition
-	err := s.Batch(ctx, now, func(tx *Tx) error {
-		row, err := tx.q.LockPartition(ctx, topic, partition)
+	err := transact(ctx, r.Now, func(tx *Tx) error {
+		row, err := tx.q.LockPartition(ctx, r.Topic, r.Partition)
 		if err != nil {
 			return interpret("find partition", err)
 		}
-		moved = partitionFromRow(row)
-		if id != (TopicID{}) && id != moved.TopicID {
-			moved.Generation++
-			moved.TopicID = id
+		gaps, err := tx.q.OpenGaps(ctx, r.Topic, r.Partition)
+		if err != nil {
+			return interpret("find gaps", err)
 		}
-		moved.Next = next
-		if _, err := tx.q.AcceptGaps(ctx, dbsqlc.AcceptGapsParams{Now: now, AcceptedBy: by, ToOffset: 0, Topic: topic, Partition: partition}); err != nil {
+		moved = partitionFromRow(row)
+		if moved.Recreated(r.TopicID) || slices.ContainsFunc(gaps, func(g dbsqlc.IngestGap) bool { return GapCause(g.Cause) == GapRecreated }) {
+			moved.Generation++
+		}
+		if r.TopicID != (TopicID{}) {
+			moved.TopicID = r.TopicID
+		}
+		moved.Next = r.Next
+		if _, err := tx.q.AcceptGaps(ctx, dbsqlc.AcceptGapsParams{Now: r.Now, AcceptedBy: r.By, ToOffset: 0, Topic: r.Topic, Partition: r.Partition}); err != nil {
 			return interpret("accept gap", err)
 		}
 		return interpret("move partition", tx.q.MovePartition(ctx, dbsqlc.MovePartitionParams{
-			Generation: moved.Generation, TopicID: moved.TopicID.pg(), NextOffset: next, Now: now, Topic: topic, Partition: partition,
+			Generation: moved.Generation, TopicID: moved.TopicID.pg(), NextOffset: r.Next, Now: r.Now, Topic: r.Topic, Partition: r.Partition,
 		}))
 	})
 	return moved, err

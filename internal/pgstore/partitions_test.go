@@ -125,7 +125,7 @@ func TestAStoppedPartitionStaysStoppedUntilItIsReset(t *testing.T) {
 		t.Errorf("position %+v, want %+v", at, want)
 	}
 
-	moved, err := s.Reset(t.Context(), "t", 0, p.TopicID, 3, "operator", now)
+	moved, err := s.Reset(t.Context(), pgstore.ResetRequest{Topic: "t", Partition: 0, TopicID: p.TopicID, Next: 3, By: "operator", Now: now})
 	must(t, err)
 	if moved.Generation != 1 || moved.Next != 3 {
 		t.Errorf("reset on the same topic gives generation %d, next %d", moved.Generation, moved.Next)
@@ -137,7 +137,7 @@ func TestAStoppedPartitionStaysStoppedUntilItIsReset(t *testing.T) {
 		t.Errorf("claim after the reset gives %+v", p)
 	}
 
-	moved, err = s.Reset(t.Context(), "t", 0, pgstore.TopicID{2}, 0, "operator", now)
+	moved, err = s.Reset(t.Context(), pgstore.ResetRequest{Topic: "t", Partition: 0, TopicID: pgstore.TopicID{2}, By: "operator", Now: now})
 	must(t, err)
 	if moved.Generation != 2 || moved.TopicID != (pgstore.TopicID{2}) {
 		t.Errorf("reset onto another topic gives generation %d, id %x", moved.Generation, moved.TopicID)
@@ -145,8 +145,33 @@ func TestAStoppedPartitionStaysStoppedUntilItIsReset(t *testing.T) {
 	if p = claim(t, s, "t", 0); p.Generation != 2 || p.TopicID != (pgstore.TopicID{2}) {
 		t.Errorf("claim after it gives generation %d, id %x", p.Generation, p.TopicID)
 	}
-	if _, err := s.Reset(t.Context(), "unknown", 0, pgstore.TopicID{}, 0, "operator", now); !errors.Is(err, pgstore.ErrNotFound) {
+	if _, err := s.Reset(t.Context(), pgstore.ResetRequest{Topic: "unknown", Partition: 0, By: "operator", Now: now}); !errors.Is(err, pgstore.ErrNotFound) {
 		t.Errorf("reset of an unknown partition: %v", err)
+	}
+}
+
+// The log has lost its end and grows again: the same offsets of the same topic
+// mean other records.
+func TestAResetOntoALogThatLostItsEndRaisesTheGeneration(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, testenv.Postgres(t))
+	p := claim(t, s, "t", 10)
+	_, err := s.RecordGap(t.Context(), p, pgstore.Gap{Topic: "t", Generation: 1, From: 10, To: 0, Cause: pgstore.GapRecreated, DetectedAt: now}, "another log")
+	must(t, err)
+	reset := pgstore.ResetRequest{Topic: "t", TopicID: p.TopicID, Next: 8, By: "operator", Now: now}
+	before := stored(t, s)
+	tried, err := s.TryReset(t.Context(), reset)
+	must(t, err)
+	if diff := cmp.Diff(before, stored(t, s)); diff != "" {
+		t.Errorf("trying has changed the partition (-want +got):\n%s", diff)
+	}
+	moved, err := s.Reset(t.Context(), reset)
+	must(t, err)
+	if diff := cmp.Diff(tried, moved); diff != "" {
+		t.Errorf("it was to become another one (-want +got):\n%s", diff)
+	}
+	if after := stored(t, s); after.Generation != 2 || after.Next != 8 {
+		t.Errorf("generation %d, next %d; want 2, 8", after.Generation, after.Next)
 	}
 }
 
@@ -187,7 +212,7 @@ func TestAGapIsRecordedOnceAndAcceptedOnce(t *testing.T) {
 	}
 
 	// A reset leads back to the hole.
-	_, err = s.Reset(t.Context(), "t", 0, pgstore.TopicID{}, 10, "operator", now)
+	_, err = s.Reset(t.Context(), pgstore.ResetRequest{Topic: "t", Partition: 0, Next: 10, By: "operator", Now: now})
 	must(t, err)
 	if !record(claim(t, s, "t", 0)) {
 		t.Error("a gap that was accepted and found again raises no alarm")

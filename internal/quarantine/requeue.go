@@ -151,8 +151,7 @@ func (r *Requeuer) stillThere(ctx context.Context, q *pgstore.QuarantinedRecord)
 		if p.Topic != q.Topic || p.Number != q.Partition {
 			continue
 		}
-		recreated := p.TopicID != (pgstore.TopicID{}) && topic.ID != (kafkalog.TopicID{}) && p.TopicID != pgstore.TopicID(topic.ID)
-		if recreated || p.Generation != q.Generation {
+		if p.Recreated(pgstore.TopicID(topic.ID)) || p.Generation != q.Generation {
 			return fmt.Errorf("%w: the topic was re-created since", ErrGone)
 		}
 	}
