@@ -10,6 +10,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
 
@@ -37,7 +38,11 @@ func (w *worker) commitBatch(ctx context.Context, b *batch) (err error) {
 	w.offsetAt.Store(b.next)
 	w.report(b, out)
 	if w.publisher != nil {
-		w.publisher.committed(out.timeline, out.live(), b.hints())
+		var hints []redisstore.Hint
+		if out.applied > 0 || !b.hinted {
+			hints = b.hints()
+		}
+		w.publisher.committed(out.timeline, out.live(), hints)
 	}
 	return nil
 }

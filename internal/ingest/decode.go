@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -156,8 +157,12 @@ func (w *worker) decodedAlive(ctx context.Context) bool {
 	return err == nil
 }
 
-// hint is S3: Redis tells which events are probably stored. Only when it says
-// so of all is there something to gain.
+// hintSample is how many events of a batch Redis is asked for. A batch is either
+// new or a replay, so that a few tell; what they tell is a hint for all.
+const hintSample = 32
+
+// hint is S3: Redis tells of a few events, spread over the batch, whether they
+// are probably stored. Only when it says so of all is there something to gain.
 func (w *worker) hint(ctx context.Context, b *batch) {
 	if w.Redis == nil {
 		return
@@ -166,12 +171,13 @@ func (w *worker) hint(ctx context.Context, b *batch) {
 	if len(hints) == 0 {
 		return
 	}
+	sample := make([]redisstore.Hint, 0, hintSample)
+	for i := range min(len(hints), hintSample) {
+		sample = append(sample, hints[i*len(hints)/min(len(hints), hintSample)])
+	}
 	_ = w.step(telemetry.StepHint, func() error { // fails open: not known
-		known, err := w.Redis.Known(ctx, hints)
-		b.hinted = err == nil
-		for _, k := range known {
-			b.hinted = b.hinted && k
-		}
+		known, err := w.Redis.Known(ctx, sample)
+		b.hinted = err == nil && !slices.Contains(known, false)
 		return err
 	})
 }

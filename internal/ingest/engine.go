@@ -100,7 +100,7 @@ type Engine struct {
 	publisher *publisher // nil without Redis
 }
 
-// New makes an engine; Run starts it.
+// New makes an engine; Ingest starts it.
 func New(cfg Config, p Parts) (*Engine, error) {
 	if cfg.Instance == "" {
 		return nil, errors.New("engine needs the name of its instance")
