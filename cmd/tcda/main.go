@@ -1,6 +1,7 @@
 // Command tcda is the test coordinator's data adapter: the service and the
-// commands that operate it. This package is the composition root: it reads
-// settings, connects the other packages and decides nothing else.
+// commands that operate it. It reads the command line and the settings, and
+// prints; what is done is done by package service, which serve runs, and by the
+// packages that the other commands call.
 package main
 
 import (

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -63,8 +62,8 @@ func (c *migrateStatus) Run(ctx context.Context, cfg *config.Config, term consol
 		return err
 	}
 	if c.JSON {
-		if err := json.NewEncoder(term.out).Encode(report); err != nil {
-			return fmt.Errorf("write status: %w", err)
+		if err := writeJSON(term.out, report); err != nil {
+			return err
 		}
 		if report.Err() != nil {
 			return errReported
@@ -153,7 +152,7 @@ func (c *migrateLint) Run(ctx context.Context, term console) error {
 			return err
 		}
 		if c.JSON {
-			err = json.NewEncoder(term.out).Encode(append([]pgmigrate.Finding{}, findings...))
+			err = writeJSON(term.out, append([]pgmigrate.Finding{}, findings...))
 		} else {
 			for _, finding := range findings {
 				fmt.Fprintln(term.out, finding)

@@ -39,9 +39,7 @@ func openStore(ctx context.Context, cfg *config.Config, change ...func(*pgstore.
 
 // schemaError gives an error about the schema's version its own exit code.
 func schemaError(err error) error {
-	var version *pgmigrate.VersionError
-	var history *pgmigrate.HistoryError
-	if errors.As(err, &version) || errors.As(err, &history) {
+	if pgmigrate.IsMismatch(err) {
 		return &exitError{exitSchema, err}
 	}
 	return err

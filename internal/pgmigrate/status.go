@@ -93,6 +93,14 @@ func (r Report) Err() error {
 	}
 }
 
+// IsMismatch tells whether err says that the schema is another program's, a
+// *VersionError or a *HistoryError: trying again does not mend it.
+func IsMismatch(err error) bool {
+	var version *VersionError
+	var history *HistoryError
+	return errors.As(err, &version) || errors.As(err, &history)
+}
+
 // VersionError says that database and program are of different versions.
 type VersionError struct {
 	Database string   // latest version applied, empty if none

@@ -48,11 +48,7 @@ func (s *service) awaitSchema(ctx context.Context) error {
 	if err := s.keepTrying(ctx, "PostgreSQL", s.store.Ping, func(error) bool { return false }); err != nil {
 		return err
 	}
-	err := s.keepTrying(ctx, "the schema's version", s.schemaFits, func(err error) bool {
-		var version *pgmigrate.VersionError
-		var history *pgmigrate.HistoryError
-		return errors.As(err, &version) || errors.As(err, &history)
-	})
+	err := s.keepTrying(ctx, "the schema's version", s.schemaFits, pgmigrate.IsMismatch)
 	if err != nil {
 		return fmt.Errorf("the schema does not fit: %w", err)
 	}
