@@ -1,7 +1,8 @@
--- PhasesTouched loads phases before a fold.
+-- PhasesTouched loads phases before a fold. Names are found by their
+-- hash: a name may be longer than an entry of an index.
 -- name: PhasesTouched :many
 SELECT p.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(phases)::text[])) AS u(id, run, phase)
-JOIN test_coordination.execution_phases AS p ON p.execution_id = u.id AND p.run = u.run AND p.phase = u.phase
+JOIN test_coordination.execution_phases AS p ON p.execution_id = u.id AND p.run = u.run AND p.phase_hash = sha256(convert_to(u.phase, 'UTF8'))
 WHERE p.bucket = ANY (sqlc.arg(buckets)::date[]);
 
 -- PhasesOfRun are all phases of one run.
@@ -10,8 +11,8 @@ SELECT * FROM test_coordination.execution_phases WHERE execution_id = $1 AND run
 
 -- SavePhase is part of S4e.
 -- name: SavePhase :batchexec
-INSERT INTO test_coordination.execution_phases (bucket, execution_id, run, phase, ordinal, description, status, started_at, finished_at, error, marks)
-VALUES (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(phase), sqlc.narg(ordinal), sqlc.arg(description), sqlc.arg(status), sqlc.narg(started_at), sqlc.narg(finished_at), sqlc.arg(error), sqlc.arg(marks))
-ON CONFLICT (execution_id, run, phase, bucket) DO UPDATE SET
+INSERT INTO test_coordination.execution_phases (bucket, execution_id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks)
+VALUES (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(phase)::text, sha256(convert_to(sqlc.arg(phase)::text, 'UTF8')), sqlc.narg(ordinal), sqlc.arg(description), sqlc.arg(status), sqlc.narg(started_at), sqlc.narg(finished_at), sqlc.arg(error), sqlc.arg(marks))
+ON CONFLICT (execution_id, run, phase_hash, bucket) DO UPDATE SET
   ordinal = excluded.ordinal, description = excluded.description, status = excluded.status, started_at = excluded.started_at,
   finished_at = excluded.finished_at, error = excluded.error, marks = excluded.marks;

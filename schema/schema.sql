@@ -422,6 +422,7 @@ CREATE TABLE "test_coordination"."execution_phases" (
   "execution_id" text        NOT NULL,
   "run"          integer     NOT NULL,
   "phase"        text        NOT NULL,
+  "phase_hash"   bytea       NOT NULL,
   "ordinal"      integer     NULL,
   "description"  text        NOT NULL DEFAULT '',
   "status"       text        NOT NULL,
@@ -429,10 +430,12 @@ CREATE TABLE "test_coordination"."execution_phases" (
   "finished_at"  timestamptz NULL,
   "error"        text        NOT NULL DEFAULT '',
   "marks"        bytea       NOT NULL,
-  CONSTRAINT "execution_phases_pkey" PRIMARY KEY ("execution_id", "run", "phase", "bucket"),
+  CONSTRAINT "execution_phases_pkey" PRIMARY KEY ("execution_id", "run", "phase_hash", "bucket"),
+  CONSTRAINT "execution_phases_phase_hash_check" CHECK (octet_length("phase_hash") = 32),
   CONSTRAINT "execution_phases_status_check" CHECK ("status" IN ('pending', 'running', 'passed', 'failed', 'skipped', 'error'))
 ) PARTITION BY RANGE ("bucket");
 COMMENT ON TABLE "test_coordination"."execution_phases" IS 'Phases of a run.';
+COMMENT ON COLUMN "test_coordination"."execution_phases"."phase_hash" IS 'sha-256 of the name in UTF-8, in its place in the key: a name may have 64 KiB, an entry of an index 2,704 bytes.';
 
 CREATE TABLE "test_coordination"."execution_steps" (
   "bucket"           date             NOT NULL,

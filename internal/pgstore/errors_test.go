@@ -302,6 +302,7 @@ func TestABackendThatDiesBeforeCommitLeavesDoubt(t *testing.T) {
 // violates one would be a bug, and quarantining it would hide that.
 var ownConstraints = []string{
 	"definition_events_aggregate_check",
+	"execution_phases_phase_hash_check",
 	"executions_interrupt_cause_check",
 	"executions_lifecycle_check",
 	"executions_run_check",

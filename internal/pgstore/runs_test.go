@@ -2,7 +2,10 @@ package pgstore_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -206,6 +209,52 @@ func TestTouchedPartsAreLoadedAndSavedAgain(t *testing.T) {
 	before.Run.Version = 2
 	if diff := cmp.Diff(before, after, sameFacts); diff != "" {
 		t.Errorf("loaded and saved again (-before +after):\n%s", diff)
+	}
+}
+
+// The contract bounds the name of a phase by 64 KiB, which is more than an entry
+// of an index may have. Random text, which is stored as long as it is.
+func TestAPhaseMayHaveALongName(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, testenv.Postgres(t))
+	var b strings.Builder
+	for b.Len() < 64<<10-4 {
+		b.WriteString(rand.Text())
+	}
+	long := b.String()[:64<<10-4]
+	st := fullState(said)
+	clear(st.Phases)
+	for _, name := range []string{long + "a", long + "\u00e9", "injection"} {
+		st.Phases[name] = &execution.Phase{Name: name, Status: "running", StartedAt: kept}
+	}
+	save(t, s, st)
+	run, err := s.Run(t.Context(), pgstore.RunKey{ID: "exec-1", Number: 3})
+	must(t, err)
+	for _, name := range []string{long + "a", long + "\u00e9", "injection"} {
+		loaded := &execution.State{Run: run}
+		must(t, s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
+			if err := tx.LoadParts(t.Context(), []pgstore.Touch{{State: loaded, Part: execution.PartPhase, ID: name}}); err != nil {
+				return err
+			}
+			p := loaded.Phases[name]
+			if p == nil || len(loaded.Phases) != 1 {
+				return fmt.Errorf("phase %.20q... is not found alone among %d", name, len(loaded.Phases))
+			}
+			p.Status = "passed"
+			e := &execution.Event{Header: fact.Header{Key: fact.NewKey("s", name, "exec-1"), Subject: "exec-1", Time: said, Data: object}, Payload: &execution.Heartbeat{}}
+			loaded.Run.Version++
+			return tx.SaveExecutions(t.Context(), pgstore.Partition{}, []pgstore.PlacedEvent{{Event: e, Run: 3, Bucket: bucket, Arrival: 2, Offset: pgstore.OwnEvent}}, []*execution.State{loaded})
+		}))
+	}
+	all, err := s.PartsOfRun(t.Context(), run)
+	must(t, err)
+	if len(all.Phases) != 3 {
+		t.Errorf("%d phases, want 3", len(all.Phases))
+	}
+	for name, p := range all.Phases {
+		if p.Name != name || p.Status != "passed" {
+			t.Errorf("phase %.20q... is %s, want it passed", name, p.Status)
+		}
 	}
 }
 

@@ -159,6 +159,7 @@ CREATE TABLE "test_coordination"."execution_phases" (
   "execution_id" text NOT NULL,
   "run" integer NOT NULL,
   "phase" text NOT NULL,
+  "phase_hash" bytea NOT NULL,
   "ordinal" integer NULL,
   "description" text NOT NULL DEFAULT '',
   "status" text NOT NULL,
@@ -166,11 +167,14 @@ CREATE TABLE "test_coordination"."execution_phases" (
   "finished_at" timestamptz NULL,
   "error" text NOT NULL DEFAULT '',
   "marks" bytea NOT NULL,
-  PRIMARY KEY ("execution_id", "run", "phase", "bucket"),
+  PRIMARY KEY ("execution_id", "run", "phase_hash", "bucket"),
+  CONSTRAINT "execution_phases_phase_hash_check" CHECK (octet_length(phase_hash) = 32),
   CONSTRAINT "execution_phases_status_check" CHECK (status = ANY (ARRAY['pending'::text, 'running'::text, 'passed'::text, 'failed'::text, 'skipped'::text, 'error'::text]))
 ) PARTITION BY RANGE ("bucket");
 -- set comment to table: "execution_phases"
 COMMENT ON TABLE "test_coordination"."execution_phases" IS 'Phases of a run.';
+-- set comment to column: "phase_hash" on table: "execution_phases"
+COMMENT ON COLUMN "test_coordination"."execution_phases"."phase_hash" IS 'sha-256 of the name in UTF-8, in its place in the key: a name may have 64 KiB, an entry of an index 2,704 bytes.';
 -- create "execution_steps" table
 CREATE TABLE "test_coordination"."execution_steps" (
   "bucket" date NOT NULL,

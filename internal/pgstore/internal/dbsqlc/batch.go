@@ -442,9 +442,9 @@ func (b *SaveFaultBatchResults) Close() error {
 }
 
 const savePhase = `-- name: SavePhase :batchexec
-INSERT INTO test_coordination.execution_phases (bucket, execution_id, run, phase, ordinal, description, status, started_at, finished_at, error, marks)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-ON CONFLICT (execution_id, run, phase, bucket) DO UPDATE SET
+INSERT INTO test_coordination.execution_phases (bucket, execution_id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks)
+VALUES ($1, $2, $3, $4::text, sha256(convert_to($4::text, 'UTF8')), $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (execution_id, run, phase_hash, bucket) DO UPDATE SET
   ordinal = excluded.ordinal, description = excluded.description, status = excluded.status, started_at = excluded.started_at,
   finished_at = excluded.finished_at, error = excluded.error, marks = excluded.marks
 `

@@ -11,7 +11,7 @@ import (
 )
 
 const phasesOfRun = `-- name: PhasesOfRun :many
-SELECT bucket, execution_id, run, phase, ordinal, description, status, started_at, finished_at, error, marks FROM test_coordination.execution_phases WHERE execution_id = $1 AND run = $2 AND bucket = $3 ORDER BY phase
+SELECT bucket, execution_id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks FROM test_coordination.execution_phases WHERE execution_id = $1 AND run = $2 AND bucket = $3 ORDER BY phase
 `
 
 // PhasesOfRun are all phases of one run.
@@ -29,6 +29,7 @@ func (q *Queries) PhasesOfRun(ctx context.Context, executionID string, run int32
 			&i.ExecutionID,
 			&i.Run,
 			&i.Phase,
+			&i.PhaseHash,
 			&i.Ordinal,
 			&i.Description,
 			&i.Status,
@@ -48,8 +49,8 @@ func (q *Queries) PhasesOfRun(ctx context.Context, executionID string, run int32
 }
 
 const phasesTouched = `-- name: PhasesTouched :many
-SELECT p.bucket, p.execution_id, p.run, p.phase, p.ordinal, p.description, p.status, p.started_at, p.finished_at, p.error, p.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[])) AS u(id, run, phase)
-JOIN test_coordination.execution_phases AS p ON p.execution_id = u.id AND p.run = u.run AND p.phase = u.phase
+SELECT p.bucket, p.execution_id, p.run, p.phase, p.phase_hash, p.ordinal, p.description, p.status, p.started_at, p.finished_at, p.error, p.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[])) AS u(id, run, phase)
+JOIN test_coordination.execution_phases AS p ON p.execution_id = u.id AND p.run = u.run AND p.phase_hash = sha256(convert_to(u.phase, 'UTF8'))
 WHERE p.bucket = ANY ($4::date[])
 `
 
@@ -60,7 +61,8 @@ type PhasesTouchedParams struct {
 	Buckets []time.Time
 }
 
-// PhasesTouched loads phases before a fold.
+// PhasesTouched loads phases before a fold. Names are found by their
+// hash: a name may be longer than an entry of an index.
 func (q *Queries) PhasesTouched(ctx context.Context, arg PhasesTouchedParams) ([]ExecutionPhase, error) {
 	rows, err := q.db.Query(ctx, phasesTouched,
 		arg.Ids,
@@ -80,6 +82,7 @@ func (q *Queries) PhasesTouched(ctx context.Context, arg PhasesTouchedParams) ([
 			&i.ExecutionID,
 			&i.Run,
 			&i.Phase,
+			&i.PhaseHash,
 			&i.Ordinal,
 			&i.Description,
 			&i.Status,

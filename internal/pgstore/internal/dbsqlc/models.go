@@ -189,6 +189,8 @@ type ExecutionPhase struct {
 	ExecutionID string
 	Run         int32
 	Phase       string
+	// sha-256 of the name in UTF-8, in its place in the key: a name may have 64 KiB, an entry of an index 2,704 bytes.
+	PhaseHash   []byte
 	Ordinal     *int32
 	Description string
 	Status      string
