@@ -575,11 +575,13 @@ CREATE TABLE "test_coordination"."execution_logs_default"     PARTITION OF "test
 
 -- ensure_partitions makes the partitions that hold the buckets first..last, of
 -- a month or a day each, for every partitioned table of the schema, and tells
--- how many it made. A span that another partition already covers is left as it
--- is, so the grain may change; one whose rows already lie in the default
--- partition cannot be made, and keeps no other from being made. SECURITY DEFINER: the writer of a hardened
--- installation may not create tables. The lock timeout keeps a busy table's
--- writers from queueing behind us; the caller tries again later.
+-- how many it made. The grain may change: a day that another partition covers
+-- is left as it is, and of a month that others cover in part the other days are
+-- made, one by one. A partition whose rows already lie in the default one
+-- cannot be made, and keeps no other from being made. SECURITY DEFINER: the
+-- writer of a hardened installation may not create tables. The lock timeout
+-- keeps a busy table's writers from queueing behind us; the caller tries again
+-- later.
 CREATE FUNCTION "test_coordination"."ensure_partitions"(first date, last date, grain text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = test_coordination, pg_temp
@@ -589,6 +591,8 @@ DECLARE
   parent  regclass;
   lower   date;
   upper   date;
+  by_day  date; -- below it partitions are of a day, whatever the grain
+  width   text;
   child   text;
   made    integer := 0;
 BEGIN
@@ -603,16 +607,22 @@ BEGIN
     WHERE c.relnamespace = 'test_coordination'::regnamespace ORDER BY c.relname
   LOOP
     lower := date_trunc(grain, first::timestamp)::date;
-    WHILE lower <= last LOOP
-      upper := (lower + CASE grain WHEN 'month' THEN interval '1 month' ELSE interval '1 day' END)::date;
+    by_day := lower;
+    WHILE lower <= last OR lower < by_day LOOP
+      width := CASE WHEN lower < by_day THEN 'day' ELSE grain END;
+      upper := (lower + CASE width WHEN 'month' THEN interval '1 month' ELSE interval '1 day' END)::date;
       child := (SELECT relname FROM pg_class WHERE oid = parent) ||
-               to_char(lower, CASE grain WHEN 'month' THEN '"_y"YYYY"m"MM' ELSE '"_y"YYYY"m"MM"d"DD' END);
+               to_char(lower, CASE width WHEN 'month' THEN '"_y"YYYY"m"MM' ELSE '"_y"YYYY"m"MM"d"DD' END);
       IF to_regclass(format('test_coordination.%I', child)) IS NULL THEN
         BEGIN
           EXECUTE format('CREATE TABLE test_coordination.%I PARTITION OF %s FOR VALUES FROM (%L) TO (%L)', child, parent, lower, upper);
           made := made + 1;
         EXCEPTION
-          WHEN invalid_object_definition THEN NULL; -- overlaps a partition of another grain
+          WHEN invalid_object_definition THEN -- overlaps a partition of another grain
+            IF width = 'month' THEN
+              by_day := upper;
+              CONTINUE; -- the same month again, by day
+            END IF;
           WHEN check_violation THEN -- rows of it lie in the default partition; the others can still be made
             RAISE WARNING 'partition % cannot be made: rows that belong to it lie in the default partition', child;
         END;

@@ -42,3 +42,61 @@ func TestAStrayRowKeepsOnlyItsOwnPartitionFromBeingMade(t *testing.T) {
 		t.Errorf("a day of a month that has a partition: %d made, error %v; want none", again, err)
 	}
 }
+
+// A bucket that no partition holds would lie in the default one for good.
+func TestTheGrainMayChange(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db := testenv.Postgres(t)
+	store := openStore(t, db)
+	const tables = 7
+	day := func(month, day int) time.Time { return time.Date(2040, time.Month(month), day, 0, 0, 0, 0, time.UTC) }
+	for _, step := range []struct {
+		name        string
+		first, last time.Time
+		grain       string
+		want        int // partitions of each table
+	}{
+		{"days", day(1, 7), day(1, 10), "day", 4},
+		{"to months: what is left of January, by day, then February and March", day(1, 9), day(3, 1), "month", 31 - 4 + 2},
+		{"the same again", day(1, 9), day(3, 1), "month", 0},
+		{"a January that days cover", day(1, 31), day(1, 31), "month", 0},
+		{"to days, of months that have a partition and of April", day(3, 30), day(4, 2), "day", 2},
+		{"the same again", day(3, 30), day(4, 2), "day", 0},
+		{"to months, from the first to the last day of April", day(4, 30), day(5, 31), "month", 30 - 2 + 1},
+	} {
+		made, err := store.EnsurePartitions(ctx, step.first, step.last, step.grain)
+		must(t, err)
+		if made != step.want*tables {
+			t.Errorf("%s: %d partitions made, want %d of each of %d tables", step.name, made, step.want, tables)
+		}
+	}
+	_, err := db.Pool(t).Exec(ctx, `INSERT INTO test_coordination.execution_logs (bucket, execution_id, run, logged_at, arrival, line, message)
+		SELECT d, 'exec-1', 1, now(), 1, 0, 'x' FROM generate_series('2040-01-01'::date, '2040-05-31', '1 day') AS d`)
+	must(t, err)
+	stray, err := store.StrayRows(ctx)
+	must(t, err)
+	if stray["execution_logs"] != 0 {
+		t.Errorf("%d rows of five months found no partition", stray["execution_logs"])
+	}
+}
+
+// Of a month that is covered in part, a stray row keeps its day alone from
+// being made.
+func TestAStrayRowKeepsOnlyItsDayFromBeingMade(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db := testenv.Postgres(t)
+	store := openStore(t, db)
+	day := time.Date(2040, 1, 7, 0, 0, 0, 0, time.UTC)
+	_, err := store.EnsurePartitions(ctx, day, day, "day")
+	must(t, err)
+	_, err = db.Pool(t).Exec(ctx, `INSERT INTO test_coordination.execution_logs (bucket, execution_id, run, logged_at, arrival, line, message)
+		VALUES ('2040-01-20', 'exec-1', 1, now(), 1, 0, 'stray')`)
+	must(t, err)
+	made, err := store.EnsurePartitions(ctx, day, day, "month")
+	must(t, err)
+	if want := 30*7 - 1; made != want {
+		t.Errorf("%d partitions made, want %d", made, want)
+	}
+}
