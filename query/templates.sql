@@ -8,13 +8,14 @@ SELECT v.template_id, v.number, v.content_hash, v.author, v.change_note, v.publi
 FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(hashes)::bytea[])) AS u(id, hash)
 JOIN test_coordination.template_versions AS v ON v.template_id = u.id AND v.content_hash = u.hash;
 
--- TemplateTexts loads the versions that scenarios name: by number, by sha-256
--- in hex, or (empty) the current one.
--- name: TemplateTexts :many
-SELECT v.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(versions)::text[])) AS u(id, version)
-JOIN test_coordination.templates AS t ON t.template_id = u.id
+-- TemplateText is the text of the version that a scenario names: by number, by
+-- sha-256 in hex, or (empty) the current one.
+-- name: TemplateText :one
+SELECT v.definition FROM test_coordination.templates AS t
 JOIN test_coordination.template_versions AS v ON v.template_id = t.template_id
-  AND CASE WHEN u.version = '' THEN v.content_hash = t.current_hash ELSE v.number::text = u.version OR encode(v.content_hash, 'hex') = lower(u.version) END;
+WHERE t.template_id = sqlc.arg(template_id)
+  AND CASE WHEN sqlc.arg(version)::text = '' THEN v.content_hash = t.current_hash
+    ELSE v.number::text = sqlc.arg(version)::text OR encode(v.content_hash, 'hex') = lower(sqlc.arg(version)::text) END;
 
 -- SaveTemplate is part of S4e.
 -- name: SaveTemplate :batchexec

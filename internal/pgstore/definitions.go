@@ -2,6 +2,9 @@ package pgstore
 
 import (
 	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
@@ -38,13 +41,90 @@ func (tx *Tx) KnownDefinitionEvents(ctx context.Context, events []*scenario.Even
 	return known, nil
 }
 
-// Definitions is what a fold of definition events needs.
+// Definitions is what a fold of definition events needs, and what it comes to.
 type Definitions struct {
 	Catalog scenario.Catalog
 	Graph   *scenario.Graph // nil unless a declaration of dependencies is among the events
 
 	// newest is the number of the newest version of each scenario and template.
 	newest map[aggregate]int32
+
+	tx       *Tx
+	resolved map[templateVersion]resolved // what Template has found, until a template changes
+}
+
+type (
+	templateVersion struct {
+		id      scenario.TemplateID
+		version string
+	}
+	resolved struct {
+		definition *scenario.Definition
+		rejection  *fact.Rejection
+	}
+)
+
+// mostResolved bounds the memory that templates take which are named by turns.
+const mostResolved = 8
+
+// Apply folds an accepted event, and gives a content that is new the next
+// number.
+func (d *Definitions) Apply(e *scenario.Event) {
+	d.Catalog.Apply(e)
+	switch p := e.Payload.(type) {
+	case *scenario.TemplatePublished:
+		d.number(aggregateOf(e), d.Catalog.Templates[p.TemplateID].Versions[scenario.HashContent(p.Definition)])
+		clear(d.resolved) // any may extend it
+	case *scenario.Published:
+		d.number(aggregateOf(e), d.Catalog.Scenarios[p.ScenarioID].Versions[scenario.HashContent(p.Definition)])
+	}
+}
+
+// number gives a new version the next number.
+func (d *Definitions) number(a aggregate, v *scenario.Version) {
+	if v.Number == 0 {
+		d.newest[a]++
+		v.Number = d.newest[a]
+	}
+}
+
+// Template is the template that a scenario names, merged with all that it
+// extends, as it is after what has been applied; nil when one of the texts is
+// not known. The rejection says what is wrong with the template.
+func (d *Definitions) Template(ctx context.Context, use *scenario.TemplateUse, limits scenario.Limits) (*scenario.Definition, *fact.Rejection, error) {
+	key := templateVersion{use.TemplateID, use.Version}
+	if r, ok := d.resolved[key]; ok {
+		return r.definition, r.rejection, nil
+	}
+	definition, rejection, err := scenario.ResolveTemplate(use.TemplateID, use.Version, func(id scenario.TemplateID, version string) (string, error) {
+		return d.templateText(ctx, id, version)
+	}, limits)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(d.resolved) == mostResolved {
+		clear(d.resolved)
+	}
+	put(&d.resolved, key, resolved{definition, rejection})
+	return definition, rejection, nil
+}
+
+// templateText is the text of a version: of one of this batch, or else as it is
+// stored; "" when there is none.
+func (d *Definitions) templateText(ctx context.Context, id scenario.TemplateID, version string) (string, error) {
+	if t := d.Catalog.Templates[id]; t != nil {
+		if text := t.Text(version); text != "" {
+			return text, nil
+		}
+		if version == "" && !t.Current.IsZero() {
+			version = t.Current.String()
+		}
+	}
+	text, err := d.tx.q.TemplateText(ctx, string(id), version)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return text, interpret("load template text", err)
 }
 
 // aggregate names a scenario, a template or a schedule: their ids are apart.
@@ -69,7 +149,7 @@ func aggregateOf(e *scenario.Event) aggregate {
 // LoadDefinitions loads what the fold of these events needs, under
 // LockDefinitions.
 func (tx *Tx) LoadDefinitions(ctx context.Context, events []*scenario.Event) (*Definitions, error) {
-	d := &Definitions{newest: map[aggregate]int32{}}
+	d := &Definitions{newest: map[aggregate]int32{}, tx: tx}
 	want := wantedDefinitions(events)
 	if err := tx.loadTemplates(ctx, d, want); err != nil {
 		return nil, err
@@ -92,11 +172,10 @@ func (tx *Tx) LoadDefinitions(ctx context.Context, events []*scenario.Event) (*D
 
 // wanted is the columns of the queries that load definitions.
 type wanted struct {
-	templates, scenarios, schedules       []string
-	templateHashIDs, scenarioHashIDs      []string
-	templateHashes, scenarioHashes        [][]byte
-	templateTextIDs, templateTextVersions []string
-	graph                                 bool
+	templates, scenarios, schedules  []string
+	templateHashIDs, scenarioHashIDs []string
+	templateHashes, scenarioHashes   [][]byte
+	graph                            bool
 }
 
 func wantedDefinitions(events []*scenario.Event) wanted {
@@ -111,9 +190,6 @@ func wantedDefinitions(events []*scenario.Event) wanted {
 			hash := scenario.HashContent(p.Definition)
 			w.scenarios = append(w.scenarios, e.Subject)
 			w.scenarioHashIDs, w.scenarioHashes = append(w.scenarioHashIDs, e.Subject), append(w.scenarioHashes, hash[:])
-			if t := p.Template; t != nil {
-				w.templateTextIDs, w.templateTextVersions = append(w.templateTextIDs, string(t.TemplateID)), append(w.templateTextVersions, t.Version)
-			}
 		case *scenario.StatusChanged:
 			w.scenarios = append(w.scenarios, e.Subject)
 		case *scenario.DependenciesDeclared:
@@ -127,70 +203,34 @@ func wantedDefinitions(events []*scenario.Event) wanted {
 }
 
 func (tx *Tx) loadTemplates(ctx context.Context, d *Definitions, w wanted) error {
-	if len(w.templates) > 0 {
-		if err := tx.addTemplates(ctx, d, w.templates); err != nil {
-			return err
-		}
-		rows, err := tx.q.TemplateVersionsByHash(ctx, w.templateHashIDs, w.templateHashes)
-		if err != nil {
-			return interpret("load template versions", err)
-		}
-		for _, r := range rows {
-			v, err := versionOf(dbsqlc.TemplateVersion{
-				TemplateID: r.TemplateID, Number: r.Number, ContentHash: r.ContentHash, Author: r.Author,
-				ChangeNote: r.ChangeNote, PublishedAt: r.PublishedAt, Marks: r.Marks,
-			})
-			if err != nil {
-				return err
-			}
-			put(&d.Catalog.Templates[scenario.TemplateID(r.TemplateID)].Versions, v.Hash, v)
-		}
+	if len(w.templates) == 0 {
+		return nil
 	}
-	// The texts of templates that scenarios say they were made with, and of all
-	// that those extend, level by level.
-	ids, versions := w.templateTextIDs, w.templateTextVersions
-	for seen := map[scenario.TemplateID]bool{}; len(ids) > 0; {
-		if err := tx.addTemplates(ctx, d, ids); err != nil {
-			return err
-		}
-		rows, err := tx.q.TemplateTexts(ctx, ids, versions)
-		if err != nil {
-			return interpret("load template texts", err)
-		}
-		ids, versions = nil, nil
-		for _, r := range rows {
-			v, err := versionOf(r)
-			if err != nil {
-				return err
-			}
-			put(&d.Catalog.Templates[scenario.TemplateID(r.TemplateID)].Versions, v.Hash, v)
-			text, _ := scenario.ParseDefinition(r.Definition, scenario.DefaultLimits()) // it was checked when it was accepted
-			if text == nil || text.Metadata.Extends == "" || seen[text.Metadata.Extends] {
-				continue
-			}
-			seen[text.Metadata.Extends] = true
-			ids, versions = append(ids, string(text.Metadata.Extends)), append(versions, "")
-		}
-	}
-	return nil
-}
-
-func (tx *Tx) addTemplates(ctx context.Context, d *Definitions, ids []string) error {
-	rows, err := tx.q.TemplatesByID(ctx, ids)
+	rows, err := tx.q.TemplatesByID(ctx, w.templates)
 	if err != nil {
 		return interpret("load templates", err)
 	}
 	for i := range rows {
-		id := scenario.TemplateID(rows[i].TemplateID)
-		if d.Catalog.Templates[id] != nil {
-			continue
-		}
 		t, err := templateFromRow(&rows[i])
 		if err != nil {
 			return err
 		}
-		put(&d.Catalog.Templates, id, t)
+		put(&d.Catalog.Templates, t.ID, t)
 		d.newest[aggregate{kindTemplate, rows[i].TemplateID}] = rows[i].Versions
+	}
+	versions, err := tx.q.TemplateVersionsByHash(ctx, w.templateHashIDs, w.templateHashes)
+	if err != nil {
+		return interpret("load template versions", err)
+	}
+	for _, r := range versions {
+		v, err := versionOf(dbsqlc.TemplateVersion{
+			TemplateID: r.TemplateID, Number: r.Number, ContentHash: r.ContentHash, Author: r.Author,
+			ChangeNote: r.ChangeNote, PublishedAt: r.PublishedAt, Marks: r.Marks,
+		})
+		if err != nil {
+			return err
+		}
+		put(&d.Catalog.Templates[scenario.TemplateID(r.TemplateID)].Versions, v.Hash, v)
 	}
 	return nil
 }

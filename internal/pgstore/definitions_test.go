@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func fold(t testing.TB, s *pgstore.Store, events ...*scenario.Event) {
 		}
 		accepted := make([]pgstore.AcceptedDefinition, len(events))
 		for i, e := range events {
-			d.Catalog.Apply(e)
+			d.Apply(e)
 			accepted[i] = pgstore.AcceptedDefinition{Event: e, Offset: int64(i)}
 		}
 		return tx.SaveDefinitions(t.Context(), pgstore.Partition{Topic: "t"}, accepted, d)
@@ -174,36 +175,58 @@ func TestDefinitionsComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-// What a template stands on is loaded with it, level by level, and a circle of
-// templates ends.
-func TestTheTextsThatATemplateStandsOnAreLoaded(t *testing.T) {
+// A template is found with what it stands on, be it stored or of the batch in
+// hand, and as that is after each event.
+func TestATemplateIsWhatItsTextsAreNow(t *testing.T) {
 	t.Parallel()
 	s, a := openStore(t, testenv.Postgres(t)), &author{}
-	template := func(id, extends string) *scenario.Event {
+	template := func(id, extends, phase string) *scenario.Event {
 		text := "apiVersion: chaos.trading/v1\nkind: Template\nmetadata: {name: " + id
 		if extends != "" {
 			text += ", extends: " + extends
 		}
-		return a.say(id, &scenario.TemplatePublished{TemplateID: scenario.TemplateID(id), Definition: text + "}\nspec: {}\n"})
+		return a.say(id, &scenario.TemplatePublished{TemplateID: scenario.TemplateID(id), Definition: text + "}\nspec: {phases: [{name: " + phase + "}]}\n"})
 	}
-	fold(t, s, template("top", "middle"), template("middle", "base"), template("base", ""), template("one", "two"), template("two", "one"))
-	use := func(id scenario.TemplateID, version string) *pgstore.Definitions {
-		return load(t, s, a.say("x", &scenario.Published{ScenarioID: "x", Definition: "y", Template: &scenario.TemplateUse{TemplateID: id, Version: version}}))
-	}
-	for name, d := range map[string]*pgstore.Definitions{"current": use("top", ""), "by number": use("top", "1")} {
-		for _, id := range []scenario.TemplateID{"top", "middle", "base"} {
-			template := d.Catalog.Templates[id]
-			if template == nil || template.Versions[template.Current] == nil || template.Versions[template.Current].Text == "" {
-				t.Errorf("%s: the text of %s is not loaded", name, id)
+	fold(t, s, template("top", "middle", "t1"), template("middle", "base", "m1"), template("one", "two", "o1"), template("two", "one", "o2"))
+	must(t, s.Trial(t.Context(), now, func(tx *pgstore.Tx) error {
+		again, base, newer := template("top", "", "t2"), template("base", "", "b1"), template("base", "", "b2")
+		d, err := tx.LoadDefinitions(t.Context(), []*scenario.Event{again, base, newer})
+		must(t, err)
+		phases := func(id scenario.TemplateID, version string) string {
+			t.Helper()
+			got, rejection, err := d.Template(t.Context(), &scenario.TemplateUse{TemplateID: id, Version: version}, scenario.DefaultLimits())
+			must(t, err)
+			switch {
+			case rejection != nil:
+				return string(rejection.Reason)
+			case got == nil:
+				return "not known"
+			}
+			var names []string
+			for _, p := range got.Spec.Phases {
+				names = append(names, p.Name)
+			}
+			return strings.Join(names, " ")
+		}
+		want := func(when string, want map[[2]string]string) {
+			t.Helper()
+			for use, phasesOf := range want {
+				for range 2 { // found, and remembered
+					if got := phases(scenario.TemplateID(use[0]), use[1]); got != phasesOf {
+						t.Errorf("%s, template %q: %s, want %s", when, use, got, phasesOf)
+					}
+				}
 			}
 		}
-	}
-	if d := use("one", ""); len(d.Catalog.Templates) != 2 {
-		t.Errorf("%d templates of a circle of two", len(d.Catalog.Templates))
-	}
-	if d := use("unknown", ""); len(d.Catalog.Templates) != 0 {
-		t.Errorf("%d templates loaded for an unknown one", len(d.Catalog.Templates))
-	}
+		want("without its base", map[[2]string]string{{"top", ""}: "not known", {"top", "9"}: "not known", {"other", ""}: "not known", {"one", ""}: "definition"})
+		d.Apply(base)
+		want("with it", map[[2]string]string{{"top", ""}: "b1 m1 t1", {"top", "1"}: "b1 m1 t1", {"base", "1"}: "b1", {"base", "2"}: "not known"})
+		d.Apply(newer)
+		d.Apply(again)
+		hash := scenario.HashContent(base.Payload.(*scenario.TemplatePublished).Definition).String()
+		want("with newer ones", map[[2]string]string{{"top", ""}: "t2", {"top", "1"}: "b2 m1 t1", {"top", "2"}: "t2", {"middle", ""}: "b2 m1", {"base", hash}: "b1"})
+		return nil
+	}))
 }
 
 func TestDefinitionEventsAreKnownAfterwards(t *testing.T) {

@@ -233,9 +233,14 @@ func reading(found *int) []call {
 			r, err := q.TemplateVersionsByHash(ctx, []string{"t"}, [][]byte{key})
 			return rowsOf(found, r, err)
 		}),
-		rows("TemplateTexts", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.TemplateTexts(ctx, []string{"t", "t", "t"}, []string{"", "1", fmt.Sprintf("%X", key)})
-			return rowsOf(found, r, err)
+		rows("TemplateText", func(ctx context.Context, q *dbsqlc.Queries) error {
+			for _, version := range []string{"", "1", fmt.Sprintf("%X", key)} {
+				text, err := q.TemplateText(ctx, "t", version)
+				if err := oneOf(found, text, err); err != nil {
+					return err
+				}
+			}
+			return nil
 		}),
 		rows("TemplateVersionsOf", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.TemplateVersionsOf(ctx, "t")

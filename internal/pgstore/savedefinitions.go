@@ -1,7 +1,7 @@
 package pgstore
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -71,7 +71,6 @@ type definitionRows struct {
 func (s *definitionRows) addTemplate(tx *Tx, d *Definitions, t *scenario.Template) {
 	a := aggregate{kindTemplate, string(t.ID)}
 	for _, v := range inOrder(t.Versions) {
-		d.number(a, v)
 		s.templateVersions = append(s.templateVersions, dbsqlc.SaveTemplateVersionParams{
 			TemplateID: a.id, Number: v.Number, ContentHash: v.Hash[:], Definition: v.Text, Author: v.Author, ChangeNote: v.ChangeNote,
 			PublishedAt: v.PublishedAt, Marks: v.Marks.Bytes(),
@@ -86,7 +85,6 @@ func (s *definitionRows) addTemplate(tx *Tx, d *Definitions, t *scenario.Templat
 func (s *definitionRows) addScenario(tx *Tx, d *Definitions, c *scenario.Scenario) {
 	a := aggregate{kindScenario, string(c.ID)}
 	for _, v := range inOrder(c.Versions) {
-		d.number(a, v)
 		s.scenarioVersions = append(s.scenarioVersions, dbsqlc.SaveScenarioVersionParams{
 			ScenarioID: a.id, Number: v.Number, ContentHash: v.Hash[:], Definition: v.Text, Author: v.Author, ChangeNote: v.ChangeNote,
 			PublishedAt: v.PublishedAt, Marks: v.Marks.Bytes(),
@@ -121,14 +119,6 @@ func texts(s []string) []string {
 		return []string{}
 	}
 	return s
-}
-
-// number gives a new version the next number.
-func (d *Definitions) number(a aggregate, v *scenario.Version) {
-	if v.Number == 0 {
-		d.newest[a]++
-		v.Number = d.newest[a]
-	}
 }
 
 func scheduleParams(tx *Tx, s *scenario.ScheduleState) dbsqlc.SaveScheduleParams {
@@ -170,13 +160,7 @@ func (tx *Tx) saveDefinitionRows(ctx context.Context, s definitionRows) error {
 	return nil
 }
 
-// inOrder is the versions in the order of their first publication, so that
-// several new ones of a batch get their numbers in that order.
+// inOrder is the versions by their numbers.
 func inOrder(versions map[scenario.ContentHash]*scenario.Version) []*scenario.Version {
-	return slices.SortedFunc(maps.Values(versions), func(a, b *scenario.Version) int {
-		if c := a.PublishedAt.Compare(b.PublishedAt); c != 0 {
-			return c
-		}
-		return bytes.Compare(a.Hash[:], b.Hash[:])
-	})
+	return slices.SortedFunc(maps.Values(versions), func(a, b *scenario.Version) int { return cmp.Compare(a.Number, b.Number) })
 }

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"fmt"
 	"strconv"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
@@ -60,14 +59,13 @@ func loadOrCreate[K comparable, V any](m *map[K]*V, key K, create func() *V) *V 
 
 // Admit decides what Check cannot, because it depends on what else is known:
 // dependencies must not close a cycle with those of other scenarios, and the
-// parameters that a scenario says it was made with must fit its template. On
-// success the graph holds the new dependencies.
+// parameters that a scenario says it was made with must fit its template, as
+// ResolveTemplate gives it. On success the graph holds the new dependencies.
 //
 // A declaration that an already accepted later one has overtaken changes no
 // dependency, and is admitted without a look at the graph. A template that is
-// not in the catalog, perhaps because its event is still to come, is taken on
-// trust.
-func (c *Catalog) Admit(e *Event, g *Graph, limits Limits) *fact.Rejection {
+// nil, perhaps because its event is still to come, is taken on trust.
+func (c *Catalog) Admit(e *Event, g *Graph, template *Definition, limits Limits) *fact.Rejection {
 	switch p := e.Payload.(type) {
 	case *DependenciesDeclared:
 		if s := c.Scenarios[p.ScenarioID]; s != nil && !e.Order().After(s.Dependencies.Declared) {
@@ -75,14 +73,7 @@ func (c *Catalog) Admit(e *Event, g *Graph, limits Limits) *fact.Rejection {
 		}
 		return g.Declare(p.ScenarioID, p.Dependencies, limits)
 	case *Published:
-		if p.Template == nil {
-			return nil
-		}
-		template, problems := c.Resolve(p.Template.TemplateID, p.Template.Version, limits)
-		if len(problems) > 0 {
-			return problems.Reject(fact.ReasonDefinition, "data.template")
-		}
-		if template == nil {
+		if p.Template == nil || template == nil {
 			return nil
 		}
 		return template.CheckParameters(p.Template.Parameters).Reject(fact.ReasonParameters, "data.template.parameters")
@@ -93,37 +84,47 @@ func (c *Catalog) Admit(e *Event, g *Graph, limits Limits) *fact.Rejection {
 // maxExtends is how many templates may stand on one another.
 const maxExtends = 16
 
-// Resolve is a version of a template, merged with all that it extends. The
-// version is a number, a content hash, or empty for the current one; of bases
-// it is always the current one. The definition is nil when one of the texts is
-// not in the catalog.
-func (c *Catalog) Resolve(id TemplateID, version string, limits Limits) (*Definition, Problems) {
-	d, problems := c.template(id, version, limits)
-	for depth := 0; d != nil && d.Metadata.Extends != ""; depth++ {
+// ResolveTemplate is a version of a template, merged with all that it extends.
+// The version is a number, a content hash, or empty for the current one; of
+// bases it is always the current one. Texts come from text, which says "" for
+// one that is not known; the definition is then nil. The error is that of text.
+func ResolveTemplate(id TemplateID, version string, text func(TemplateID, string) (string, error), limits Limits) (*Definition, *fact.Rejection, error) {
+	const field = "data.template"
+	parse := func(id TemplateID, version string) (*Definition, Problems, error) {
+		t, err := text(id, version)
+		if err != nil || t == "" {
+			return nil, nil, err
+		}
+		d, problems := ParseDefinition(t, limits)
+		return d, problems, nil
+	}
+	d, problems, err := parse(id, version)
+	for depth := 0; err == nil && len(problems) == 0 && d != nil && d.Metadata.Extends != ""; depth++ {
 		if depth == maxExtends {
-			return nil, Problems{{Path: "metadata.extends", Value: string(id), Message: fmt.Sprintf("more than %d templates stand on one another, or in a circle", maxExtends)}}
+			problems.add("metadata.extends", string(id), "more than %d templates stand on one another, or in a circle", maxExtends)
+			break
 		}
-		base, problems := c.template(d.Metadata.Extends, "", limits)
-		if base == nil {
-			return nil, problems
-		}
-		if d, problems = d.Extend(base, limits); len(problems) > 0 {
-			return nil, problems
+		var base *Definition
+		base, problems, err = parse(d.Metadata.Extends, "")
+		switch {
+		case base == nil:
+			d = nil
+		case len(problems) == 0:
+			d, problems = d.Extend(base, limits)
 		}
 	}
-	return d, problems
+	if err != nil || len(problems) > 0 {
+		return nil, problems.Reject(fact.ReasonDefinition, field), err
+	}
+	return d, nil, nil
 }
 
-func (c *Catalog) template(id TemplateID, version string, limits Limits) (*Definition, Problems) {
-	t := c.Templates[id]
-	if t == nil {
-		return nil, nil
+// Text is the text of a version that the catalog holds, "" for any other.
+func (t *Template) Text(version string) string {
+	if v := t.version(version); v != nil {
+		return v.Text
 	}
-	v := t.version(version)
-	if v == nil || v.Text == "" {
-		return nil, nil
-	}
-	return ParseDefinition(v.Text, limits)
+	return ""
 }
 
 // version finds a version by number, hash, or as the current one; nil when it
@@ -135,12 +136,8 @@ func (t *Template) version(version string) *Version {
 	if hash, err := ParseContentHash(version); err == nil {
 		return t.Versions[hash]
 	}
-	number, err := strconv.ParseInt(version, 10, 32)
-	if err != nil {
-		return nil
-	}
 	for _, v := range t.Versions {
-		if int64(v.Number) == number {
+		if strconv.Itoa(int(v.Number)) == version {
 			return v
 		}
 	}

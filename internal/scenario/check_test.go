@@ -82,8 +82,7 @@ func TestAdmitChecksParametersAgainstTheTemplate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := event(9, &scenario.Published{ScenarioID: "s", Definition: "x", Template: tc.use})
-			checkRejection(t, c.Admit(e, &scenario.Graph{}, scenario.DefaultLimits()), tc.reason, tc.field)
+			checkRejection(t, admitted(t, c, tc.use), tc.reason, tc.field)
 		})
 	}
 }
@@ -96,8 +95,30 @@ func TestTemplatesInACircle(t *testing.T) {
 	c := fold(
 		event(1, &scenario.TemplatePublished{TemplateID: "a", Definition: extending("b")}),
 		event(2, &scenario.TemplatePublished{TemplateID: "b", Definition: extending("a")}))
-	e := event(3, &scenario.Published{ScenarioID: "s", Definition: "x", Template: &scenario.TemplateUse{TemplateID: "a"}})
-	checkRejection(t, c.Admit(e, &scenario.Graph{}, scenario.DefaultLimits()), fact.ReasonDefinition, "data.template.metadata.extends")
+	checkRejection(t, admitted(t, c, &scenario.TemplateUse{TemplateID: "a"}), fact.ReasonDefinition, "data.template.metadata.extends")
+}
+
+// admitted publishes a scenario that was made with a template of the catalog.
+func admitted(t *testing.T, c *scenario.Catalog, use *scenario.TemplateUse) *fact.Rejection {
+	t.Helper()
+	var template *scenario.Definition
+	if use != nil {
+		var rejection *fact.Rejection
+		var err error
+		template, rejection, err = scenario.ResolveTemplate(use.TemplateID, use.Version, func(id scenario.TemplateID, version string) (string, error) {
+			if held := c.Templates[id]; held != nil {
+				return held.Text(version), nil
+			}
+			return "", nil
+		}, scenario.DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rejection != nil {
+			return rejection
+		}
+	}
+	return c.Admit(event(9, &scenario.Published{ScenarioID: "s", Definition: "x", Template: use}), &scenario.Graph{}, template, scenario.DefaultLimits())
 }
 
 // TestAdmittedDependenciesStayAcyclic lets declarations arrive in any order:
@@ -115,7 +136,7 @@ func TestAdmittedDependenciesStayAcyclic(t *testing.T) {
 				ScenarioID:   rapid.SampledFrom(ids).Draw(t, "of"),
 				Dependencies: requires(rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 0, 2, rapid.ID).Draw(t, "on")...),
 			})
-			if e.Check(scenario.DefaultLimits()) == nil && c.Admit(e, &g, scenario.DefaultLimits()) == nil {
+			if e.Check(scenario.DefaultLimits()) == nil && c.Admit(e, &g, nil, scenario.DefaultLimits()) == nil {
 				c.Apply(e)
 			}
 			var stored scenario.Graph

@@ -54,7 +54,7 @@ func (g *Graph) Declare(id ID, dependencies []Dependency, limits Limits) *fact.R
 			fmt.Sprintf("all scenarios together would have %d dependencies, at most %d are allowed", after, limits.GraphEdges))
 	}
 	g.Replace(id, dependencies)
-	if cycle := g.FindCycle(); cycle != nil {
+	if cycle := g.findCycle([]ID{id}); cycle != nil { // the graph was acyclic, so a cycle goes through id
 		g.Replace(id, before)
 		return fact.Reject(fact.ReasonCycle, "data.dependencies", "", "closes a cycle: "+formatCycle(cycle))
 	}
@@ -79,14 +79,17 @@ func formatCycle(cycle []ID) string {
 // smallest id on, each scenario before the one that it requires; nil when there
 // is none. The same graph always gives the same cycle. It takes time in
 // proportion to the graph (times the logarithm for the order), and no stack.
-func (g *Graph) FindCycle() []ID {
+func (g *Graph) FindCycle() []ID { return g.findCycle(sortedKeys(g.edges)) }
+
+// findCycle looks at what can be reached from the roots.
+func (g *Graph) findCycle(roots []ID) []ID {
 	const (
 		unseen = iota
 		open   // on the path that is being followed
 		done   // leads to no cycle
 	)
-	state := make(map[ID]int, len(g.edges))
-	for _, root := range sortedKeys(g.edges) {
+	state := map[ID]int{}
+	for _, root := range roots {
 		if state[root] != unseen {
 			continue
 		}

@@ -10,42 +10,21 @@ import (
 	"time"
 )
 
-const templateTexts = `-- name: TemplateTexts :many
-SELECT v.template_id, v.number, v.content_hash, v.definition, v.author, v.change_note, v.published_at, v.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::text[])) AS u(id, version)
-JOIN test_coordination.templates AS t ON t.template_id = u.id
+const templateText = `-- name: TemplateText :one
+SELECT v.definition FROM test_coordination.templates AS t
 JOIN test_coordination.template_versions AS v ON v.template_id = t.template_id
-  AND CASE WHEN u.version = '' THEN v.content_hash = t.current_hash ELSE v.number::text = u.version OR encode(v.content_hash, 'hex') = lower(u.version) END
+WHERE t.template_id = $1
+  AND CASE WHEN $2::text = '' THEN v.content_hash = t.current_hash
+    ELSE v.number::text = $2::text OR encode(v.content_hash, 'hex') = lower($2::text) END
 `
 
-// TemplateTexts loads the versions that scenarios name: by number, by sha-256
-// in hex, or (empty) the current one.
-func (q *Queries) TemplateTexts(ctx context.Context, ids []string, versions []string) ([]TemplateVersion, error) {
-	rows, err := q.db.Query(ctx, templateTexts, ids, versions)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []TemplateVersion{}
-	for rows.Next() {
-		var i TemplateVersion
-		if err := rows.Scan(
-			&i.TemplateID,
-			&i.Number,
-			&i.ContentHash,
-			&i.Definition,
-			&i.Author,
-			&i.ChangeNote,
-			&i.PublishedAt,
-			&i.Marks,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+// TemplateText is the text of the version that a scenario names: by number, by
+// sha-256 in hex, or (empty) the current one.
+func (q *Queries) TemplateText(ctx context.Context, templateID string, version string) (string, error) {
+	row := q.db.QueryRow(ctx, templateText, templateID, version)
+	var definition string
+	err := row.Scan(&definition)
+	return definition, err
 }
 
 const templateVersionsByHash = `-- name: TemplateVersionsByHash :many
