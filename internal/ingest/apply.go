@@ -8,6 +8,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
@@ -19,6 +20,7 @@ type outcome struct {
 	hinted        int // duplicates of stored events that a hint had found
 	keyMismatches int
 	poison        []pgstore.Poison
+	known         []redisstore.Hint  // events that are stored when it is committed, but those that a hint had found
 	states        []*execution.State // folded, newest of each run
 	superseded    []pgstore.RunKey
 	timeline      uint32 // of PostgreSQL, that the batch was committed on
@@ -55,12 +57,20 @@ func (o *outcome) live() []execution.Live {
 // everything selects all records of a batch.
 func everything(int) bool { return true }
 
-// placed is an event of a run on its way through a batch, with its place in the
-// batch and in the log. The place in a run is found by fold: pgstore.PlacedEvent.
-type placed struct {
+// incoming is an event on its way through a batch, with its place in the batch
+// and in the log.
+type incoming[E any] struct {
 	index  int
 	offset int64
-	event  *execution.Event
+	event  E
+}
+
+func eventsOf[E any](in []incoming[E]) []E {
+	out := make([]E, len(in))
+	for i, p := range in {
+		out[i] = p.event
+	}
+	return out
 }
 
 // apply is the inside of S4: what the selected records of the batch do to the
@@ -73,20 +83,18 @@ func (w *worker) apply(ctx context.Context, tx *pgstore.Tx, b *batch, selected f
 		return nil, err
 	}
 	out.timeline = tx.Timeline()
-	var runs []placed
-	var definitions []placedDefinition
+	var runs []incoming[*execution.Event]
+	var definitions []incoming[*scenario.Event]
 	for i := range b.items {
 		it := &b.items[i]
 		switch {
 		case !selected(i):
 		case it.rejection != nil:
 			out.reject(it, it.rejection)
-		case it.duplicate:
-			out.inBatch++
 		case it.event.Execution != nil:
-			runs = append(runs, placed{i, it.record.Offset, it.event.Execution})
+			runs = append(runs, incoming[*execution.Event]{i, it.record.Offset, it.event.Execution})
 		default:
-			definitions = append(definitions, placedDefinition{i, it.record.Offset, it.event.Scenario})
+			definitions = append(definitions, incoming[*scenario.Event]{i, it.record.Offset, it.event.Scenario})
 		}
 	}
 	if len(definitions) > 0 {
@@ -110,9 +118,9 @@ func (o *outcome) reject(it *item, why *fact.Rejection) {
 	o.poison = append(o.poison, pgstore.Poison{Record: it.record, Rejection: why, BytesUnknown: it.unread})
 }
 
-// known sorts an event out if it is stored already: as a duplicate, or as
-// another one under its identity.
-func (o *outcome) known(known map[fact.Key]pgstore.Known, it *item, hinted bool) bool {
+// isStored sorts an event out whose identity is stored: as a duplicate, or as
+// another event under the same identity.
+func (o *outcome) isStored(known map[fact.Key]pgstore.Known, it *item, hinted bool) bool {
 	h := it.event.Header()
 	stored, ok := known[h.Key]
 	switch {
@@ -124,20 +132,49 @@ func (o *outcome) known(known map[fact.Key]pgstore.Known, it *item, hinted bool)
 		o.hinted++
 	default:
 		o.stored++
+		o.known = append(o.known, hintOf(h))
+	}
+	return true
+}
+
+// identities are those of the events that a batch has brought in so far. What
+// was refused has taken none: the next event under its identity has its chance,
+// as it would in a batch of its own.
+type identities map[fact.Key]fact.Digest
+
+// isRepeated sorts an event out whose identity an earlier one of the batch has
+// taken.
+func (o *outcome) isRepeated(taken identities, it *item) bool {
+	h := it.event.Header()
+	digest, ok := taken[h.Key]
+	switch {
+	case !ok:
+		return false
+	case digest != h.Digest:
+		o.reject(it, idConflict(h))
+	default:
+		o.inBatch++
 	}
 	return true
 }
 
 // accept counts an event that is new.
-func (o *outcome) accept(it *item) {
+func (o *outcome) accept(taken identities, it *item) {
+	h := it.event.Header()
+	taken[h.Key] = h.Digest
+	o.known = append(o.known, hintOf(h))
 	o.applied++
 	if it.event.KeyMismatch {
 		o.keyMismatches++
 	}
 }
 
+func idConflict(h *fact.Header) *fact.Rejection {
+	return fact.Reject(fact.ReasonIDConflict, "id", h.ID, "an event of this source, id and subject was accepted with other content; the first one stands")
+}
+
 // applyRuns is S4b to S4e for the events of runs.
-func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events []placed, out *outcome) error {
+func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events []incoming[*execution.Event], out *outcome) error {
 	ids := make([]string, 0, len(events))
 	for _, p := range events {
 		ids = append(ids, p.event.Subject)
@@ -156,9 +193,10 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 		if err != nil {
 			return err
 		}
-		if len(known) == len(events) {
+		unknown := func(e incoming[*execution.Event]) bool { _, ok := known[e.event.Key]; return !ok }
+		if !slices.ContainsFunc(events, unknown) {
 			for _, p := range events {
-				out.known(known, &b.items[p.index], true)
+				out.isStored(known, &b.items[p.index], true)
 			}
 			return nil
 		}
@@ -174,7 +212,7 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 	if err != nil {
 		return err
 	}
-	events = slices.DeleteFunc(events, func(p placed) bool { return out.known(known, &b.items[p.index], false) })
+	events = slices.DeleteFunc(events, func(p incoming[*execution.Event]) bool { return out.isStored(known, &b.items[p.index], false) })
 	if len(events) == 0 {
 		return nil
 	}
@@ -183,24 +221,21 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 	if err := f.load(ctx, tx, events); err != nil {
 		return err
 	}
+	taken := make(identities, len(events))
 	for _, p := range events {
+		it := &b.items[p.index]
+		if out.isRepeated(taken, it) {
+			continue
+		}
 		if err := f.apply(p); err != nil {
 			return err
 		}
-		out.accept(&b.items[p.index])
+		out.accept(taken, it)
 	}
 	// S4e: write.
 	out.states = f.changed()
 	out.superseded = f.superseded
 	return tx.SaveExecutions(ctx, w.claim, f.rows, out.states)
-}
-
-func eventsOf(events []placed) []*execution.Event {
-	out := make([]*execution.Event, len(events))
-	for i, p := range events {
-		out[i] = p.event
-	}
-	return out
 }
 
 func bucketsOf(ids map[execution.ID]pgstore.KnownID) []time.Time {
@@ -217,32 +252,29 @@ func bucketsOf(ids map[execution.ID]pgstore.KnownID) []time.Time {
 	return buckets
 }
 
-// placedDefinition is an event about a definition on its way through a batch.
-type placedDefinition struct {
-	index  int
-	offset int64
-	event  *scenario.Event
-}
-
 // applyDefinitions is S4b to S4e for events of scenarios, templates and
 // schedules.
-func (w *worker) applyDefinitions(ctx context.Context, tx *pgstore.Tx, b *batch, events []placedDefinition, out *outcome) error {
+func (w *worker) applyDefinitions(ctx context.Context, tx *pgstore.Tx, b *batch, events []incoming[*scenario.Event], out *outcome) error {
 	if err := tx.LockDefinitions(ctx); err != nil {
 		return err
 	}
-	known, err := tx.KnownDefinitionEvents(ctx, definitionsOf(events))
+	known, err := tx.KnownDefinitionEvents(ctx, eventsOf(events))
 	if err != nil {
 		return err
 	}
-	events = slices.DeleteFunc(events, func(p placedDefinition) bool { return out.known(known, &b.items[p.index], b.hinted) })
-	loaded, err := tx.LoadDefinitions(ctx, definitionsOf(events))
+	events = slices.DeleteFunc(events, func(p incoming[*scenario.Event]) bool { return out.isStored(known, &b.items[p.index], b.hinted) })
+	loaded, err := tx.LoadDefinitions(ctx, eventsOf(events))
 	if err != nil {
 		return err
 	}
 	accepted := make([]pgstore.AcceptedDefinition, 0, len(events))
+	taken := make(identities, len(events))
 	for _, p := range events {
 		it := &b.items[p.index]
-		rejection, err := w.foldDefinition(loaded, p)
+		if out.isRepeated(taken, it) {
+			continue
+		}
+		rejection, err := w.foldDefinition(ctx, loaded, p)
 		if err != nil {
 			return err
 		}
@@ -251,30 +283,28 @@ func (w *worker) applyDefinitions(ctx context.Context, tx *pgstore.Tx, b *batch,
 			continue
 		}
 		accepted = append(accepted, pgstore.AcceptedDefinition{Event: p.event, Offset: p.offset})
-		out.accept(it)
+		out.accept(taken, it)
 	}
 	return tx.SaveDefinitions(ctx, w.claim, accepted, loaded)
 }
 
-func definitionsOf(events []placedDefinition) []*scenario.Event {
-	out := make([]*scenario.Event, len(events))
-	for i, p := range events {
-		out[i] = p.event
-	}
-	return out
-}
-
 // foldDefinition admits one event to the catalog and folds it.
-func (w *worker) foldDefinition(d *pgstore.Definitions, p placedDefinition) (rejection *fact.Rejection, err error) {
+func (w *worker) foldDefinition(ctx context.Context, d *pgstore.Definitions, p incoming[*scenario.Event]) (rejection *fact.Rejection, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &recordError{p.index, panicked(r)}
 		}
 	}()
-	if rejection := d.Catalog.Admit(p.event, d.Graph, w.cfg.Limits); rejection != nil {
+	var template *scenario.Definition
+	if published, ok := p.event.Payload.(*scenario.Published); ok && published.Template != nil {
+		if template, rejection, err = d.Template(ctx, published.Template, w.cfg.Limits); rejection != nil || err != nil {
+			return rejection, err
+		}
+	}
+	if rejection := d.Catalog.Admit(p.event, d.Graph, template, w.cfg.Limits); rejection != nil {
 		return rejection, nil
 	}
-	d.Catalog.Apply(p.event)
+	d.Apply(p.event)
 	return nil, nil
 }
 

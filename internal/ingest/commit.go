@@ -10,7 +10,6 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
 
@@ -18,10 +17,31 @@ import (
 // the partition stops: racing writers and a partition made late look like one.
 const bugTries = 3
 
+// slowTries is how often a batch may take longer than the server allows a
+// transaction, before it is tried in halves: the first time may be bad luck.
+const slowTries = 2
+
+// errTooSlow says that a batch is too much for one transaction.
+var errTooSlow = errors.New("the batch takes longer than a transaction may")
+
 // commitBatch is S4: it brings the batch into PostgreSQL, whatever it takes,
 // or returns why this worker may not. After ctx has ended it finishes within
 // the apply budget.
-func (w *worker) commitBatch(ctx context.Context, b *batch) (err error) {
+func (w *worker) commitBatch(ctx context.Context, b *batch) error {
+	err := w.commitWhole(ctx, b)
+	if !errors.Is(err, errTooSlow) {
+		return err
+	}
+	w.log.Warn().Int64("position", b.position).Int("records", len(b.items)).Msg("the batch takes longer than a transaction may; trying its halves")
+	for _, half := range b.halves() {
+		if err := w.commitBatch(ctx, half); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) commitWhole(ctx context.Context, b *batch) (err error) {
 	traced, span := w.Tracing.StartBatch(ctx, w.claim.Topic, int(w.claim.Number), b.traceParents())
 	defer func() { span.End(err) }()
 	traced, cancel := w.withApplyBudget(traced)
@@ -38,11 +58,7 @@ func (w *worker) commitBatch(ctx context.Context, b *batch) (err error) {
 	w.offsetAt.Store(b.next)
 	w.report(b, out)
 	if w.publisher != nil {
-		var hints []redisstore.Hint
-		if out.applied > 0 || !b.hinted {
-			hints = b.hints()
-		}
-		w.publisher.committed(out.timeline, out.live(), hints)
+		w.publisher.committed(out.timeline, out.live(), out.known)
 	}
 	return nil
 }
@@ -70,7 +86,7 @@ func (w *worker) withApplyBudget(ctx context.Context) (context.Context, context.
 // this worker must not.
 func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error) {
 	pause := w.newPause()
-	for bugs := 0; ; {
+	for bugs, slow := 0, 0; ; {
 		out, err := w.tryCommit(ctx, b)
 		var bad *recordError
 		switch {
@@ -104,6 +120,11 @@ func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error
 				return nil, w.stop(ctx, "the database does not fit this program: "+err.Error())
 			}
 		case pgstore.Infrastructure:
+			if !pgstore.TookTooLong(err) {
+				slow = 0
+			} else if slow++; slow >= slowTries && len(b.items) > 1 {
+				return nil, errTooSlow
+			}
 		}
 		level := zerolog.WarnLevel
 		state, unlisted := pgstore.UnlistedState(err)
@@ -186,7 +207,7 @@ func (w *worker) isolate(ctx context.Context, b *batch, cause error) error {
 		return w.stop(ctx, fmt.Sprintf("the database refuses %d of %d records, which looks like a wrong migration: %v", len(refused), len(b.items), cause))
 	}
 	for i, why := range refused {
-		b.items[i].rejection = fact.Reject(fact.ReasonDatabase, "", "", why.Error())
+		b.items[i].rejection = fact.Reject(fact.ReasonDatabase, pgstore.ConstraintOf(why), "", why.Error())
 	}
 	return nil
 }

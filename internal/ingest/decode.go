@@ -33,14 +33,22 @@ type batch struct {
 	committed chan struct{} // closed when it is
 }
 
-// item is one record and what became of it: an event, a duplicate of an
-// earlier one of the batch, or a rejection.
+// item is one record and what became of it: an event or a rejection.
 type item struct {
 	record    kafkarecord.Record
 	event     event.Decoded
-	duplicate bool
 	rejection *fact.Rejection
 	unread    bool // the record is known by its coordinates only
+}
+
+// halves are two batches that take the partition as far as this one.
+func (b *batch) halves() [2]*batch {
+	mid := len(b.items) / 2
+	at := b.items[mid].record.Offset
+	return [2]*batch{
+		{position: b.position, next: at, logEnd: b.logEnd, items: b.items[:mid], hinted: b.hinted},
+		{position: at, next: b.next, logEnd: b.logEnd, items: b.items[mid:], hinted: b.hinted},
+	}
 }
 
 func (b *batch) release() {
@@ -61,7 +69,6 @@ func (w *worker) decodeBatch(ctx context.Context, fetched *kafkalog.Batch, posit
 			b.items[i].record = fetched.Records[i]
 			w.decodeItem(&b.items[i], now)
 		})
-		b.markDuplicates()
 		return nil
 	})
 	w.hint(ctx, b)
@@ -121,32 +128,6 @@ func panicked(r any) *fact.Rejection {
 	return fact.Reject(fact.ReasonPanic, "", fmt.Sprint(r), "handling it panicked, with stack "+hex.EncodeToString(stack.Sum(nil)[:6]))
 }
 
-// markDuplicates finds events that occur twice in the batch: the lowest offset
-// stays. The same identity with other content is a conflict, not a duplicate.
-func (b *batch) markDuplicates() {
-	first := make(map[fact.Key]fact.Digest, len(b.items))
-	for i := range b.items {
-		it := &b.items[i]
-		if it.rejection != nil {
-			continue
-		}
-		h := it.event.Header()
-		digest, seen := first[h.Key]
-		switch {
-		case !seen:
-			first[h.Key] = h.Digest
-		case digest == h.Digest:
-			it.duplicate = true
-		default:
-			it.rejection = idConflict(h)
-		}
-	}
-}
-
-func idConflict(h *fact.Header) *fact.Rejection {
-	return fact.Reject(fact.ReasonIDConflict, "id", h.ID, "an event of this source, id and subject was accepted with other content; the first one stands")
-}
-
 // decodedAlive notes, after unclean stops, that the records at the position
 // did not kill this process. It tells whether the note was taken.
 func (w *worker) decodedAlive(ctx context.Context) bool {
@@ -167,13 +148,14 @@ func (w *worker) hint(ctx context.Context, b *batch) {
 	if w.Redis == nil {
 		return
 	}
-	hints := b.hints()
-	if len(hints) == 0 {
-		return
-	}
 	sample := make([]redisstore.Hint, 0, hintSample)
-	for i := range min(len(hints), hintSample) {
-		sample = append(sample, hints[i*len(hints)/min(len(hints), hintSample)])
+	for i := range b.items {
+		if it := &b.items[i]; it.rejection == nil && len(sample)*len(b.items) <= i*hintSample {
+			sample = append(sample, hintOf(it.event.Header()))
+		}
+	}
+	if len(sample) == 0 {
+		return
 	}
 	_ = w.step(telemetry.StepHint, func() error { // fails open: not known
 		known, err := w.Redis.Known(ctx, sample)
@@ -182,16 +164,8 @@ func (w *worker) hint(ctx context.Context, b *batch) {
 	})
 }
 
-// hints are the identities of the batch's events.
-func (b *batch) hints() []redisstore.Hint {
-	hints := make([]redisstore.Hint, 0, len(b.items))
-	for i := range b.items {
-		if it := &b.items[i]; it.rejection == nil && !it.duplicate {
-			h := it.event.Header()
-			hints = append(hints, redisstore.Hint{Key: h.Key, Digest: h.Digest})
-		}
-	}
-	return hints
+func hintOf(h *fact.Header) redisstore.Hint {
+	return redisstore.Hint{Key: h.Key, Digest: h.Digest}
 }
 
 // traceParents are the trace contexts of the batch's events.

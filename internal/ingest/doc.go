@@ -6,7 +6,7 @@
 //
 //	S0 claim      claim.go      become the owner, learn the position; holes and re-created topics stop here
 //	S1 fetch      fetch.go      records from that position, not from Kafka's committed offset
-//	S2 decode     decode.go     event or poison; duplicates inside the batch removed
+//	S2 decode     decode.go     event or poison
 //	S3 hint       decode.go     Redis: probably known? never skips a check, only its locks
 //	S4 commit     commit.go     one transaction, tried until it is certain what became of it; inside it
 //	              apply.go      fence, ids, identity, rows, poison: a to f, as in the README's picture

@@ -36,7 +36,7 @@ type runID struct {
 
 // load brings the runs that the events may belong to, and the parts of those
 // runs that the events would be merged into.
-func (f *fold) load(ctx context.Context, tx *pgstore.Tx, events []placed) error {
+func (f *fold) load(ctx context.Context, tx *pgstore.Tx, events []incoming[*execution.Event]) error {
 	var ids, namedIDs, runIDs []string
 	for id, k := range f.known {
 		if k.LatestRun > 0 {
@@ -89,7 +89,7 @@ func (f *fold) add(r execution.Run) *execution.State {
 // loadParts loads what the events would be merged into, in the run that they
 // name or else in the latest. An event that turns out to open a new run finds
 // nothing of that run in the store, and needs nothing.
-func (f *fold) loadParts(ctx context.Context, tx *pgstore.Tx, events []placed) error {
+func (f *fold) loadParts(ctx context.Context, tx *pgstore.Tx, events []incoming[*execution.Event]) error {
 	var touches []pgstore.Touch
 	asked := map[pgstore.Touch]bool{}
 	for _, p := range events {
@@ -118,7 +118,7 @@ func (f *fold) loadParts(ctx context.Context, tx *pgstore.Tx, events []placed) e
 
 // apply places one event and folds it. A panic is the record's: the error then
 // says which one, and the batch is tried again without it.
-func (f *fold) apply(p placed) (err error) {
+func (f *fold) apply(p incoming[*execution.Event]) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &recordError{p.index, panicked(r)}

@@ -84,6 +84,23 @@ func UnlistedState(err error) (state string, unlisted bool) {
 	return "", false
 }
 
+// TookTooLong tells whether the server ended a transaction for its length: a
+// statement ran, or the session sat idle, beyond its timeout.
+func TookTooLong(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.SQLState == "57014" || e.SQLState == "25P03")
+}
+
+// ConstraintOf is the constraint that a record violates; empty when the
+// database refuses it for another reason.
+func ConstraintOf(err error) string {
+	var e *Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return e.Constraint
+}
+
 // dataConstraints are violated by values of a record alone. Constraints that
 // repeat rules which the decoder enforces first are here too: their violation
 // is a record that slipped through, not a broken schema.

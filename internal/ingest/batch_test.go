@@ -1,0 +1,185 @@
+package ingest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario/examples"
+)
+
+// Which records share a transaction is chance, so it must not change what
+// becomes of any.
+func TestBatchesDoNotDecide(t *testing.T) {
+	t.Parallel()
+	x := func(o *event.Outgoing) { o.ID = "x" }
+	for name, c := range map[string]struct {
+		before  func(w *world) []kafkarecord.Record // stored before
+		records func(w *world) []kafkarecord.Record
+		sums    [3]int64 // applied, duplicates, quarantined
+		reasons []fact.Reason
+	}{
+		"a refused event has not taken its identity": {
+			records: func(w *world) []kafkarecord.Record {
+				closes := w.say(declared("b", "a"), x)
+				return []kafkarecord.Record{w.say(declared("a", "b")), closes, closes, w.say(declared("b"), x)}
+			},
+			sums: [3]int64{2, 0, 2}, reasons: []fact.Reason{fact.ReasonCycle, fact.ReasonCycle},
+		},
+		"a duplicate behind a conflict is a duplicate": {
+			before: func(w *world) []kafkarecord.Record {
+				return []kafkarecord.Record{w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"}), w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1", Message: "one"}, x, at(w.clock))}
+			},
+			records: func(w *world) []kafkarecord.Record {
+				return []kafkarecord.Record{
+					w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1", Message: "another"}, x),
+					w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1", Message: "one"}, x, at(w.clock.Add(-2*time.Second))),
+				}
+			},
+			sums: [3]int64{2, 1, 1}, reasons: []fact.Reason{fact.ReasonIDConflict},
+		},
+		"repeated and contradicted in the batch": {
+			records: func(w *world) []kafkarecord.Record {
+				beat := w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}, x)
+				return []kafkarecord.Record{beat, beat, w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1", Message: "another"}, x), beat}
+			},
+			sums: [3]int64{1, 2, 1}, reasons: []fact.Reason{fact.ReasonIDConflict},
+		},
+		"runs and definitions have identities apart": {
+			records: func(w *world) []kafkarecord.Record {
+				return []kafkarecord.Record{
+					w.say(&contract.ScenarioPublished{ScenarioId: "same", Definition: "text"}, x), w.say(&contract.ExecutionHeartbeat{ExecutionId: "same"}, x),
+				}
+			},
+			sums: [3]int64{2, 0, 0},
+		},
+		"a template by the number that it just got": {
+			records: func(w *world) []kafkarecord.Record {
+				return []kafkarecord.Record{
+					w.say(&contract.TemplatePublished{TemplateId: "t", Definition: examples.ExchangeDisruption}),
+					w.say(made(t, "good", "t", "1", map[string]any{"exchange": "x", "duration": "1h"})),
+					w.say(made(t, "bad", "t", "1", map[string]any{"exchange": "x", "duration": "10h"})),
+					w.say(made(t, "to-come", "t", "2", nil)),
+				}
+			},
+			sums: [3]int64{3, 0, 1}, reasons: []fact.Reason{fact.ReasonParameters},
+		},
+		"numbers follow acceptance, not the producer's clock": {
+			records: func(w *world) []kafkarecord.Record {
+				later := w.clock.Add(time.Hour)
+				return []kafkarecord.Record{
+					w.say(&contract.TemplatePublished{TemplateId: "t", Definition: examples.ExchangeDisruption}, at(later)),
+					w.say(&contract.TemplatePublished{TemplateId: "t", Definition: looser}),
+					w.say(made(t, "bad", "t", "1", map[string]any{"exchange": "x", "duration": "10h"})),
+					w.say(made(t, "good", "t", "2", map[string]any{"exchange": "x", "duration": "10h"})),
+				}
+			},
+			sums: [3]int64{3, 0, 1}, reasons: []fact.Reason{fact.ReasonParameters},
+		},
+		"a base that changes under its heir": {
+			before: func(w *world) []kafkarecord.Record {
+				return []kafkarecord.Record{
+					w.say(&contract.TemplatePublished{TemplateId: "exchange-disruption", Definition: examples.ExchangeDisruption}),
+					w.say(&contract.TemplatePublished{TemplateId: "heir", Definition: strings.Replace(examples.ExchangeOutage, "kind: Scenario", "kind: Template", 1)}),
+				}
+			},
+			records: func(w *world) []kafkarecord.Record {
+				return []kafkarecord.Record{
+					w.say(made(t, "before", "heir", "", map[string]any{"exchange": "x", "duration": "10h"})),
+					w.say(&contract.TemplatePublished{TemplateId: "exchange-disruption", Definition: looser}),
+					w.say(made(t, "after", "heir", "", map[string]any{"exchange": "x", "duration": "10h"})),
+				}
+			},
+			sums: [3]int64{4, 0, 1}, reasons: []fact.Reason{fact.ReasonParameters},
+		},
+	} {
+		for _, size := range []int{1, 1000} {
+			t.Run(fmt.Sprintf("%s, %d at a time", name, size), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				if c.before != nil {
+					w.produce(c.before(w)...)
+					w.run()
+				}
+				w.produce(c.records(w)...)
+				w.run(func(s *settings) { s.config.Read.BatchRecords = size })
+				w.wantSums(c.sums[0], c.sums[1], c.sums[2])
+				w.wantReasons(c.reasons...)
+				w.verify()
+			})
+		}
+	}
+}
+
+// looser is a second version of the template, which allows a longer duration.
+var looser = strings.Replace(examples.ExchangeDisruption, "max: 6h", "max: 12h", 1)
+
+func at(t time.Time) func(*event.Outgoing) { return func(o *event.Outgoing) { o.Time = t } }
+
+func declared(id string, on ...string) *contract.ScenarioDependenciesDeclared {
+	d := &contract.ScenarioDependenciesDeclared{ScenarioId: id}
+	for _, other := range on {
+		d.Dependencies = append(d.Dependencies, &contract.Dependency{DependsOn: other, Kind: "requires_run"})
+	}
+	return d
+}
+
+// made is a scenario that was made with a template.
+func made(t testing.TB, id, template, version string, parameters map[string]any) *contract.ScenarioPublished {
+	t.Helper()
+	p, err := structpb.NewStruct(parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &contract.ScenarioPublished{ScenarioId: id, Definition: "text", Template: &contract.TemplateUse{TemplateId: template, Version: version, Parameters: p}}
+}
+
+// Parsed for each use, the template would keep the transaction idle for longer
+// than the server allows, for ever.
+func TestALargeTemplateIsReadOnceForManyUses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var large strings.Builder
+	large.WriteString("apiVersion: chaos.trading/v1\nkind: Template\nmetadata: {name: t}\nparameters:\n  - {name: n, type: int, required: true}\n" +
+		"spec:\n  phases:\n    - name: p\n      actions:\n        - {service: s, action: a, parameters: {n: \"{{ .Parameters.n }}\"}}\n")
+	for i := range 1100 {
+		fmt.Fprintf(&large, "        - {service: service-%d, action: %s}\n", i, strings.Repeat("x", 350))
+	}
+	records := []kafkarecord.Record{w.say(&contract.TemplatePublished{TemplateId: "t", Definition: large.String()})}
+	const uses = 1000
+	for i := range uses {
+		records = append(records, w.say(made(t, fmt.Sprint("s-", i), "t", "", map[string]any{"n": float64(i)})))
+	}
+	w.produce(records...)
+	w.run()
+	w.wantSums(1+uses, 0, 0)
+}
+
+// A statement that takes longer for more records stands for whatever does.
+func TestABatchThatTakesTooLongIsTriedInHalves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(`CREATE FUNCTION test_coordination.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$`)
+	w.exec(`CREATE TRIGGER slow BEFORE INSERT ON test_coordination.scenario_dependencies FOR EACH ROW EXECUTE FUNCTION test_coordination.slow()`)
+	for i := range 20 {
+		w.produce(w.say(declared(fmt.Sprint("s-", i), "other")))
+	}
+	hurried, err := pgstore.Open(t.Context(), pgstore.Config{URL: w.db.URL, MaxConns: 6, StatementTimeout: 2 * time.Second, LockTimeout: time.Second, IdleTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(hurried.Close)
+	w.run(func(s *settings) { s.parts.Store = hurried })
+	w.wantSums(20, 0, 0)
+	if n := w.count("SELECT count(*) FROM scenario_dependencies"); n != 20 {
+		t.Errorf("%d dependencies stored, want 20", n)
+	}
+}
