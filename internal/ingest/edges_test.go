@@ -4,7 +4,12 @@ import (
 	"crypto/rand"
 	"strings"
 	"testing"
+	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 )
 
@@ -29,5 +34,31 @@ func TestLongNamesOfPhasesAreStored(t *testing.T) {
 	w.run()
 	w.wantSums(12, 0, 0)
 	w.wantReasons()
+	w.verify()
+}
+
+// The database keeps microseconds and would refuse what is then zero, without a
+// word about the field.
+func TestDurationsBelowAMicrosecondAreRefusedByTheirField(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	age := func(d time.Duration) *contract.ScenarioDependenciesDeclared {
+		return &contract.ScenarioDependenciesDeclared{ScenarioId: "a", Dependencies: []*contract.Dependency{{DependsOn: "b", Kind: "requires_run", MaxAge: durationpb.New(d)}}}
+	}
+	deadline := func(d time.Duration) *contract.ScheduleSet {
+		return &contract.ScheduleSet{ScheduleId: "s", ScenarioId: "a", Kind: "once", RunAt: timestamppb.New(w.clock), StartingDeadline: durationpb.New(d)}
+	}
+	w.produce(w.say(age(100*time.Nanosecond)), w.say(deadline(999*time.Nanosecond)), w.say(age(time.Microsecond)), w.say(deadline(1999*time.Nanosecond)))
+	w.run()
+	w.wantSums(2, 0, 2)
+	w.wantReasons(fact.ReasonSchema, fact.ReasonSchema)
+	for i, want := range []struct{ field, detail string }{
+		{"data.dependencies[0].max_age", `"100ns": must be at least 1µs`},
+		{"data.starting_deadline", `"999ns": must be at least 1µs`},
+	} {
+		if got := w.quarantined()[i]; got.Field != want.field || got.Detail != want.detail {
+			t.Errorf("quarantined at %s: %s; want %s: %s", got.Field, got.Detail, want.field, want.detail)
+		}
+	}
 	w.verify()
 }

@@ -166,8 +166,8 @@ func ValidateDependencies(id ID, dependencies []Dependency, limits Limits) *fact
 		if !slices.Contains(DependencyKinds(), d.Kind) {
 			problems.add(at+".kind", string(d.Kind), "want one of %s", joined(DependencyKinds()))
 		}
-		if d.MaxAge != nil && *d.MaxAge <= 0 {
-			problems.add(at+".max_age", d.MaxAge.String(), "must be longer than zero")
+		if d.MaxAge != nil && *d.MaxAge < leastDuration {
+			problems.add(at+".max_age", d.MaxAge.String(), "must be at least %v", leastDuration)
 		}
 		e := edge{d.DependsOn, d.Kind}
 		if before, ok := first[e]; ok {

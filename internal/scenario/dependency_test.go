@@ -191,12 +191,26 @@ func TestValidateDependencies(t *testing.T) {
 		"unknown kind":    {[]scenario.Dependency{{DependsOn: "b", Kind: "likes"}}, fact.ReasonSchema, "data.dependencies[0].kind"},
 		"no id":           {requires(""), fact.ReasonSchema, "data.dependencies[0].depends_on"},
 		"no age":          {[]scenario.Dependency{{DependsOn: "b", Kind: scenario.RequiresRun, MaxAge: age(0)}}, fact.ReasonSchema, "data.dependencies[0].max_age"},
+		"short age":       {[]scenario.Dependency{{DependsOn: "b", Kind: scenario.RequiresRun, MaxAge: age(999)}}, fact.ReasonSchema, "data.dependencies[0].max_age"},
+		"shortest age":    {[]scenario.Dependency{{DependsOn: "b", Kind: scenario.RequiresRun, MaxAge: age(time.Microsecond)}}, "", ""},
 		"two problems":    {[]scenario.Dependency{{Kind: "likes"}}, fact.ReasonSchema, "data"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			checkRejection(t, scenario.ValidateDependencies("a", c.list, scenario.DefaultLimits()), c.reason, c.field)
 		})
+	}
+}
+
+// The database keeps microseconds: a shorter age would be refused there, by a
+// reason that names no field.
+func TestAnAgeThatCannotBeKeptIsNamed(t *testing.T) {
+	t.Parallel()
+	age := 100 * time.Nanosecond
+	got := scenario.ValidateDependencies("a", []scenario.Dependency{{DependsOn: "b", Kind: scenario.RequiresRun, MaxAge: &age}}, scenario.DefaultLimits())
+	want := fact.Reject(fact.ReasonSchema, "data.dependencies[0].max_age", "100ns", "must be at least 1µs")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rejection (-want +got):\n%s", diff)
 	}
 }
 

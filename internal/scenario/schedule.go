@@ -22,6 +22,10 @@ func ConcurrencyPolicies() []ConcurrencyPolicy {
 	return []ConcurrencyPolicy{ConcurrencyAllow, ConcurrencyForbid, ConcurrencyReplace}
 }
 
+// leastDuration is what is kept of a stored duration: a shorter one would be
+// none.
+const leastDuration = time.Microsecond
+
 // ValidateSchedule holds a schedule against the rules of its kind: what the
 // kind needs is there, what belongs to another kind is not, and the schedule
 // can come due.
@@ -49,8 +53,8 @@ func ValidateSchedule(s Schedule) Problems {
 	if s.ConcurrencyPolicy != "" && !slices.Contains(ConcurrencyPolicies(), s.ConcurrencyPolicy) {
 		problems.add("concurrency_policy", string(s.ConcurrencyPolicy), "want one of %s", joined(ConcurrencyPolicies()))
 	}
-	if s.StartingDeadline != nil && *s.StartingDeadline <= 0 {
-		problems.add("starting_deadline", s.StartingDeadline.String(), "must be longer than zero")
+	if s.StartingDeadline != nil && *s.StartingDeadline < leastDuration {
+		problems.add("starting_deadline", s.StartingDeadline.String(), "must be at least %v", leastDuration)
 	}
 	if !s.NotBefore.IsZero() && !s.NotAfter.IsZero() && !s.NotBefore.Before(s.NotAfter) {
 		problems.add("not_after", s.NotAfter.Format(time.RFC3339Nano), "must be later than not_before")

@@ -44,13 +44,15 @@ func TestValidateSchedule(t *testing.T) {
 		"after itself":        {scenario.Schedule{Kind: scenario.ScheduleAfterScenario, AfterScenarioID: "a"}, []string{"after_scenario_id: a scenario cannot come after itself"}},
 		"of another kind":     {scenario.Schedule{Kind: scenario.ScheduleOnce, RunAt: noon, Cron: "* * * * *", EventType: "x"}, []string{"cron: only for kind cron", "event_type: only for kind event"}},
 		"policy":              {scenario.Schedule{Kind: scenario.ScheduleOnce, RunAt: noon, ConcurrencyPolicy: "queue"}, []string{"concurrency_policy: want one of allow, forbid, replace"}},
-		"deadline zero":       {scenario.Schedule{Kind: scenario.ScheduleOnce, RunAt: noon, StartingDeadline: deadline(0)}, []string{"starting_deadline: must be longer than zero"}},
+		"deadline zero":       {scenario.Schedule{Kind: scenario.ScheduleOnce, RunAt: noon, StartingDeadline: deadline(0)}, []string{"starting_deadline: must be at least 1µs"}},
+		"deadline too short":  {scenario.Schedule{Kind: scenario.ScheduleOnce, RunAt: noon, StartingDeadline: deadline(999)}, []string{"starting_deadline: must be at least 1µs"}},
+		"shortest deadline":   {scenario.Schedule{Kind: scenario.ScheduleOnce, RunAt: noon, StartingDeadline: deadline(time.Microsecond)}, nil},
 		"window turned round": {scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "* * * * *", NotBefore: later, NotAfter: noon}, []string{"not_after: must be later than not_before"}},
 		"empty window":        {scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "* * * * *", NotBefore: noon, NotAfter: noon}, []string{"not_after: must be later than not_before"}},
 		"once, too late":      {scenario.Schedule{Kind: scenario.ScheduleOnce, RunAt: later, NotAfter: noon}, []string{"run_at: must lie between"}},
 		"all at once": {
 			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "@daily", TimeZone: "Mars/Base", StartingDeadline: deadline(-1)},
-			[]string{"time_zone: unknown time zone", "cron: want five fields", "starting_deadline: must be longer"},
+			[]string{"time_zone: unknown time zone", "cron: want five fields", "starting_deadline: must be at least"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
