@@ -24,7 +24,7 @@ type ReadConfig struct {
 
 	BatchRecords int // most records of a Batch: 1,000
 	BatchBytes   int // a Batch that holds so many decompressed bytes takes no further record: 4 MiB
-	RecordBytes  int // larger records come as Oversize, with the first 64 KiB of their value: 1 MiB
+	RecordBytes  int // records with a larger key or value come as Oversize, with the first 64 KiB of their value: 1 MiB
 }
 
 func (c ReadConfig) withDefaults() ReadConfig {
@@ -71,7 +71,7 @@ type Batch struct {
 	// compaction has emptied, so that it may rise without any record.
 	Next int64
 
-	Bytes int // keys, values and headers of the records, decompressed
+	Bytes int // memory of the keys, values and headers of the records
 
 	// The bounds of the log as the broker gave them with the response that the
 	// records are from.

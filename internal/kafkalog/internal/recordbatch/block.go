@@ -6,6 +6,9 @@ const (
 	chunkBytes   = 256 << 10
 	chunksKept   = 16 // what a block keeps for its next use: 4 MiB
 	headersChunk = 1 << 10
+	headersKept  = 128 << 10 // likewise: 5 MiB
+
+	headerSize = 40 // a kafkarecord.Header, apart from what it refers to
 )
 
 // Block holds decoded records and the memory that they lie in, which is used
@@ -13,13 +16,14 @@ const (
 type Block struct {
 	Records []kafkarecord.Record
 
-	bytes   int // what the records take, their keys, values and headers
+	bytes   int // see Bytes
 	chunks  [][]byte
 	filling int // index of the chunk that is being filled
 	headers []kafkarecord.Header
 }
 
-// Bytes is the size of the keys, values and headers of the records as encoded.
+// Bytes is the memory that the keys, values and headers of the records take. A
+// header takes more than it does encoded, where two bytes may be one.
 func (b *Block) Bytes() int { return b.bytes }
 
 // Reset empties the block. The records that it held must not be used any more.
@@ -27,6 +31,9 @@ func (b *Block) Reset() {
 	clear(b.Records)
 	clear(b.headers)
 	b.Records, b.headers = b.Records[:0], b.headers[:0]
+	if cap(b.headers) > headersKept {
+		b.headers = nil
+	}
 	kept := b.chunks[:0]
 	for _, chunk := range b.chunks {
 		if cap(chunk) == chunkBytes && len(kept) < chunksKept { // larger ones were for single records
@@ -53,6 +60,7 @@ func (b *Block) allocate(n int) []byte {
 }
 
 func (b *Block) allocateHeaders(n int) []kafkarecord.Header {
+	b.bytes += n * headerSize
 	from := len(b.headers)
 	if cap(b.headers)-from < n { // records keep the former slice alive
 		b.headers, from = make([]kafkarecord.Header, 0, max(n, headersChunk, 2*cap(b.headers))), 0

@@ -30,7 +30,7 @@ import (
 type Limits struct {
 	Records     int // most records of a block
 	Bytes       int // no further record is read once a block holds so many bytes
-	RecordBytes int // a larger record is not held whole but described as Oversize
+	RecordBytes int // a record whose key or value is larger is not held whole but described as Oversize
 }
 
 // Error says that a batch cannot be decoded. Repeating the fetch repeats it.
@@ -200,6 +200,11 @@ func (d *Decoder) corrupt(err error) error {
 	return &Error{d.batch.FirstOffset, d.lastOffset(), err}
 }
 
+// besideValue is what a record may take beside RecordBytes and be held whole:
+// 1 MiB of headers, the most that can be set as their limit, and the lengths of
+// all fields. So whoever reads the record decides about one near its limits.
+const besideValue = 1<<20 + 64<<10
+
 // maxRecordHead is the room that the fields before a record's key take at most.
 const maxRecordHead = 10 + 1 + 10 + 10
 
@@ -233,8 +238,8 @@ func (d *Decoder) readRecord(into *Block, limit int) error {
 	switch {
 	case record.Offset < d.next: // the fetch began in the middle of the batch
 		_, err = d.records.Discard(rest)
-	case int(length) <= limit:
-		err = d.readWhole(into, &record, rest)
+	case int(length) <= limit+besideValue:
+		err = d.readWhole(into, &record, rest, limit)
 	default:
 		err = d.readOversize(into, &record, rest)
 	}

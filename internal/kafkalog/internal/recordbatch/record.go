@@ -9,15 +9,21 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 )
 
-// cutBytes is what is kept of the value of an oversize record; of its key, and
-// of its headers together, likewise.
-const cutBytes = 64 << 10
+const (
+	// cutBytes is what is kept of the value of an oversize record; of its key,
+	// and of its headers together, likewise.
+	cutBytes = 64 << 10
+
+	// mostHeaders is what is kept of the headers of any record; one with more
+	// is oversize. No limit on them can be set so high.
+	mostHeaders = 4 << 10
+)
 
 var errMalformed = errors.New("malformed record")
 
 // readWhole reads what follows the head of a record, size bytes, into the
 // block. The record's fields are parts of one slice.
-func (d *Decoder) readWhole(into *Block, record *kafkarecord.Record, size int) error {
+func (d *Decoder) readWhole(into *Block, record *kafkarecord.Record, size, limit int) error {
 	raw := into.allocate(size)
 	if _, err := io.ReadFull(d.records, raw); err != nil {
 		return err
@@ -30,13 +36,18 @@ func (d *Decoder) readWhole(into *Block, record *kafkarecord.Record, size int) e
 		return errMalformed
 	}
 	if count > 0 {
-		record.Headers = into.allocateHeaders(int(count))
+		record.Headers = into.allocateHeaders(int(min(count, mostHeaders)))
 	}
 	for i := range record.Headers {
 		record.Headers[i] = kafkarecord.Header{Key: d.names.name(c.required()), Value: c.nullable()}
 	}
-	if c.failed || len(c.rest) != 0 {
+	if c.failed || len(c.rest) != 0 && count <= mostHeaders {
 		return errMalformed
+	}
+	if count > mostHeaders || max(len(record.Key), len(record.Value)) > limit {
+		record.Oversize = &kafkarecord.Oversize{Length: int64(len(record.Value)), SHA256: sha256.Sum256(record.Value)}
+		record.Key = record.Key[:min(len(record.Key), cutBytes)]
+		record.Value = record.Value[:min(len(record.Value), cutBytes)]
 	}
 	return nil
 }
@@ -54,30 +65,14 @@ func (d *Decoder) readOversize(into *Block, record *kafkarecord.Record, size int
 	record.Oversize.Length = max(length, 0)
 	hash.Sum(record.Oversize.SHA256[:0])
 
-	room := int64(cutBytes)
 	count := s.varint()
-	if count < 0 {
+	if count < 0 || count > s.left/2 {
 		s.fail(errMalformed)
 	}
-	for range count {
-		before := s.left
-		length := s.varint()
-		if length < 0 {
-			s.fail(errMalformed)
-		}
-		key := s.keep(length, io.Discard)
-		value := s.keep(s.varint(), io.Discard)
-		if s.err != nil {
-			return s.err
-		}
-		if room -= before - s.left; room >= 0 {
-			record.Headers = append(record.Headers, kafkarecord.Header{Key: string(key), Value: value})
-		}
+	if s.err == nil && count > 0 {
+		record.Headers = s.headers(into.allocateHeaders(int(min(count, mostHeaders))))
 	}
-	if s.err == nil && s.left != 0 {
-		s.fail(errMalformed)
-	}
-	return s.err
+	return s.skip()
 }
 
 // stream reads the fields of one record without holding them. After a failure
@@ -135,6 +130,46 @@ func (s *stream) keep(n int64, whole io.Writer) []byte {
 	}
 	s.left -= n
 	return kept
+}
+
+// headers reads headers as far as they fit, and returns those.
+func (s *stream) headers(into []kafkarecord.Header) []kafkarecord.Header {
+	end := s.left - cutBytes
+	for i := range into {
+		key, ok := s.keepBefore(end)
+		if !ok {
+			return into[:i]
+		}
+		if key == nil {
+			s.fail(errMalformed)
+		}
+		value, ok := s.keepBefore(end)
+		if !ok {
+			return into[:i]
+		}
+		into[i] = kafkarecord.Header{Key: string(key), Value: value}
+	}
+	return into
+}
+
+// keepBefore keeps a field with its length before it, unless it reaches to
+// where no more than end bytes of the record are left.
+func (s *stream) keepBefore(end int64) (field []byte, ok bool) {
+	n := s.varint()
+	if s.err != nil || n > s.left-end {
+		return nil, false
+	}
+	field = s.keep(n, io.Discard)
+	return field, s.err == nil
+}
+
+// skip passes the rest of the record. Nothing in it is looked at.
+func (s *stream) skip() error {
+	if s.err != nil {
+		return s.err
+	}
+	_, err := s.source.Discard(int(s.left))
+	return err
 }
 
 // names holds each header name once: they repeat on every record, and are few.
