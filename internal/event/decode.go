@@ -106,14 +106,21 @@ func (d *Decoder) Decode(record kafkarecord.Record, now time.Time) (Decoded, *fa
 	return decoded, rejection
 }
 
+// wholeKey is the size up to which a key is whole in an oversize record too.
+const wholeKey = 64<<10 - 1
+
 func (d *Decoder) checkSize(record kafkarecord.Record) *fact.Rejection {
 	size := int64(len(record.Key) + len(record.Value))
 	if record.Oversize != nil {
-		size = max(size, record.Oversize.Length)
+		size = int64(len(record.Key)) + record.Oversize.Length
 	}
 	switch {
-	case record.Oversize != nil || size > int64(d.limits.Record):
+	case size > int64(d.limits.Record):
 		return fact.Reject(fact.ReasonTooLarge, "", strconv.FormatInt(size, 10), "a record of at most "+strconv.Itoa(d.limits.Record)+" bytes")
+	case record.Oversize != nil && len(record.Key) > wholeKey:
+		return fact.Reject(fact.ReasonTooLarge, "key", "", "a record of at most "+strconv.Itoa(d.limits.Record)+" bytes")
+	case record.Oversize != nil: // neither by its key nor by its value
+		return fact.Reject(fact.ReasonHeaderLimit, "headers", "", "at most "+strconv.Itoa(d.limits.Headers)+" headers, of "+strconv.Itoa(d.limits.HeaderBytes)+" bytes in all")
 	case record.Value == nil:
 		return fact.Reject(fact.ReasonTombstone, "", "", "a record with a value; nothing is removed by tombstones")
 	case len(record.Value) == 0:
@@ -186,7 +193,7 @@ func (d *Decoder) readData(e *envelope, k *kind, m proto.Message) ([]member, *fa
 		r := newJSONReader(e.data, "data", k.maxTokens(&d.limits), &d.limits)
 		defer r.free()
 		rejection := r.readMessage(k.plan, m.ProtoReflect())
-		if rejection != nil && !e.text && isProtobufOf(k, e.data) {
+		if rejection != nil && !e.text && d.isProtobufOf(k, e.data) {
 			return nil, fact.Reject(fact.ReasonEncoding, "data", "", "JSON, as the content type says; this is protobuf")
 		}
 		return r.unknown, rejection
@@ -204,9 +211,10 @@ func (d *Decoder) readData(e *envelope, k *kind, m proto.Message) ([]member, *fa
 
 // isProtobufOf tells whether bytes that are no JSON are the protobuf of the
 // expected message: all of it known, with an id where the id belongs.
-func isProtobufOf(k *kind, data []byte) bool {
+func (d *Decoder) isProtobufOf(k *kind, data []byte) bool {
 	m := k.message.New()
-	return proto.Unmarshal(data, m.Interface()) == nil &&
+	return newWireReader(k.maxTokens(&d.limits), &d.limits).measure(data, k.plan, m.Descriptor()) == nil &&
+		proto.Unmarshal(data, m.Interface()) == nil &&
 		len(m.GetUnknown()) == 0 &&
 		isID(m.Get(k.subject).String())
 }

@@ -52,6 +52,26 @@ func recordRejects() []rejectCase {
 			kafkarecord.Record{Value: make([]byte, 64<<10), Oversize: &kafkarecord.Oversize{Length: 3 << 20, SHA256: sha256.Sum256(nil)}},
 			fact.ReasonTooLarge, "",
 		},
+		{
+			"key and value together too large, not held in memory",
+			kafkarecord.Record{Key: []byte("k"), Value: make([]byte, 64<<10), Oversize: &kafkarecord.Oversize{Length: 1 << 20}},
+			fact.ReasonTooLarge, "",
+		},
+		{
+			"key too large, not held in memory",
+			kafkarecord.Record{Key: make([]byte, 64<<10), Value: []byte("{}"), Oversize: &kafkarecord.Oversize{Length: 2}},
+			fact.ReasonTooLarge, "key",
+		},
+		{
+			"headers not held in memory",
+			kafkarecord.Record{Key: []byte("k"), Value: []byte("{}"), Headers: heartbeatHeaders, Oversize: &kafkarecord.Oversize{Length: 2}},
+			fact.ReasonHeaderLimit, "headers",
+		},
+		{
+			"headers not held in memory, of a value at the limit",
+			kafkarecord.Record{Value: make([]byte, 64<<10), Oversize: &kafkarecord.Oversize{Length: 1 << 20}},
+			fact.ReasonHeaderLimit, "headers",
+		},
 		{"65 headers", withHeaders(binary("{}"), many...), fact.ReasonHeaderLimit, "headers"},
 		{
 			"headers of 70 KB",

@@ -3,6 +3,7 @@ package event_test
 import (
 	"bytes"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -85,7 +86,7 @@ func protobufRejects(t testing.TB) []rejectCase {
 		{"text of 64 KiB and one byte", protobuf(t, heartbeat(structpb.NewStringValue(strings.Repeat("x", 64<<10+1)))), fact.ReasonTooLarge, "data.system_state.a"},
 		{
 			"half a million empty lines",
-			binary("\x0a\x01a"+strings.Repeat("\x12\x00", 500_000), "ce_type="+string(fact.TypeLogAppended), "content-type=application/protobuf"),
+			binary(protobufLines(500_000), "ce_type="+string(fact.TypeLogAppended), "content-type=application/protobuf"),
 			fact.ReasonLimit, "data.lines",
 		},
 		{"300,000 empty members", protobuf(t, heartbeat(nil), manyMembers()...), fact.ReasonTokenLimit, "data"},
@@ -116,6 +117,30 @@ func protobufRejects(t testing.TB) []rejectCase {
 		{"another id", protobuf(t, &contract.ExecutionPaused{ExecutionId: "exec-2"}), fact.ReasonSubjectMismatch, "data.execution_id"},
 	}
 }
+
+// TestProtobufCalledJSONIsMeasured has a message of half a million lines, in
+// two bytes each: it is made neither in the course of reading it nor of telling
+// what it is in place of JSON.
+func TestProtobufCalledJSONIsMeasured(t *testing.T) { //nolint:paralleltest // measures the memory of the process
+	d := newDecoder(t)
+	data := protobufLines(500_000)
+	for _, contentType := range []string{"application/json", "application/protobuf"} {
+		record := binary(data, "ce_type="+string(fact.TypeLogAppended), "content-type="+contentType)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, rejection := d.Decode(record, sampleNow)
+		runtime.ReadMemStats(&after)
+		if rejection == nil {
+			t.Fatalf("%s: accepted", contentType)
+		}
+		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 1<<20 {
+			t.Errorf("%s: allocated %d bytes to say %v", contentType, allocated, rejection)
+		}
+	}
+}
+
+// protobufLines is a log of n empty lines, in protobuf.
+func protobufLines(n int) string { return "\x0a\x01a" + strings.Repeat("\x12\x00", n) }
 
 // manyMembers is a field system_state with 300,000 empty entries.
 func manyMembers() []byte {
