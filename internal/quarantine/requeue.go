@@ -93,22 +93,16 @@ func (r *Requeuer) marked(q *pgstore.QuarantinedRecord, record kafkarecord.Recor
 	return record
 }
 
-const (
-	// mostFetched bounds a record of which not even the length is known.
-	mostFetched = 64 << 20
-	// aroundValue is what a record may hold beside its value.
-	aroundValue = 1 << 20
-)
+// mostFetched bounds a record that is fetched again, unless its value alone is
+// known to be longer.
+const mostFetched = 64 << 20
 
 // fetch reads a record that was not kept whole from its place in Kafka.
 func (r *Requeuer) fetch(ctx context.Context, q *pgstore.QuarantinedRecord) (kafkarecord.Record, error) {
 	if err := r.stillThere(ctx, q); err != nil {
 		return kafkarecord.Record{}, err
 	}
-	most := mostFetched
-	if q.Length > 0 {
-		most = int(q.Length) + aroundValue
-	}
+	most := max(int(q.Length), mostFetched)
 	reader := r.Kafka.NewPartitionReader(q.Topic, q.Partition, q.Offset, kafkalog.ReadConfig{BatchRecords: 1, RecordBytes: most})
 	for {
 		batch, err := reader.Next(ctx)
@@ -128,7 +122,7 @@ func (r *Requeuer) fetch(ctx context.Context, q *pgstore.QuarantinedRecord) (kaf
 		case !found:
 			return kafkarecord.Record{}, fmt.Errorf("%w: compaction has removed offset %d", ErrGone, q.Offset)
 		case record.Oversize != nil:
-			return kafkarecord.Record{}, fmt.Errorf("%w: it is larger than %d bytes", ErrGone, most)
+			return kafkarecord.Record{}, fmt.Errorf("%w: it is larger than %d bytes, or has too many headers", ErrGone, most)
 		case q.Record.Oversize != nil && sha256.Sum256(record.Value) != q.Record.Oversize.SHA256:
 			return kafkarecord.Record{}, fmt.Errorf("%w: offset %d now holds another one", ErrGone, q.Offset)
 		}

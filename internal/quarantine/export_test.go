@@ -1,0 +1,4 @@
+package quarantine
+
+// Marked is what Requeue produces.
+var Marked = (*Requeuer).marked
