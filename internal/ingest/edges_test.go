@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -52,13 +53,13 @@ func TestDurationsBelowAMicrosecondAreRefusedByTheirField(t *testing.T) {
 	w.run()
 	w.wantSums(2, 0, 2)
 	w.wantReasons(fact.ReasonSchema, fact.ReasonSchema)
-	for i, want := range []struct{ field, detail string }{
-		{"data.dependencies[0].max_age", `"100ns": must be at least 1µs`},
-		{"data.starting_deadline", `"999ns": must be at least 1µs`},
-	} {
-		if got := w.quarantined()[i]; got.Field != want.field || got.Detail != want.detail {
-			t.Errorf("quarantined at %s: %s; want %s: %s", got.Field, got.Detail, want.field, want.detail)
-		}
+	var got []string
+	for _, r := range w.quarantined() {
+		got = append(got, r.Field+" "+r.Detail)
+	}
+	want := []string{`data.dependencies[0].max_age "100ns": must be at least 1µs`, `data.starting_deadline "999ns": must be at least 1µs`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("field, value and rule (-want +got):\n%s", diff)
 	}
 	w.verify()
 }
