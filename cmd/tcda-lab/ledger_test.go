@@ -38,7 +38,7 @@ func newSystem(t testing.TB) *system {
 		"KAFKA_GROUP_ID": testenv.UniqueName("tcda"),
 		// As soon after a crash as Apache Kafka allows by default.
 		"KAFKA_SESSION_TIMEOUT": "6s", "KAFKA_HEARTBEAT": "500ms", "KAFKA_FETCH_MAX_WAIT": "50ms", "RECONCILE_INTERVAL": "1s",
-		"POSTGRES_STATEMENT_TIMEOUT": "3s", "POSTGRES_LOCK_TIMEOUT": "3s", "POSTGRES_IDLE_TIMEOUT": "3s", "INGEST_APPLY_BUDGET": "5s",
+		"POSTGRES_STATEMENT_TIMEOUT": "2800ms", "POSTGRES_LOCK_TIMEOUT": "2s", "POSTGRES_IDLE_TIMEOUT": "2s", "INGEST_APPLY_BUDGET": "2900ms",
 		// Several transactions, so that some are done and some are not.
 		"INGEST_BATCH_RECORDS": "100", "HTTP_LISTEN": "127.0.0.1:0",
 	}

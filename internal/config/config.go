@@ -107,7 +107,7 @@ type Kafka struct {
 	FetchBytes       Size          `default:"1MiB" min:"1KiB" max:"50MiB" help:"Bytes of one partition per fetch, before decompression."`
 	SessionTimeout   time.Duration `default:"30s" min:"1s" max:"10m" help:"The group gives a silent member's partitions to others after this."`
 	Heartbeat        time.Duration `default:"3s" min:"100ms" max:"1m" help:"Between two signs of life; at most a third of the session timeout."`
-	RebalanceTimeout time.Duration `default:"30s" min:"1s" max:"10m" help:"How long a rebalance waits for members to rejoin."`
+	RebalanceTimeout time.Duration `default:"30s" min:"1s" max:"10m" help:"How long a rebalance waits for members to rejoin, which they do when the batch in hand is done."`
 	CommitInterval   time.Duration `default:"2s" min:"100ms" max:"5m" help:"Between two commits of offsets to Kafka, which are a gauge of lag and nothing more."`
 }
 
@@ -115,7 +115,7 @@ type Kafka struct {
 type Ingest struct {
 	BatchRecords   int           `default:"1000" min:"1" max:"10000" help:"Most records in one transaction."`
 	BatchBytes     Size          `default:"4MiB" min:"64KiB" max:"256MiB" help:"Most bytes of records in one transaction, after decompression."`
-	ApplyBudget    time.Duration `default:"20s" min:"1s" max:"10m" help:"How long a batch in hand may take to finish after a rebalance or a stop; below kafka-session-timeout."`
+	ApplyBudget    time.Duration `default:"20s" min:"1s" max:"10m" help:"How long a batch in hand may take to finish after a rebalance or a stop; more than 3s below kafka-session-timeout."`
 	Watchdog       time.Duration `default:"1m" min:"1s" max:"1h" help:"A partition without progress for this long, with records waiting, gives itself up and is claimed anew."`
 	AllowedSources []string      `help:"CloudEvents sources that are accepted, comma-separated, exact or a prefix that ends in *; all if empty. Others are quarantined (source_not_allowed)."`
 }
@@ -130,10 +130,10 @@ type Limits struct {
 	BulkJSONTokens   int           `name:"bulk-json-tokens" default:"100000" min:"100" max:"10000000" help:"The same for log_appended and snapshot_captured."`
 	Headers          int           `default:"64" min:"16" max:"1000" help:"Headers of a record (header_limit)."`
 	HeaderBytes      Size          `default:"64KiB" min:"1KiB" max:"1MiB" help:"All names and values of a record's headers (header_limit)."`
-	SourceBytes      Size          `default:"255B" min:"1B" max:"2KiB" help:"The source of an event (schema)."`
-	CorrelationBytes Size          `default:"255B" min:"1B" max:"2KiB" help:"A runid, and a correlationid (schema)."`
-	StringBytes      Size          `default:"64KiB" min:"1KiB" max:"8MiB" help:"Any string that has no limit of its own (schema)."`
-	DefinitionBytes  Size          `default:"512KiB" min:"1KiB" max:"8MiB" help:"The text of a definition (schema)."`
+	SourceBytes      Size          `default:"255B" min:"1B" max:"2KiB" help:"The source of an event (too_large)."`
+	CorrelationBytes Size          `default:"255B" min:"1B" max:"2KiB" help:"A runid, and a correlationid (too_large)."`
+	StringBytes      Size          `default:"64KiB" min:"1KiB" max:"8MiB" help:"Any string that has no limit of its own (too_large)."`
+	DefinitionBytes  Size          `default:"512KiB" min:"1KiB" max:"8MiB" help:"The text of a definition (too_large)."`
 	NumberChars      int           `default:"32" min:"8" max:"320" help:"Characters of a JSON number (number)."`
 	TimeEarliest     time.Time     `default:"2000-01-01T00:00:00Z" help:"Earlier times are refused (time_range)."`
 	TimeAhead        time.Duration `default:"24h" min:"1s" max:"8760h" help:"A time further ahead is accepted as suspect and ordered by sequence."`

@@ -153,7 +153,7 @@ func TestAllProblemsAtOnce(t *testing.T) {
 	want := []string{
 		"kafka-grup-id", "log-level", "redis-stream-length", "limits-record-bytes", "kafka-sasl-password", "redis-url",
 		"postgres-url", "postgres-pool-size", "partitions-by", "tracing-endpoint", "roles",
-		"kafka-brokers", "ingest-apply-budget", "shutdown-timeout",
+		"kafka-brokers", "ingest-apply-budget", "kafka-rebalance-timeout", "shutdown-timeout",
 	}
 	var got []string
 	for _, p := range problems(t, err) {
@@ -186,12 +186,15 @@ func TestRules(t *testing.T) {
 		{env{"KAFKA_BROKERS": "a:99999"}, "kafka-brokers"},
 		{env{"KAFKA_TOPIC_EXECUTIONS": "test-coordination.scenarios"}, "kafka-topic-executions"},
 		{env{"KAFKA_TOPIC_SCENARIOS": "a/b"}, "kafka-topic-scenarios"},
-		{env{"KAFKA_HEARTBEAT": "11s"}, "kafka-heartbeat"},
+		{env{"KAFKA_HEARTBEAT": "11s", "KAFKA_REBALANCE_TIMEOUT": "1m"}, "kafka-heartbeat"},
 		{env{"KAFKA_TLS_CA_FILE": "ca.pem"}, "kafka-tls"},
 		{env{"KAFKA_TLS": "true", "KAFKA_TLS_CERT_FILE": "c.pem"}, "kafka-tls-key-file"},
 		{env{"KAFKA_SASL_MECHANISM": "plain", "KAFKA_SASL_PASSWORD": "x"}, "kafka-sasl-user"},
 		{env{"KAFKA_SASL_MECHANISM": "plain", "KAFKA_SASL_USER": "x"}, "kafka-sasl-password"},
 		{env{"KAFKA_SASL_MECHANISM": "kerberos", "KAFKA_SASL_USER": "x", "KAFKA_SASL_PASSWORD": "x"}, "kafka-sasl-mechanism"},
+		{env{"INGEST_APPLY_BUDGET": "29s", "SHUTDOWN_TIMEOUT": "29s", "KAFKA_REBALANCE_TIMEOUT": "1m"}, "ingest-apply-budget"},
+		{env{"INGEST_APPLY_BUDGET": "27s", "SHUTDOWN_TIMEOUT": "27s", "KAFKA_REBALANCE_TIMEOUT": "1m"}, "ingest-apply-budget"},
+		{env{"KAFKA_REBALANCE_TIMEOUT": "26s"}, "kafka-rebalance-timeout"},
 		{env{"INGEST_WATCHDOG": "19s"}, "ingest-watchdog"},
 		{env{"INGEST_BATCH_BYTES": "512KiB"}, "limits-record-bytes"},
 		{env{"LIMITS_DEFINITION_BYTES": "2MiB"}, "limits-definition-bytes"},
@@ -212,6 +215,34 @@ func TestRules(t *testing.T) {
 				t.Errorf("%v: got %v, want one problem with %s", tc.vars, err, tc.setting)
 			}
 		})
+	}
+}
+
+// Values at the edge of a rule are accepted, and a message names both sides.
+func TestRulesAtTheirEdge(t *testing.T) {
+	t.Parallel()
+	for _, vars := range []env{
+		{"INGEST_APPLY_BUDGET": "26999ms", "SHUTDOWN_TIMEOUT": "27s", "KAFKA_REBALANCE_TIMEOUT": "1m"},
+		{"KAFKA_REBALANCE_TIMEOUT": "26001ms"},
+	} {
+		if _, err := config.Load(vars.lookup); err != nil {
+			t.Errorf("%v: %v", vars, err)
+		}
+	}
+	for setting, c := range map[string]struct {
+		value string
+		named []string
+	}{
+		"INGEST_APPLY_BUDGET":     {"29s", []string{"ingest-apply-budget", "kafka-session-timeout", "3s"}},
+		"KAFKA_REBALANCE_TIMEOUT": {"20s", []string{"kafka-rebalance-timeout", "ingest-apply-budget", "kafka-heartbeat", "3s"}},
+	} {
+		_, err := config.Load(env{setting: c.value}.lookup)
+		line := problems(t, err)[0].String()
+		for _, word := range c.named {
+			if !strings.Contains(line, word) {
+				t.Errorf("%q does not name %s", line, word)
+			}
+		}
 	}
 }
 
@@ -338,6 +369,25 @@ func TestSettingsAreDescribed(t *testing.T) {
 		if !names[name] {
 			t.Errorf("no setting %s among %v", name, slices.Sorted(maps.Keys(names)))
 		}
+	}
+}
+
+// An operator looks for quarantined records by the reason that the help names.
+func TestHelpOfALimitNamesTheReason(t *testing.T) {
+	t.Parallel()
+	reasons := map[string]string{
+		"limits-record-bytes": "too_large", "limits-json-depth": "depth", "limits-json-tokens": "token_limit", "limits-headers": "header_limit",
+		"limits-header-bytes": "header_limit", "limits-source-bytes": "too_large", "limits-correlation-bytes": "too_large",
+		"limits-string-bytes": "too_large", "limits-definition-bytes": "too_large", "limits-number-chars": "number", "limits-time-earliest": "time_range",
+	}
+	for _, s := range config.Settings(new(config.Config)) {
+		if reason, ok := reasons[s.Name]; ok && !strings.Contains(s.Help, "("+reason+")") {
+			t.Errorf("help of %s is %q, want it to name the reason %s", s.Name, s.Help, reason)
+		}
+		delete(reasons, s.Name)
+	}
+	if len(reasons) > 0 {
+		t.Errorf("no settings %v", slices.Sorted(maps.Keys(reasons)))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -27,6 +28,10 @@ func (c *Config) Validate() error {
 	}
 	return r.problems
 }
+
+// releaseBudget is how long a worker may take, after the apply budget, to give
+// its partition back: the constant of that name in internal/ingest/worker.go.
+const releaseBudget = 3 * time.Second
 
 type rules struct {
 	settings map[string]Setting
@@ -52,7 +57,13 @@ func (r *rules) checkTogether(c *Config) {
 	r.must(c.Postgres.LockTimeout <= c.Postgres.StatementTimeout, "postgres-lock-timeout", "must not exceed postgres-statement-timeout")
 	r.must(c.Postgres.StatementTimeout < c.Ingest.ApplyBudget, "postgres-statement-timeout", "must be below ingest-apply-budget")
 	r.must(c.Postgres.IdleTimeout < c.Kafka.SessionTimeout, "postgres-idle-timeout", "must be below kafka-session-timeout")
-	r.must(c.Ingest.ApplyBudget < c.Kafka.SessionTimeout, "ingest-apply-budget", "must be below kafka-session-timeout")
+	// No heartbeat is sent between the word of a rebalance, which comes with the
+	// answer to one, and the moment when the partition has been given back.
+	drain := c.Ingest.ApplyBudget + releaseBudget
+	r.must(drain < c.Kafka.SessionTimeout, "ingest-apply-budget",
+		"must be more than "+releaseBudget.String()+" below kafka-session-timeout: so long may giving the partition back take")
+	r.must(c.Kafka.Heartbeat+drain < c.Kafka.RebalanceTimeout, "kafka-rebalance-timeout",
+		"must exceed kafka-heartbeat and ingest-apply-budget together by more than "+releaseBudget.String()+": members rejoin only after that")
 	r.must(3*c.Kafka.Heartbeat <= c.Kafka.SessionTimeout, "kafka-heartbeat", "must be at most a third of kafka-session-timeout")
 	r.must(c.Ingest.ApplyBudget <= c.Service.ShutdownTimeout, "shutdown-timeout", "must be at least ingest-apply-budget")
 	r.must(c.Ingest.ApplyBudget <= c.Ingest.Watchdog, "ingest-watchdog", "must be at least ingest-apply-budget")

@@ -65,7 +65,7 @@ func newWorldOn(t testing.TB, kafka *testenv.KafkaCluster) *world {
 		// session, so that the group soon forgets who has died.
 		"INGEST_BATCH_RECORDS":       "50",
 		"KAFKA_FETCH_MAX_WAIT":       "50ms",
-		"KAFKA_SESSION_TIMEOUT":      "3s",
+		"KAFKA_SESSION_TIMEOUT":      "6s",
 		"KAFKA_HEARTBEAT":            "300ms",
 		"INGEST_APPLY_BUDGET":        "2900ms",
 		"POSTGRES_STATEMENT_TIMEOUT": "2800ms",
