@@ -135,7 +135,7 @@ type Limits struct {
 	StringBytes      Size          `default:"64KiB" min:"1KiB" max:"8MiB" help:"Any string that has no limit of its own (too_large)."`
 	DefinitionBytes  Size          `default:"512KiB" min:"1KiB" max:"8MiB" help:"The text of a definition (too_large)."`
 	NumberChars      int           `default:"32" min:"8" max:"320" help:"Characters of a JSON number (number)."`
-	TimeEarliest     time.Time     `default:"2000-01-01T00:00:00Z" help:"Earlier times are refused (time_range)."`
+	TimeEarliest     time.Time     `default:"2000-01-01T00:00:00Z" help:"Earlier times are refused (time_range); 1970-01-01T00:00:00Z or later."`
 	TimeAhead        time.Duration `default:"24h" min:"1s" max:"8760h" help:"A time further ahead is accepted as suspect and ordered by sequence."`
 }
 

@@ -201,6 +201,7 @@ func TestRules(t *testing.T) {
 		{env{"LIMITS_STRING_BYTES": "2MiB"}, "limits-string-bytes"},
 		{env{"LIMITS_JSON_TOKENS": "100001"}, "limits-json-tokens"},
 		{env{"LIMITS_TIME_EARLIEST": "yesterday"}, "limits-time-earliest"},
+		{env{"LIMITS_TIME_EARLIEST": "1969-12-31T23:59:59Z"}, "limits-time-earliest"},
 		{env{"HTTP_LISTEN": "8080"}, "http-listen"},
 		{env{"TRACING_RATIO": "1.5"}, "tracing-ratio"},
 		{env{"LOG_LEVEL": "loud"}, "log-level"},
@@ -224,6 +225,7 @@ func TestRulesAtTheirEdge(t *testing.T) {
 	for _, vars := range []env{
 		{"INGEST_APPLY_BUDGET": "26999ms", "SHUTDOWN_TIMEOUT": "27s", "KAFKA_REBALANCE_TIMEOUT": "1m"},
 		{"KAFKA_REBALANCE_TIMEOUT": "26001ms"},
+		{"LIMITS_TIME_EARLIEST": "1970-01-01T00:00:00Z"},
 	} {
 		if _, err := config.Load(vars.lookup); err != nil {
 			t.Errorf("%v: %v", vars, err)
@@ -235,6 +237,7 @@ func TestRulesAtTheirEdge(t *testing.T) {
 	}{
 		"INGEST_APPLY_BUDGET":     {"29s", []string{"ingest-apply-budget", "kafka-session-timeout", "3s"}},
 		"KAFKA_REBALANCE_TIMEOUT": {"20s", []string{"kafka-rebalance-timeout", "ingest-apply-budget", "kafka-heartbeat", "3s"}},
+		"LIMITS_TIME_EARLIEST":    {"1960-01-01T00:00:00Z", []string{"limits-time-earliest", "1970-01-01T00:00:00Z or later"}},
 	} {
 		_, err := config.Load(env{setting: c.value}.lookup)
 		line := problems(t, err)[0].String()

@@ -83,6 +83,7 @@ func (r *rules) checkTogether(c *Config) {
 	r.must(c.Limits.DefinitionBytes <= c.Limits.RecordBytes, "limits-definition-bytes", "must not exceed limits-record-bytes")
 	r.must(c.Limits.StringBytes <= c.Limits.RecordBytes, "limits-string-bytes", "must not exceed limits-record-bytes")
 	r.must(c.Limits.JSONTokens <= c.Limits.BulkJSONTokens, "limits-json-tokens", "must not exceed limits-bulk-json-tokens")
+	r.must(c.Limits.TimeEarliest.Unix() >= 0, "limits-time-earliest", "must be 1970-01-01T00:00:00Z or later: stored order keys count from there")
 }
 
 // checkAlone holds a setting against the rules in its tags.

@@ -284,11 +284,18 @@ func TestRefusesLimitsThatMakeNoSense(t *testing.T) {
 		"record":          func(l *event.Limits) { l.Record = 0 },
 		"depth":           func(l *event.Limits) { l.Depth = -1 },
 		"accepted future": func(l *event.Limits) { l.AcceptedFuture = -time.Hour },
+		"earliest is 1969-12-31T23:59:59Z, must be 1970-01-01T00:00:00Z or later": func(l *event.Limits) { l.Earliest = time.Unix(0, -1).UTC() },
+		"earliest is 0001-01-01T00:00:00Z":                                        func(l *event.Limits) { l.Earliest = time.Time{} },
 	} {
 		limits := event.DefaultLimits()
 		change(&limits)
 		if _, err := event.NewDecoder(limits); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: error %v, want one that names it", name, err)
 		}
+	}
+	limits := event.DefaultLimits()
+	limits.Earliest = time.Unix(0, 0)
+	if _, err := event.NewDecoder(limits); err != nil {
+		t.Errorf("earliest in 1970: %v", err)
 	}
 }

@@ -67,6 +67,9 @@ func (l *Limits) check() error {
 			return fmt.Errorf("limit %q is %d, must be positive", limit.name, limit.value)
 		}
 	}
+	if l.Earliest.Unix() < 0 {
+		return fmt.Errorf("earliest is %s, must be 1970-01-01T00:00:00Z or later: order keys count from there", l.Earliest.Format(time.RFC3339))
+	}
 	if l.AcceptedFuture < 0 {
 		return fmt.Errorf("accepted future is %v, must not be negative", l.AcceptedFuture)
 	}

@@ -58,7 +58,8 @@ const OrderSize = 8 + 8 + 4 + len(Key{})
 
 // AppendBinary appends the order key as it is stored: big-endian sequence,
 // seconds since 1970, nanoseconds, event key. Encoded keys compare, byte by
-// byte, as the orders do; PostgreSQL sorts a timeline by them.
+// byte, as the orders do; PostgreSQL sorts a timeline by them. That holds from
+// 1970 on: no accepted event is dated earlier.
 func (o Order) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.BigEndian.AppendUint64(b, uint64(o.Sequence))
 	b = binary.BigEndian.AppendUint64(b, uint64(o.Time.Unix()))
