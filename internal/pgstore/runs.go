@@ -165,7 +165,8 @@ func (s *Store) RunsAfter(ctx context.Context, after RunKey, page int) ([]execut
 	return runsFromRows("list runs", rows, err)
 }
 
-// LiveRunsAfter is a page of the runs that have not ended.
+// LiveRunsAfter is a page of the runs that have not ended and are the latest of
+// their ids.
 func (s *Store) LiveRunsAfter(ctx context.Context, after RunKey, page int) ([]execution.Run, error) {
 	rows, err := s.q.LiveRuns(ctx, string(after.ID), int32(after.Number), int32(page))
 	return runsFromRows("list live runs", rows, err)
@@ -178,8 +179,8 @@ type SettledCursor struct {
 	After RunKey
 }
 
-// SettledRunsAfter is a page of the runs that changed at or after their end,
-// and the cursor for the next page.
+// SettledRunsAfter is a page of the runs that changed at or after their end and
+// are the latest of their ids, and the cursor for the next page.
 func (s *Store) SettledRunsAfter(ctx context.Context, c SettledCursor, page int) ([]execution.Run, SettledCursor, error) {
 	rows, err := s.q.SettledRuns(ctx, dbsqlc.SettledRunsParams{Since: c.Since, AfterID: string(c.After.ID), AfterRun: int32(c.After.Number), Page: int32(page)})
 	runs, err := runsFromRows("list settled runs", rows, err)

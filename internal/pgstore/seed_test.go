@@ -27,14 +27,17 @@ var (
 // seeding calls every method that writes, in an order that makes sense: called
 // in turn they are the seed.
 func seeding() []call {
-	ids, runs, buckets := []string{"exec-1"}, []int32{1}, []time.Time{bucket}
 	return []call{
-		{"InsertExecutionIDs", func(ctx context.Context, q *dbsqlc.Queries) error { return q.InsertExecutionIDs(ctx, now, ids) }, false},
+		{"InsertExecutionIDs", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.InsertExecutionIDs(ctx, now, []string{"exec-1", "exec-3"})
+		}, false},
 		{"UpdateExecutionIDs", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return q.UpdateExecutionIDs(ctx, ids, runs, buckets)
+			return q.UpdateExecutionIDs(ctx, []string{"exec-1", "exec-3"}, []int32{1, 1}, []time.Time{bucket, bucket})
 		}, false},
 		{"SaveRun", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return allOf(q.SaveRun(ctx, []dbsqlc.SaveRunParams{fullRun(), bareRun()}).Exec)
+			live := bareRun()
+			live.ExecutionID = "exec-3"
+			return allOf(q.SaveRun(ctx, []dbsqlc.SaveRunParams{fullRun(), bareRun(), live}).Exec)
 		}, false},
 		{"SaveDetails", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return allOf(q.SaveDetails(ctx, []dbsqlc.SaveDetailsParams{{
