@@ -22,6 +22,7 @@ type outcome struct {
 	poison        []pgstore.Poison
 	known         []redisstore.Hint  // events that are stored when it is committed, but those that a hint had found
 	states        []*execution.State // folded, newest of each run
+	latest        map[execution.ID]*execution.State
 	superseded    []pgstore.RunKey
 	timeline      uint32 // of PostgreSQL, that the batch was committed on
 }
@@ -39,17 +40,15 @@ func (o *outcome) refused() int {
 	return n
 }
 
-// live is the newest picture of each execution that the batch changed.
+// live is the newest picture of each execution that the batch changed. A word
+// to a run that is not the latest of its id changes no picture: the state of the
+// latest may have expired, and would not keep the older one away.
 func (o *outcome) live() []execution.Live {
-	newest := map[execution.ID]*execution.Run{}
+	var live []execution.Live
 	for _, s := range o.states {
-		if n := newest[s.Run.ID]; n == nil || n.Number < s.Run.Number {
-			newest[s.Run.ID] = &s.Run
+		if o.latest[s.Run.ID] == s {
+			live = append(live, s.Run.Live())
 		}
-	}
-	live := make([]execution.Live, 0, len(newest))
-	for _, r := range newest {
-		live = append(live, r.Live())
 	}
 	return live
 }
@@ -234,6 +233,7 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 	}
 	// S4e: write.
 	out.states = f.changed()
+	out.latest = f.latest
 	out.superseded = f.superseded
 	return tx.SaveExecutions(ctx, w.claim, f.rows, out.states)
 }

@@ -120,8 +120,8 @@ func (r *reconciler) pass(ctx context.Context) error {
 	return nil
 }
 
-// sweepLive writes all runs that have not ended, and removes from the active
-// set what is none of them.
+// sweepLive writes the latest runs that have not ended, and removes from the
+// active set what is none of them.
 func (r *reconciler) sweepLive(ctx context.Context) (int, error) {
 	// Listed first: what becomes active meanwhile is not removed.
 	members, err := r.Redis.ActiveMembers(ctx)
@@ -149,7 +149,8 @@ func (r *reconciler) sweepLive(ctx context.Context) (int, error) {
 	return len(ids), err
 }
 
-// sweepSettled writes the runs that changed at or after their end since then.
+// sweepSettled writes the latest runs that changed at or after their end since
+// then.
 func (r *reconciler) sweepSettled(ctx context.Context, since time.Time) (int, error) {
 	n := 0
 	for c := (pgstore.SettledCursor{Since: since}); ; {

@@ -36,7 +36,9 @@ type stateWrite struct {
 // all read at one timeline of PostgreSQL, in one pipeline per 1,000
 // executions. Of several states of an execution only the newest counts. States
 // that are not newer than what Redis holds change nothing, so it may be called
-// late, twice and by several writers at once; sweeps call it too.
+// late, twice and by several writers at once; sweeps call it too. But where
+// Redis holds none, any is newer: the states must be of the latest runs of their
+// executions, or an older run comes back once the latest has expired.
 //
 // Executions that end leave the active set and expire. The error, if any, is
 // about some of the executions; the others are written.
