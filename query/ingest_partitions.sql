@@ -13,7 +13,7 @@ ON CONFLICT (topic, partition) DO UPDATE SET
   topic_id = coalesce(p.topic_id, excluded.topic_id),
   attempts = p.attempts + CASE WHEN p.clean_stop THEN 0 ELSE 1 END,
   careful_until = CASE WHEN p.clean_stop OR p.attempts = 0 THEN p.careful_until ELSE greatest(p.careful_until, p.next_offset + sqlc.arg(careful_records)::bigint) END,
-  clean_stop = false,
+  clean_stop = NOT p.clean_stop OR p.attempts > 0, -- with deaths behind it the owner says first that it reads: BeginAttempt
   claimed_at = excluded.claimed_at
 RETURNING *;
 
@@ -22,7 +22,7 @@ RETURNING *;
 -- after its commit, a failover could lie between, and what it lost would pass
 -- for the newest.
 -- name: AdvancePartition :one
-UPDATE test_coordination.ingest_partitions SET next_offset = sqlc.arg(next_offset), attempts = 0, updated_at = sqlc.arg(now)
+UPDATE test_coordination.ingest_partitions SET next_offset = sqlc.arg(next_offset), attempts = 0, clean_stop = false, updated_at = sqlc.arg(now)
 WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition) AND epoch = sqlc.arg(epoch) AND next_offset = sqlc.arg(position)
 RETURNING left(pg_walfile_name(pg_current_wal_lsn()), 8)::text AS timeline_hex;
 
@@ -36,10 +36,21 @@ WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition);
 -- name: PartitionPosition :one
 SELECT epoch, next_offset, stopped_reason FROM test_coordination.ingest_partitions WHERE topic = $1 AND partition = $2;
 
+-- BeginAttempt says that records at a position with deaths behind it are read
+-- now: a death from here on is one more.
+-- name: BeginAttempt :execrows
+UPDATE test_coordination.ingest_partitions SET clean_stop = false
+WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition) AND epoch = sqlc.arg(epoch);
+
+-- EndAttempt says that nothing came to read.
+-- name: EndAttempt :execrows
+UPDATE test_coordination.ingest_partitions SET clean_stop = true
+WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition) AND epoch = sqlc.arg(epoch);
+
 -- DecodedAttempt says that the records at the position were fetched and
 -- decoded alive: a death after this is not theirs.
 -- name: DecodedAttempt :execrows
-UPDATE test_coordination.ingest_partitions SET attempts = 0
+UPDATE test_coordination.ingest_partitions SET attempts = 0, clean_stop = false
 WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition) AND epoch = sqlc.arg(epoch);
 
 -- ReleasePartition is a clean stop: the next claim counts no attempt.

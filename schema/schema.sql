@@ -42,9 +42,9 @@ COMMENT ON COLUMN "test_coordination"."ingest_partitions"."generation" IS 'Raise
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."topic_id" IS 'Kafka''s id of the topic when the partition was first claimed; another id means that the topic was re-created.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."epoch" IS 'Raised by each claim (S0). A worker whose epoch is old is fenced.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."next_offset" IS 'First offset that is not ingested. Moves only by compare-and-set in the transaction that writes the batch (S4a).';
-COMMENT ON COLUMN "test_coordination"."ingest_partitions"."attempts" IS 'Unclean deaths since the records at next_offset were last decoded alive; three of them quarantine the next record as crash.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."attempts" IS 'Deaths while the records at next_offset were read, since they were last decoded alive; three of them quarantine the next record as crash.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."careful_until" IS 'Below this offset records are taken one at a time, so that a deadly one can be told from its neighbours.';
-COMMENT ON COLUMN "test_coordination"."ingest_partitions"."clean_stop" IS 'False while a worker owns the partition; still false at the next claim, it died without a word.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."clean_stop" IS 'False while a worker reads the partition; still false at the next claim, it died without a word.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."stopped_reason" IS 'Why nobody may ingest this partition until an operator acts; empty when it runs.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."applied" IS 'Records applied since the partition was first seen; with duplicates and quarantined the sum of all records ingested.';
 

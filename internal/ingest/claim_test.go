@@ -60,9 +60,7 @@ func TestBatchesFollowOneAnotherAfterAnUncleanStop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for range 2 {
-		if _, err := w.store.Claim(t.Context(), pgstore.ClaimRequest{Topic: topic, Owner: "dead", Now: time.Now()}); err != nil {
-			t.Fatal(err)
-		}
+		w.readAndDie(pgstore.ClaimRequest{Topic: topic, Owner: "dead", Now: time.Now()})
 	}
 	const n = 60
 	for range n {
@@ -74,6 +72,18 @@ func TestBatchesFollowOneAnotherAfterAnUncleanStop(t *testing.T) {
 		t.Errorf("attempts %d, careful until %d; want 0, 10", at.Attempts, at.CarefulUntil)
 	}
 	w.verify()
+}
+
+// readAndDie is a worker that dies while it reads.
+func (w *world) readAndDie(r pgstore.ClaimRequest) {
+	w.Helper()
+	p, err := w.store.Claim(w.Context(), r)
+	if err == nil {
+		err = w.store.BeginAttempt(w.Context(), p)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
 }
 
 func TestAfterAResetTheWorkerThatItFencedDoesNotCountAsDead(t *testing.T) {

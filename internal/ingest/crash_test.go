@@ -101,6 +101,12 @@ func runDoomed() error {
 	return errors.Join(err, errors.New("time is up"))
 }
 
+// slowRecords hold a doomed reader up.
+var slowRecords = []struct {
+	words string
+	takes time.Duration
+}{{"kill the reader a little later", 150 * time.Millisecond}, {"hold the reader up", 500 * time.Millisecond}}
+
 func killThisProcess() {
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {} // the signal may take a moment; nothing more must happen
@@ -110,6 +116,11 @@ func killThisProcess() {
 type deadly struct{ *event.Decoder }
 
 func (d deadly) Decode(r kafkarecord.Record, now time.Time) (event.Decoded, *fact.Rejection) {
+	for _, slow := range slowRecords {
+		if strings.Contains(string(r.Value), slow.words) {
+			<-time.After(slow.takes)
+		}
+	}
 	if strings.Contains(string(r.Value), deadlyRecord) {
 		killThisProcess()
 	}
@@ -213,6 +224,22 @@ func TestADeadlyRecordIsLeftOutAndItsNeighboursAreApplied(t *testing.T) {
 	if left := w.quarantined(); len(left) == 1 && left[0].Offset != 3 {
 		t.Errorf("offset %d was left out, want 3", left[0].Offset)
 	}
+	w.verify()
+}
+
+// The other partition has records that nobody died of, and never comes to decode
+// them in a process that dies: it must not pay.
+func TestADeadlyRecordIsNoConcernOfOtherPartitions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.produceTo(0, w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1", Message: slowRecords[1].words}))
+	w.produceTo(1, raw(slowRecords[0].words))
+	for range 3 {
+		w.die(ingest.Moment{Step: deadlyRecord})
+	}
+	w.run()
+	w.wantSums(1, 0, 1)
+	w.wantReasons(fact.ReasonCrash)
 	w.verify()
 }
 

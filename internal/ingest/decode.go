@@ -128,16 +128,6 @@ func panicked(r any) *fact.Rejection {
 	return fact.Reject(fact.ReasonPanic, "", fmt.Sprint(r), "handling it panicked, with stack "+hex.EncodeToString(stack.Sum(nil)[:6]))
 }
 
-// decodedAlive notes, after unclean stops, that the records at the position
-// did not kill this process. It tells whether the note was taken.
-func (w *worker) decodedAlive(ctx context.Context) bool {
-	err := w.Store.Decoded(ctx, w.claim)
-	if err != nil {
-		w.log.Warn().Err(err).Msg("attempt not noted") // S4 resets the counter as well
-	}
-	return err == nil
-}
-
 // hintSample is how many events of a batch Redis is asked for. A batch is either
 // new or a replay, so that a few tell; what they tell is a hint for all.
 const hintSample = 32

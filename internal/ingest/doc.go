@@ -6,6 +6,7 @@
 //
 //	S0 claim      claim.go      become the owner, learn the position; holes and re-created topics stop here
 //	S1 fetch      fetch.go      records from that position, not from Kafka's committed offset
+//	              attempt.go    where processes died before: noted, and one partition at a time
 //	S2 decode     decode.go     event or poison
 //	S3 hint       decode.go     Redis: probably known? never skips a check, only its locks
 //	S4 commit     commit.go     one transaction, tried until it is certain what became of it; inside it

@@ -97,7 +97,8 @@ type Engine struct {
 	cfg Config
 	Parts
 
-	publisher *publisher // nil without Redis
+	publisher *publisher    // nil without Redis
+	turn      chan struct{} // held by who makes an attempt
 }
 
 // New makes an engine; Ingest starts it.
@@ -111,7 +112,7 @@ func New(cfg Config, p Parts) (*Engine, error) {
 	if p.Tracing == nil {
 		p.Tracing = telemetry.NoTracing()
 	}
-	e := &Engine{cfg: cfg.withDefaults(), Parts: p}
+	e := &Engine{cfg: cfg.withDefaults(), Parts: p, turn: make(chan struct{}, 1)}
 	if p.Redis != nil {
 		e.publisher = newPublisher(e)
 	}

@@ -71,9 +71,7 @@ func TestDeathsWithNothingToReadBlameNoRecord(t *testing.T) {
 	w := newWorld(t)
 	const dead = 5
 	for range dead { // owners that never came back
-		if _, err := w.store.Claim(t.Context(), pgstore.ClaimRequest{Topic: topic, Owner: "dead", CarefulRecords: 10, Now: time.Now()}); err != nil {
-			t.Fatal(err)
-		}
+		w.readAndDie(pgstore.ClaimRequest{Topic: topic, Owner: "dead", CarefulRecords: 10, Now: time.Now()})
 	}
 	stop := w.start("a")
 	testenv.Eventually(t, "the partition is claimed and no death counts", func() bool {

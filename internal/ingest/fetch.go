@@ -31,13 +31,18 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 	pause := w.newPause()
 	corrupt := 0
 	advancedAt, lookedAt := time.Now(), time.Now()
-	proven := w.claim.Attempts == 0
+	attempt := attempt{worker: w, proven: w.claim.Attempts == 0}
 	// How far the process that died may have been ahead of its position.
 	alone := w.claim.Next
-	if !proven {
+	if !attempt.proven {
 		alone += int64((w.cfg.Prefetch + 1) * w.cfg.Read.BatchRecords)
 	}
+	defer func() { attempt.end(context.WithoutCancel(ctx)) }()
 	for {
+		attempt.end(ctx)
+		if err := attempt.begin(ctx); err != nil {
+			return err
+		}
 		var fetched *kafkalog.Batch
 		err := w.step(telemetry.StepFetch, func() (err error) {
 			fetched, err = reader.Next(ctx)
@@ -73,6 +78,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 			w.log.Warn().Err(err).Msg("fetch failed; trying again")
 		}
 		if err != nil {
+			attempt.end(ctx)
 			if err := pause.wait(ctx); err != nil {
 				return err
 			}
@@ -101,7 +107,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 		}
 		advancedAt = time.Now()
 		b := w.decodeBatch(ctx, fetched, position)
-		proven = proven || w.decodedAlive(ctx)
+		attempt.survived(ctx)
 		if err := w.send(ctx, out, b); err != nil {
 			return err
 		}

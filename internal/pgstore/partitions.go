@@ -24,7 +24,7 @@ type Partition struct {
 	Epoch         int64 // raised by each claim
 	Owner         string
 	Next          int64 // first offset not ingested
-	Attempts      int32 // unclean deaths at Next
+	Attempts      int32 // deaths while the records at Next were read
 	CarefulUntil  int64 // below this offset records are taken one at a time
 	StoppedReason string
 	Applied       int64
@@ -79,6 +79,21 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) (Partition, error) {
 func (s *Store) Release(ctx context.Context, p Partition, now time.Time) error {
 	_, err := s.q.ReleasePartition(ctx, dbsqlc.ReleasePartitionParams{Now: now, Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch})
 	return interpret("release partition", err)
+}
+
+// BeginAttempt notes that the records at the position are read now, where
+// processes died before: a death after this is theirs. Without deaths at the
+// position the claim says so already.
+func (s *Store) BeginAttempt(ctx context.Context, p Partition) error {
+	n, err := s.q.BeginAttempt(ctx, p.Topic, p.Number, p.Epoch)
+	return fencedUnless(n, "begin attempt", err)
+}
+
+// EndAttempt notes that no records came after BeginAttempt: a death now is not
+// theirs.
+func (s *Store) EndAttempt(ctx context.Context, p Partition) error {
+	n, err := s.q.EndAttempt(ctx, p.Topic, p.Number, p.Epoch)
+	return fencedUnless(n, "end attempt", err)
 }
 
 // Decoded notes that the records at the position were fetched and decoded

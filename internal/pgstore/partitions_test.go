@@ -70,6 +70,8 @@ func TestOnlyTheLastOwnerAdvancesAndOnlyFromThePosition(t *testing.T) {
 		t.Errorf("the former owner: %v, want it fenced", err)
 	}
 	for name, err := range map[string]error{
+		"begin":   s.BeginAttempt(t.Context(), first),
+		"end":     s.EndAttempt(t.Context(), first),
 		"decoded": s.Decoded(t.Context(), first),
 		"stop":    s.Stop(t.Context(), first, "why", now),
 	} {
@@ -95,11 +97,15 @@ func TestDeathsAreCountedUntilTheRecordsAreDecodedAlive(t *testing.T) {
 	}{
 		{"clean stop", func() error { return s.Release(t.Context(), p, now) }, 0, 0},
 		{"first death", func() error { return nil }, 1, 0},
-		{"second death", func() error { return nil }, 2, 10},
+		{"death before anything was read", func() error { return nil }, 1, 0},
+		{"second death", func() error { return s.BeginAttempt(t.Context(), p) }, 2, 10},
+		{"death when nothing had come", func() error {
+			return errors.Join(s.BeginAttempt(t.Context(), p), s.EndAttempt(t.Context(), p))
+		}, 2, 10},
 		{"a clean stop forgets nothing", func() error { return s.Release(t.Context(), p, now) }, 2, 10},
 		{"decoded alive, then death", func() error { return s.Decoded(t.Context(), p) }, 1, 10},
 		{"committed, then death", func() error { return advance(t, s, p, 0, 4) }, 1, 10},
-		{"another death", func() error { return nil }, 2, 14},
+		{"another death", func() error { return s.BeginAttempt(t.Context(), p) }, 2, 14},
 	}
 	for _, step := range steps {
 		must(t, step.do())

@@ -74,6 +74,8 @@ func reading(found *int) []call {
 		writes("CountRecords", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.CountRecords(ctx, dbsqlc.CountRecordsParams{Applied: 1, Duplicates: 1, Quarantined: 1, Topic: "t"})
 		}),
+		writes("BeginAttempt", func(ctx context.Context, q *dbsqlc.Queries) error { return affected(q.BeginAttempt(ctx, "t", 0, 1)) }),
+		writes("EndAttempt", func(ctx context.Context, q *dbsqlc.Queries) error { return affected(q.EndAttempt(ctx, "t", 0, 1)) }),
 		writes("DecodedAttempt", func(ctx context.Context, q *dbsqlc.Queries) error { return affected(q.DecodedAttempt(ctx, "t", 0, 1)) }),
 		writes("StopPartition", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return affected(q.StopPartition(ctx, dbsqlc.StopPartitionParams{Reason: "r", Now: now, Topic: "t", Epoch: 1}))

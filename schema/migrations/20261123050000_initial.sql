@@ -39,11 +39,11 @@ COMMENT ON COLUMN "test_coordination"."ingest_partitions"."epoch" IS 'Raised by 
 -- set comment to column: "next_offset" on table: "ingest_partitions"
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."next_offset" IS 'First offset that is not ingested. Moves only by compare-and-set in the transaction that writes the batch (S4a).';
 -- set comment to column: "attempts" on table: "ingest_partitions"
-COMMENT ON COLUMN "test_coordination"."ingest_partitions"."attempts" IS 'Unclean deaths since the records at next_offset were last decoded alive; three of them quarantine the next record as crash.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."attempts" IS 'Deaths while the records at next_offset were read, since they were last decoded alive; three of them quarantine the next record as crash.';
 -- set comment to column: "careful_until" on table: "ingest_partitions"
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."careful_until" IS 'Below this offset records are taken one at a time, so that a deadly one can be told from its neighbours.';
 -- set comment to column: "clean_stop" on table: "ingest_partitions"
-COMMENT ON COLUMN "test_coordination"."ingest_partitions"."clean_stop" IS 'False while a worker owns the partition; still false at the next claim, it died without a word.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."clean_stop" IS 'False while a worker reads the partition; still false at the next claim, it died without a word.';
 -- set comment to column: "stopped_reason" on table: "ingest_partitions"
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."stopped_reason" IS 'Why nobody may ingest this partition until an operator acts; empty when it runs.';
 -- set comment to column: "applied" on table: "ingest_partitions"

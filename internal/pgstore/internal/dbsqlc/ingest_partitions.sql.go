@@ -13,7 +13,7 @@ import (
 )
 
 const advancePartition = `-- name: AdvancePartition :one
-UPDATE test_coordination.ingest_partitions SET next_offset = $1, attempts = 0, updated_at = $2
+UPDATE test_coordination.ingest_partitions SET next_offset = $1, attempts = 0, clean_stop = false, updated_at = $2
 WHERE topic = $3 AND partition = $4 AND epoch = $5 AND next_offset = $6
 RETURNING left(pg_walfile_name(pg_current_wal_lsn()), 8)::text AS timeline_hex
 `
@@ -45,6 +45,21 @@ func (q *Queries) AdvancePartition(ctx context.Context, arg AdvancePartitionPara
 	return timeline_hex, err
 }
 
+const beginAttempt = `-- name: BeginAttempt :execrows
+UPDATE test_coordination.ingest_partitions SET clean_stop = false
+WHERE topic = $1 AND partition = $2 AND epoch = $3
+`
+
+// BeginAttempt says that records at a position with deaths behind it are read
+// now: a death from here on is one more.
+func (q *Queries) BeginAttempt(ctx context.Context, topic string, partition int32, epoch int64) (int64, error) {
+	result, err := q.db.Exec(ctx, beginAttempt, topic, partition, epoch)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const claimPartition = `-- name: ClaimPartition :one
 INSERT INTO test_coordination.ingest_partitions AS p
   (topic, partition, topic_id, epoch, owner, next_offset, clean_stop, claimed_at, updated_at)
@@ -55,7 +70,7 @@ ON CONFLICT (topic, partition) DO UPDATE SET
   topic_id = coalesce(p.topic_id, excluded.topic_id),
   attempts = p.attempts + CASE WHEN p.clean_stop THEN 0 ELSE 1 END,
   careful_until = CASE WHEN p.clean_stop OR p.attempts = 0 THEN p.careful_until ELSE greatest(p.careful_until, p.next_offset + $7::bigint) END,
-  clean_stop = false,
+  clean_stop = NOT p.clean_stop OR p.attempts > 0, -- with deaths behind it the owner says first that it reads: BeginAttempt
   claimed_at = excluded.claimed_at
 RETURNING topic, partition, generation, topic_id, epoch, owner, next_offset, attempts, careful_until, clean_stop, stopped_reason, applied, duplicates, quarantined, claimed_at, updated_at
 `
@@ -134,7 +149,7 @@ func (q *Queries) CountRecords(ctx context.Context, arg CountRecordsParams) erro
 }
 
 const decodedAttempt = `-- name: DecodedAttempt :execrows
-UPDATE test_coordination.ingest_partitions SET attempts = 0
+UPDATE test_coordination.ingest_partitions SET attempts = 0, clean_stop = false
 WHERE topic = $1 AND partition = $2 AND epoch = $3
 `
 
@@ -142,6 +157,20 @@ WHERE topic = $1 AND partition = $2 AND epoch = $3
 // decoded alive: a death after this is not theirs.
 func (q *Queries) DecodedAttempt(ctx context.Context, topic string, partition int32, epoch int64) (int64, error) {
 	result, err := q.db.Exec(ctx, decodedAttempt, topic, partition, epoch)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const endAttempt = `-- name: EndAttempt :execrows
+UPDATE test_coordination.ingest_partitions SET clean_stop = true
+WHERE topic = $1 AND partition = $2 AND epoch = $3
+`
+
+// EndAttempt says that nothing came to read.
+func (q *Queries) EndAttempt(ctx context.Context, topic string, partition int32, epoch int64) (int64, error) {
+	result, err := q.db.Exec(ctx, endAttempt, topic, partition, epoch)
 	if err != nil {
 		return 0, err
 	}

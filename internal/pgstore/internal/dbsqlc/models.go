@@ -274,11 +274,11 @@ type IngestPartition struct {
 	Owner string
 	// First offset that is not ingested. Moves only by compare-and-set in the transaction that writes the batch (S4a).
 	NextOffset int64
-	// Unclean deaths since the records at next_offset were last decoded alive; three of them quarantine the next record as crash.
+	// Deaths while the records at next_offset were read, since they were last decoded alive; three of them quarantine the next record as crash.
 	Attempts int32
 	// Below this offset records are taken one at a time, so that a deadly one can be told from its neighbours.
 	CarefulUntil int64
-	// False while a worker owns the partition; still false at the next claim, it died without a word.
+	// False while a worker reads the partition; still false at the next claim, it died without a word.
 	CleanStop bool
 	// Why nobody may ingest this partition until an operator acts; empty when it runs.
 	StoppedReason string
