@@ -123,10 +123,12 @@ func (s *stream) keep(n int64, whole io.Writer) []byte {
 		s.fail(err)
 		return nil
 	}
-	_, _ = whole.Write(kept) // neither a hash nor io.Discard fails
-	if _, err := io.CopyN(whole, s.source, n-int64(len(kept))); err != nil {
-		s.fail(err)
-		return nil
+	_, _ = whole.Write(kept)                    // neither a hash nor io.Discard fails
+	if rest := n - int64(len(kept)); rest > 0 { // CopyN allocates for nothing too
+		if _, err := io.CopyN(whole, s.source, rest); err != nil {
+			s.fail(err)
+			return nil
+		}
 	}
 	s.left -= n
 	return kept
