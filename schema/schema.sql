@@ -431,7 +431,7 @@ CREATE TABLE "test_coordination"."execution_phases" (
   "error"        text        NOT NULL DEFAULT '',
   "marks"        bytea       NOT NULL,
   CONSTRAINT "execution_phases_pkey" PRIMARY KEY ("execution_id", "run", "phase_hash", "bucket"),
-  CONSTRAINT "execution_phases_phase_hash_check" CHECK (octet_length("phase_hash") = 32),
+  CONSTRAINT "execution_phases_phase_hash_check" CHECK ("phase_hash" = sha256(convert_to("phase", 'UTF8'))),
   CONSTRAINT "execution_phases_status_check" CHECK ("status" IN ('pending', 'running', 'passed', 'failed', 'skipped', 'error'))
 ) PARTITION BY RANGE ("bucket");
 COMMENT ON TABLE "test_coordination"."execution_phases" IS 'Phases of a run.';

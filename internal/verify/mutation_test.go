@@ -74,6 +74,8 @@ var unverified = map[string]string{
 	"executions.updated_at":        "the clock's word",
 	"executions.settled_change_at": "the clock's word",
 
+	"execution_phases.phase_hash": "a CHECK holds it to the name",
+
 	"execution_logs.logged_at":  "lines are counted; their texts are covered by the digest of the whole event only",
 	"execution_logs.level":      "as above",
 	"execution_logs.line":       "as above",

@@ -168,7 +168,7 @@ CREATE TABLE "test_coordination"."execution_phases" (
   "error" text NOT NULL DEFAULT '',
   "marks" bytea NOT NULL,
   PRIMARY KEY ("execution_id", "run", "phase_hash", "bucket"),
-  CONSTRAINT "execution_phases_phase_hash_check" CHECK (octet_length(phase_hash) = 32),
+  CONSTRAINT "execution_phases_phase_hash_check" CHECK (phase_hash = sha256(convert_to(phase, 'UTF8'::name))),
   CONSTRAINT "execution_phases_status_check" CHECK (status = ANY (ARRAY['pending'::text, 'running'::text, 'passed'::text, 'failed'::text, 'skipped'::text, 'error'::text]))
 ) PARTITION BY RANGE ("bucket");
 -- set comment to table: "execution_phases"
