@@ -104,10 +104,6 @@ func (w *worker) decodeItem(it *item, now time.Time) {
 			it.event, it.rejection = event.Decoded{}, panicked(r)
 		}
 	}()
-	if o := it.record.Oversize; o != nil {
-		it.rejection = fact.Reject(fact.ReasonTooLarge, "", fmt.Sprintf("%d bytes", o.Length), fmt.Sprintf("a record has at most %d bytes after decompression", w.cfg.Read.RecordBytes))
-		return
-	}
 	it.event, it.rejection = w.Decoder.Decode(it.record, now)
 	if it.rejection == nil && it.event.Scenario != nil {
 		it.rejection = it.event.Scenario.Check(w.cfg.Limits)

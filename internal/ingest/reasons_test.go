@@ -135,9 +135,7 @@ var reasonCases = map[fact.Reason]reasonCase{
 		unread:  true,
 		prepare: func(w *world, _ *settings) {
 			for range 3 { // three owners that never came back
-				if _, err := w.store.Claim(w.Context(), pgstore.ClaimRequest{Topic: topic, Owner: "dead", CarefulRecords: 10, Now: time.Now()}); err != nil {
-					w.Fatal(err)
-				}
+				w.readAndDie(pgstore.ClaimRequest{Topic: topic, Owner: "dead", CarefulRecords: 10, Now: time.Now()})
 			}
 		},
 	},
@@ -218,5 +216,23 @@ func TestEachReasonQuarantinesOneRecordAndNothingElse(t *testing.T) {
 			}
 			w.verify()
 		})
+	}
+}
+
+// More headers than the reader holds are still said to be what is wrong, and the
+// value is kept.
+func TestAFloodOfHeaders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	flood := raw(heartbeat + `}`)
+	for range 10_000 {
+		flood.Headers = append(flood.Headers, kafkarecord.Header{Key: "x"})
+	}
+	w.produce(flood, w.say(&contract.ExecutionStarted{ExecutionId: "exec-after"}))
+	w.run()
+	w.wantSums(1, 0, 1)
+	w.wantReasons(fact.ReasonHeaderLimit)
+	if q := w.quarantined(); len(q) == 1 && string(q[0].Record.Value) != string(flood.Value) {
+		t.Errorf("kept the value %q, want %q", q[0].Record.Value, flood.Value)
 	}
 }
