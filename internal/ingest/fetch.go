@@ -56,7 +56,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 		case errors.As(err, &outOfRange):
 			// Claiming again compares with the log and stops at the hole, after
 			// everything fetched so far has been committed.
-			return w.hole(outOfRange)
+			return fmt.Errorf("the log has a hole at the position: %w", outOfRange)
 		case errors.As(err, &broken):
 			corrupt++
 			if corrupt < corruptTries {
@@ -178,11 +178,6 @@ func (w *worker) stillThere(ctx context.Context, position int64) error {
 
 func (w *worker) showLag(logEnd, position int64) {
 	w.Metrics.Lag(w.assignment.Topic, int(w.assignment.Partition), max(0, logEnd-position))
-}
-
-// hole ends the tenure at a hole in the log: the next claim finds it.
-func (w *worker) hole(err *kafkalog.OffsetOutOfRangeError) error {
-	return fmt.Errorf("the log has a hole at the position: %w", err)
 }
 
 // corruptBatch quarantines the records of a record batch that cannot be

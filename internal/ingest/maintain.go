@@ -9,7 +9,7 @@ import (
 // made ahead, and looks for rows that found none, until ctx ends.
 func (e *Engine) MaintainPartitions(ctx context.Context) {
 	e.every(ctx, e.cfg.RollEvery, func() {
-		_, err := e.Store.Lead(ctx, "partitions", e.makePartitions)
+		_, err := e.Store.Lead(ctx, "partitions", e.PreparePartitions)
 		if err != nil && ctx.Err() == nil {
 			e.Log.Error().Err(err).Msg("partitions could not be made ahead; tried again later")
 		}
@@ -19,9 +19,7 @@ func (e *Engine) MaintainPartitions(ctx context.Context) {
 // PreparePartitions makes once what MaintainPartitions keeps made. It comes
 // before the first event is stored: rows that find no partition lie in the
 // default one, and from there they keep their own from being made.
-func (e *Engine) PreparePartitions(ctx context.Context) error { return e.makePartitions(ctx) }
-
-func (e *Engine) makePartitions(ctx context.Context) error {
+func (e *Engine) PreparePartitions(ctx context.Context) error {
 	first := birthday(e.Now().UTC())
 	last := first.AddDate(0, 0, e.cfg.PartitionsAhead)
 	if e.cfg.PartitionGrain == "month" {
