@@ -11,9 +11,11 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario/examples"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
 
 // Which records share a transaction is chance, so it must not change what
@@ -142,44 +144,72 @@ func made(t testing.TB, id, template, version string, parameters map[string]any)
 	return &contract.ScenarioPublished{ScenarioId: id, Definition: "text", Template: &contract.TemplateUse{TemplateId: template, Version: version, Parameters: p}}
 }
 
-// Parsed for each use, the template would keep the transaction idle for longer
-// than the server allows, for ever.
-func TestALargeTemplateIsReadOnceForManyUses(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	var large strings.Builder
-	large.WriteString("apiVersion: chaos.trading/v1\nkind: Template\nmetadata: {name: t}\nparameters:\n  - {name: n, type: int, required: true}\n" +
-		"spec:\n  phases:\n    - name: p\n      actions:\n        - {service: s, action: a, parameters: {n: \"{{ .Parameters.n }}\"}}\n")
-	for i := range 1100 {
-		fmt.Fprintf(&large, "        - {service: service-%d, action: %s}\n", i, strings.Repeat("x", 350))
+// slowDeclarations makes each declaration of a dependency take 0.2 s, and gives
+// a store that allows no statement more than 1 s: what stands for anything that
+// is slow for many and not for few.
+func (w *world) slowDeclarations() *pgstore.Store {
+	w.Helper()
+	w.exec(`CREATE FUNCTION test_coordination.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$`)
+	w.exec(`CREATE TRIGGER slow BEFORE INSERT ON test_coordination.scenario_dependencies FOR EACH ROW EXECUTE FUNCTION test_coordination.slow()`)
+	hurried, err := pgstore.Open(w.Context(), pgstore.Config{URL: w.db.URL, MaxConns: 6, StatementTimeout: time.Second, LockTimeout: time.Second, IdleTimeout: time.Second})
+	if err != nil {
+		w.Fatal(err)
 	}
-	records := []kafkarecord.Record{w.say(&contract.TemplatePublished{TemplateId: "t", Definition: large.String()})}
-	const uses = 1000
-	for i := range uses {
-		records = append(records, w.say(made(t, fmt.Sprint("s-", i), "t", "", map[string]any{"n": float64(i)})))
-	}
-	w.produce(records...)
-	w.run()
-	w.wantSums(1+uses, 0, 0)
+	w.Cleanup(hurried.Close)
+	return hurried
 }
 
-// A statement that takes longer for more records stands for whatever does.
+// Some declarations are bad, and one is refused by the database.
 func TestABatchThatTakesTooLongIsTriedInHalves(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.exec(`CREATE FUNCTION test_coordination.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$`)
-	w.exec(`CREATE TRIGGER slow BEFORE INSERT ON test_coordination.scenario_dependencies FOR EACH ROW EXECUTE FUNCTION test_coordination.slow()`)
+	hurried := w.slowDeclarations()
+	w.exec(`ALTER TABLE test_coordination.scenario_dependencies ADD CONSTRAINT scenario_dependencies_kind_check2 CHECK (scenario_id <> 's-17') NOT VALID`)
+	w.exec(`ALTER TABLE test_coordination.scenario_dependencies DROP CONSTRAINT scenario_dependencies_kind_check`)
+	w.exec(`ALTER TABLE test_coordination.scenario_dependencies RENAME CONSTRAINT scenario_dependencies_kind_check2 TO scenario_dependencies_kind_check`)
+	var records []kafkarecord.Record
 	for i := range 20 {
-		w.produce(w.say(declared(fmt.Sprint("s-", i), "other")))
+		records = append(records, w.say(declared(fmt.Sprint("s-", i), "other")))
 	}
-	hurried, err := pgstore.Open(t.Context(), pgstore.Config{URL: w.db.URL, MaxConns: 6, StatementTimeout: 2 * time.Second, LockTimeout: time.Second, IdleTimeout: time.Second})
-	if err != nil {
-		t.Fatal(err)
+	w.produce(records...)
+	w.run(func(s *settings) {
+		s.parts.Store = hurried
+		// Enough for the tries of one part, not for those of all.
+		s.config.StallLimit, s.config.ApplyBudget = 3*time.Second, time.Second
+	})
+	w.wantSums(19, 0, 1)
+	w.wantReasons(fact.ReasonDatabase)
+	if n := w.count("SELECT count(*) FROM scenario_dependencies"); n != 19 {
+		t.Errorf("%d dependencies stored, want 19", n)
 	}
-	t.Cleanup(hurried.Close)
-	w.run(func(s *settings) { s.parts.Store = hurried })
-	w.wantSums(20, 0, 0)
-	if n := w.count("SELECT count(*) FROM scenario_dependencies"); n != 20 {
-		t.Errorf("%d dependencies stored, want 20", n)
+}
+
+// The halves share the budget of the batch in hand.
+func TestHalvesEndWithinTheApplyBudget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hurried := w.slowDeclarations()
+	var records []kafkarecord.Record
+	for i := range 100 {
+		records = append(records, w.say(declared(fmt.Sprint("s-", i), "other")))
+	}
+	w.produce(records...)
+	reached := make(chan struct{}, 1)
+	stop := w.start("a", func(s *settings) {
+		s.parts.Store = hurried
+		s.config.ApplyBudget = 3 * time.Second // enough for the whole to be given up, not for its halves
+		s.parts.Probe = func(m ingest.Moment) {
+			if m.Step == telemetry.StepCommit && !m.After {
+				select {
+				case reached <- struct{}{}:
+				default:
+				}
+			}
+		}
+	})
+	<-reached
+	stop()
+	if p := w.partition(0); p.Next == 100 {
+		t.Error("all halves were committed after the stop")
 	}
 }

@@ -28,13 +28,21 @@ var errTooSlow = errors.New("the batch takes longer than a transaction may")
 // or returns why this worker may not. After ctx has ended it finishes within
 // the apply budget.
 func (w *worker) commitBatch(ctx context.Context, b *batch) error {
+	ctx, cancel := w.withApplyBudget(ctx)
+	defer cancel()
+	return w.commitParts(ctx, b)
+}
+
+// commitParts commits the batch as a whole, or else in halves, and those likewise.
+func (w *worker) commitParts(ctx context.Context, b *batch) error {
 	err := w.commitWhole(ctx, b)
 	if !errors.Is(err, errTooSlow) {
 		return err
 	}
 	w.log.Warn().Int64("position", b.position).Int("records", len(b.items)).Msg("the batch takes longer than a transaction may; trying its halves")
 	for _, half := range b.halves() {
-		if err := w.commitBatch(ctx, half); err != nil {
+		w.touch() // less to do at once, or half of it done
+		if err := w.commitParts(ctx, half); err != nil {
 			return err
 		}
 	}
@@ -44,9 +52,6 @@ func (w *worker) commitBatch(ctx context.Context, b *batch) error {
 func (w *worker) commitWhole(ctx context.Context, b *batch) (err error) {
 	traced, span := w.Tracing.StartBatch(ctx, w.claim.Topic, int(w.claim.Number), b.traceParents())
 	defer func() { span.End(err) }()
-	traced, cancel := w.withApplyBudget(traced)
-	defer cancel()
-
 	var out *outcome
 	err = w.step(telemetry.StepCommit, func() (err error) {
 		out, err = w.commitUntilDone(traced, b)
@@ -111,7 +116,11 @@ func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error
 		}
 		switch pgstore.ClassOf(err) {
 		case pgstore.Data:
-			if err := w.isolate(ctx, b, err); err != nil {
+			err := w.isolate(ctx, b, err)
+			if pgstore.TookTooLong(err) && len(b.items) > 1 {
+				return nil, errTooSlow
+			}
+			if err != nil {
 				return nil, err
 			}
 			continue
@@ -218,6 +227,7 @@ func (w *worker) bisect(ctx context.Context, b *batch, lo, hi int, refused map[i
 	if lo >= hi {
 		return nil
 	}
+	w.touch() // each part is smaller than the one before
 	only := func(i int) bool { return i >= lo && i < hi }
 	err := w.Store.Trial(ctx, w.Now(), func(tx *pgstore.Tx) error {
 		_, err := w.apply(ctx, tx, b, only)
