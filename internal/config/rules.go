@@ -29,9 +29,9 @@ func (c *Config) Validate() error {
 	return r.problems
 }
 
-// releaseBudget is how long a worker may take, after the apply budget, to give
-// its partition back: the constant of that name in internal/ingest/worker.go.
-const releaseBudget = 3 * time.Second
+// ReleaseBudget is how long a worker may take, after the apply budget, to give
+// its partition back. It is no setting; the rules about budgets count it in.
+const ReleaseBudget = 3 * time.Second
 
 type rules struct {
 	settings map[string]Setting
@@ -59,11 +59,11 @@ func (r *rules) checkTogether(c *Config) {
 	r.must(c.Postgres.IdleTimeout < c.Kafka.SessionTimeout, "postgres-idle-timeout", "must be below kafka-session-timeout")
 	// No heartbeat is sent between the word of a rebalance, which comes with the
 	// answer to one, and the moment when the partition has been given back.
-	drain := c.Ingest.ApplyBudget + releaseBudget
+	drain := c.Ingest.ApplyBudget + ReleaseBudget
 	r.must(drain < c.Kafka.SessionTimeout, "ingest-apply-budget",
-		"must be more than "+releaseBudget.String()+" below kafka-session-timeout: so long may giving the partition back take")
+		"must be more than "+ReleaseBudget.String()+" below kafka-session-timeout: so long may giving the partition back take")
 	r.must(c.Kafka.Heartbeat+drain < c.Kafka.RebalanceTimeout, "kafka-rebalance-timeout",
-		"must exceed kafka-heartbeat and ingest-apply-budget together by more than "+releaseBudget.String()+": members rejoin only after that")
+		"must exceed kafka-heartbeat and ingest-apply-budget together by more than "+ReleaseBudget.String()+": members rejoin only after that")
 	r.must(3*c.Kafka.Heartbeat <= c.Kafka.SessionTimeout, "kafka-heartbeat", "must be at most a third of kafka-session-timeout")
 	r.must(c.Ingest.ApplyBudget <= c.Service.ShutdownTimeout, "shutdown-timeout", "must be at least ingest-apply-budget")
 	r.must(c.Ingest.ApplyBudget <= c.Ingest.Watchdog, "ingest-watchdog", "must be at least ingest-apply-budget")

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
@@ -22,11 +23,17 @@ func (a *attempt) begin(ctx context.Context) error {
 	if a.proven {
 		return nil
 	}
-	select {
-	case a.turn <- struct{}{}:
-		a.held = true
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	tick := time.NewTicker(a.cfg.StopPoll)
+	defer tick.Stop()
+	for !a.held {
+		select {
+		case a.turn <- struct{}{}:
+			a.held = true
+		case <-tick.C:
+			a.touch() // waiting is what it should do
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
 	return a.Store.BeginAttempt(ctx, a.claim)
 }
@@ -44,11 +51,13 @@ func (a *attempt) survived(ctx context.Context) {
 	a.yield()
 }
 
-// end takes an attempt back that met no records.
+// end takes an attempt back that met no records, also after ctx has ended.
 func (a *attempt) end(ctx context.Context) {
 	if !a.held {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ReleaseBudget)
+	defer cancel()
 	if err := a.Store.EndAttempt(ctx, a.claim); err != nil && !errors.Is(err, pgstore.ErrFenced) {
 		a.log.Warn().Err(err).Msg("end of an attempt not noted: a death now would count for it")
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
@@ -225,6 +226,53 @@ func TestADeadlyRecordIsLeftOutAndItsNeighboursAreApplied(t *testing.T) {
 		t.Errorf("offset %d was left out, want 3", left[0].Offset)
 	}
 	w.verify()
+}
+
+// Offsets that hold no records make a batch longer than it is: one batch ahead
+// of S4, each new process would decode the first alive and forget the deaths.
+func TestADeadlyRecordIsFoundBehindAGapOfOffsets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	beats := func(n int) {
+		var records []kafkarecord.Record
+		for range n {
+			records = append(records, w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
+		}
+		w.produce(records...)
+	}
+	beats(10)
+	w.produceAborted(200)
+	beats(10)
+	w.produce(raw(deadlyRecord), w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
+	for deaths := 0; w.partition(0).Attempts < 2; deaths++ {
+		if deaths == 10 {
+			t.Fatalf("processes die for ever: %+v", w.partition(0))
+		}
+		w.die(ingest.Moment{Step: deadlyRecord})
+	}
+	w.run()
+	w.wantSums(21, 0, 1)
+	w.wantReasons(fact.ReasonCrash)
+	w.verify()
+}
+
+// produceAborted makes n offsets of partition 0 that no reader gets to see.
+func (w *world) produceAborted(n int) {
+	w.Helper()
+	client := w.kafka.Client(w, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID("aborted"))
+	if err := client.BeginTransaction(); err != nil {
+		w.Fatal(err)
+	}
+	records := make([]*kgo.Record, n)
+	for i := range records {
+		records[i] = &kgo.Record{Topic: topic, Value: []byte("aborted")}
+	}
+	if err := client.ProduceSync(w.Context(), records...).FirstErr(); err != nil {
+		w.Fatal(err)
+	}
+	if err := client.EndTransaction(w.Context(), kgo.TryAbort); err != nil {
+		w.Fatal(err)
+	}
 }
 
 // The other partition has records that nobody died of, and never comes to decode

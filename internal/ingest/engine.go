@@ -29,7 +29,8 @@ type Config struct {
 	Limits   scenario.Limits // of definitions; scenario.DefaultLimits
 	Prefetch int             // batches decoded ahead of the one being committed: 2
 
-	ApplyBudget     time.Duration // for the batch in hand when a partition is taken away; below the session timeout: 20 s
+	ApplyBudget     time.Duration // for the batch in hand when a partition is taken away: 20 s
+	ReleaseBudget   time.Duration // for the word of a clean stop, on top of it; both together below the session timeout: 3 s
 	StallLimit      time.Duration // without progress for so long a partition is given up: 2 min
 	OffsetInterval  time.Duration // S7: 2 s
 	AdvanceInterval time.Duration // how often an advance over no records is committed: 1 s
@@ -50,6 +51,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Prefetch = cmp.Or(c.Prefetch, 2)
 	c.ApplyBudget = cmp.Or(c.ApplyBudget, 20*time.Second)
+	c.ReleaseBudget = cmp.Or(c.ReleaseBudget, 3*time.Second)
 	c.StallLimit = cmp.Or(c.StallLimit, 2*time.Minute)
 	c.OffsetInterval = cmp.Or(c.OffsetInterval, 2*time.Second)
 	c.AdvanceInterval = cmp.Or(c.AdvanceInterval, time.Second)

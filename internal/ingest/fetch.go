@@ -32,12 +32,14 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 	corrupt := 0
 	advancedAt, lookedAt := time.Now(), time.Now()
 	attempt := attempt{worker: w, proven: w.claim.Attempts == 0}
-	// How far the process that died may have been ahead of its position.
-	alone := w.claim.Next
+	// How far the process that died may have been ahead of its position: so many
+	// batches, and where those were larger than ours are now, so many records.
+	batches, alone := 0, w.claim.Next
 	if !attempt.proven {
-		alone += int64((w.cfg.Prefetch + 1) * w.cfg.Read.BatchRecords)
+		batches = w.cfg.Prefetch + 1
+		alone += int64(batches * w.cfg.Read.BatchRecords)
 	}
-	defer func() { attempt.end(context.WithoutCancel(ctx)) }()
+	defer attempt.end(ctx)
 	for {
 		attempt.end(ctx)
 		if err := attempt.begin(ctx); err != nil {
@@ -112,7 +114,8 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 			return err
 		}
 		position = b.next
-		if careful || position < alone {
+		batches--
+		if careful || batches >= 0 || position < alone {
 			// Not ahead of S4: a process that dies of the next batch must leave the
 			// position at it. One batch further back, each new process would decode
 			// that one alive, and forget the deaths.

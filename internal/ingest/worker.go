@@ -26,10 +26,6 @@ var (
 	errStalled = errors.New("partition makes no progress")
 )
 
-// releaseBudget bounds the word of a clean stop. It comes on top of the apply
-// budget, and both must be over before the group's session is.
-const releaseBudget = 3 * time.Second
-
 // worker works on one assigned partition, for one generation of the group.
 type worker struct {
 	*Engine
@@ -106,7 +102,7 @@ func (w *worker) tenure(ctx context.Context) error {
 	}
 	// Whatever ended the work, this process is alive: the next claim must not
 	// count as after a death.
-	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseBudget)
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.ReleaseBudget)
 	defer cancel()
 	if err := w.Store.Release(release, w.claim, w.Now()); err != nil {
 		w.log.Warn().Err(err).Msg("partition could not be released; the next claim counts an unclean stop")

@@ -176,6 +176,7 @@ func Ingest(cfg *config.Config, instance string) ingest.Config {
 		},
 		Limits:          definitions,
 		ApplyBudget:     cfg.Ingest.ApplyBudget,
+		ReleaseBudget:   config.ReleaseBudget,
 		StallLimit:      cfg.Ingest.Watchdog,
 		OffsetInterval:  cfg.Kafka.CommitInterval,
 		ReconcileEvery:  cfg.Reconcile.Interval,
