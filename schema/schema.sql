@@ -38,7 +38,7 @@ CREATE TABLE "test_coordination"."ingest_partitions" (
   CONSTRAINT "ingest_partitions_partition_check" CHECK ("partition" >= 0)
 );
 COMMENT ON TABLE "test_coordination"."ingest_partitions" IS 'Position in each partition of the input topics. The only truth about what has been ingested; the offset in Kafka is a lag gauge.';
-COMMENT ON COLUMN "test_coordination"."ingest_partitions"."generation" IS 'Raised by an operator''s reset, so that offsets of a re-created topic are not taken for those of the former one.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."generation" IS 'Raised by an operator''s reset, so that offsets of another log (a topic made again, or one that lost its end) are not taken for those of the former one.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."topic_id" IS 'Kafka''s id of the topic when the partition was first claimed; another id means that the topic was re-created.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."epoch" IS 'Raised by each claim (S0). A worker whose epoch is old is fenced.';
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."next_offset" IS 'First offset that is not ingested. Moves only by compare-and-set in the transaction that writes the batch (S4a).';
@@ -62,7 +62,7 @@ CREATE TABLE "test_coordination"."ingest_gaps" (
   CONSTRAINT "ingest_gaps_cause_check" CHECK ("cause" IN ('retention', 'recreated'))
 );
 COMMENT ON TABLE "test_coordination"."ingest_gaps" IS 'Offsets that Kafka no longer held when they were wanted. Each stops its partition until an operator accepts the loss.';
-COMMENT ON COLUMN "test_coordination"."ingest_gaps"."to_offset" IS 'First offset after the hole. Below from_offset when the topic was re-created and is shorter than our position.';
+COMMENT ON COLUMN "test_coordination"."ingest_gaps"."to_offset" IS 'First offset after the hole. Below from_offset when the log is another one, and shorter than our position.';
 
 CREATE TABLE "test_coordination"."quarantined_records" (
   "id"             bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,

@@ -162,8 +162,9 @@ type partitionsReset struct {
 func (*partitionsReset) Help() string {
 	return `Records that are read again are recognised as duplicates. Records that are passed
 over are not ingested: nothing but a reset backwards brings them. If the topic
-was re-created, the partition's generation rises, so that offsets of both logs
-are kept apart. A running service goes on from the new offset by itself.` + partitionExitCodes
+was re-created, or its log has lost its end, the partition's generation rises, so
+that offsets of both logs are kept apart. A running service goes on from the new
+offset by itself.` + partitionExitCodes
 }
 
 // moveLine says what a reset or an accepted gap does.
@@ -316,7 +317,7 @@ func (c *acceptGap) Run(ctx context.Context, cfg *config.Config, term console) e
 			open = true
 			if g.Cause == pgstore.GapRecreated {
 				// Its offsets belong to another log: only a reset tells them apart.
-				return fmt.Errorf("%s was re-created, so there is no gap to accept: use tcda partitions reset --to=earliest %s", c.Partition.Topic, c.Partition)
+				return fmt.Errorf("%s was re-created, or its log has lost its end, so there is no gap to accept: use tcda partitions reset --to=earliest %s", c.Partition.Topic, c.Partition)
 			}
 		}
 		if !open {

@@ -15,9 +15,9 @@ type Record struct {
 	Value     []byte // nil for a tombstone, empty but not nil for an empty value
 	Headers   []Header
 
-	// Oversize is set when the record is larger than the limit. Value then
-	// holds only its first bytes (64 KiB at most); Key and Headers may be cut
-	// likewise.
+	// Oversize is set when the record is not here as a whole: its key, its value
+	// or its headers are larger, or more, than is read. Value then holds only its
+	// first bytes (64 KiB at most); Key and Headers may be cut likewise.
 	Oversize *Oversize
 }
 
@@ -27,7 +27,7 @@ type Header struct {
 	Value []byte
 }
 
-// Oversize describes a record that was too large to be held in memory.
+// Oversize describes a record that is not held as a whole.
 type Oversize struct {
 	Length int64    // length of the whole value in bytes, after decompression
 	SHA256 [32]byte // of the whole value

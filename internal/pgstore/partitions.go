@@ -19,7 +19,7 @@ type TopicID [16]byte
 type Partition struct {
 	Topic         string
 	Number        int32
-	Generation    int32 // raised when an operator resets onto a re-created topic
+	Generation    int32 // raised when an operator resets onto another log
 	TopicID       TopicID
 	Epoch         int64 // raised by each claim
 	Owner         string

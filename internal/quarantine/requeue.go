@@ -146,7 +146,7 @@ func (r *Requeuer) stillThere(ctx context.Context, q *pgstore.QuarantinedRecord)
 			continue
 		}
 		if p.Recreated(pgstore.TopicID(topic.ID)) || p.Generation != q.Generation {
-			return fmt.Errorf("%w: the topic was re-created since", ErrGone)
+			return fmt.Errorf("%w: the topic was re-created since, or its log lost its end", ErrGone)
 		}
 	}
 	log, err := r.Kafka.Offsets(ctx, q.Topic, q.Partition)

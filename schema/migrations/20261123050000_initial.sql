@@ -31,7 +31,7 @@ CREATE TABLE "test_coordination"."ingest_partitions" (
 -- set comment to table: "ingest_partitions"
 COMMENT ON TABLE "test_coordination"."ingest_partitions" IS 'Position in each partition of the input topics. The only truth about what has been ingested; the offset in Kafka is a lag gauge.';
 -- set comment to column: "generation" on table: "ingest_partitions"
-COMMENT ON COLUMN "test_coordination"."ingest_partitions"."generation" IS 'Raised by an operator''s reset, so that offsets of a re-created topic are not taken for those of the former one.';
+COMMENT ON COLUMN "test_coordination"."ingest_partitions"."generation" IS 'Raised by an operator''s reset, so that offsets of another log (a topic made again, or one that lost its end) are not taken for those of the former one.';
 -- set comment to column: "topic_id" on table: "ingest_partitions"
 COMMENT ON COLUMN "test_coordination"."ingest_partitions"."topic_id" IS 'Kafka''s id of the topic when the partition was first claimed; another id means that the topic was re-created.';
 -- set comment to column: "epoch" on table: "ingest_partitions"
@@ -316,7 +316,7 @@ CREATE TABLE "test_coordination"."ingest_gaps" (
 -- set comment to table: "ingest_gaps"
 COMMENT ON TABLE "test_coordination"."ingest_gaps" IS 'Offsets that Kafka no longer held when they were wanted. Each stops its partition until an operator accepts the loss.';
 -- set comment to column: "to_offset" on table: "ingest_gaps"
-COMMENT ON COLUMN "test_coordination"."ingest_gaps"."to_offset" IS 'First offset after the hole. Below from_offset when the topic was re-created and is shorter than our position.';
+COMMENT ON COLUMN "test_coordination"."ingest_gaps"."to_offset" IS 'First offset after the hole. Below from_offset when the log is another one, and shorter than our position.';
 -- create "validation_results" table
 CREATE TABLE "test_coordination"."validation_results" (
   "bucket" date NOT NULL,

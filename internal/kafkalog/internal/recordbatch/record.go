@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// cutBytes is what is kept of the value of an oversize record; of its key,
-	// and of its headers together, likewise.
+	// cutBytes is what is kept of the value of an oversize record; of its key
+	// likewise, and of its headers together where they could not be read whole.
 	cutBytes = 64 << 10
 
 	// mostHeaders is what is kept of the headers of any record; one with more

@@ -253,7 +253,7 @@ type IngestGap struct {
 	Partition  int32
 	Generation int32
 	FromOffset int64
-	// First offset after the hole. Below from_offset when the topic was re-created and is shorter than our position.
+	// First offset after the hole. Below from_offset when the log is another one, and shorter than our position.
 	ToOffset   int64
 	Cause      string
 	DetectedAt time.Time
@@ -265,7 +265,7 @@ type IngestGap struct {
 type IngestPartition struct {
 	Topic     string
 	Partition int32
-	// Raised by an operator's reset, so that offsets of a re-created topic are not taken for those of the former one.
+	// Raised by an operator's reset, so that offsets of another log (a topic made again, or one that lost its end) are not taken for those of the former one.
 	Generation int32
 	// Kafka's id of the topic when the partition was first claimed; another id means that the topic was re-created.
 	TopicID pgtype.UUID
