@@ -13,9 +13,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
-
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
 

@@ -9,11 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
-
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // member runs a group member until the returned function stops it and waits.

@@ -6,12 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
-
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // forward is a handler that tells of its assignment and waits for the end.

@@ -7,13 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // startCluster runs a cluster of two masters with half of the slots each.

@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
-
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // parentFlag makes the test binary play a parent that starts a child, prints
@@ -24,7 +23,7 @@ const parentFlag = "CHILDPROC_TEST_PARENT"
 
 func TestMain(m *testing.M) {
 	if log := os.Getenv(parentFlag); log != "" {
-		p, err := childproc.Start(sleeper(log))
+		p, err := childproc.Start(shell(log, "exec sleep 1000")) // alone: only a parent's child dies with it
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -36,11 +35,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// sleeper is a child with a child of its own.
-func sleeper(log string) childproc.Spec {
+func shell(log, script string) childproc.Spec {
 	return childproc.Spec{
 		Path:          "/bin/sh",
-		Args:          []string{"-c", "sleep 1000 & echo $!; wait"},
+		Args:          []string{"-c", script},
 		Env:           []string{"PATH=/usr/bin:/bin"},
 		LogFile:       log,
 		OnParentDeath: syscall.SIGKILL,
@@ -92,11 +90,12 @@ func TestStartOfMissingProgram(t *testing.T) {
 	}
 }
 
-// startSleeper starts the sleeper and returns the id of its own child, too.
+// startSleeper starts a child with a child of its own, and returns that one's
+// id, too.
 func startSleeper(t *testing.T) (p *childproc.Process, grandchild int) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
-	p, err := childproc.Start(sleeper(log))
+	p, err := childproc.Start(shell(log, "sleep 1000 & echo $!; wait"))
 	if err != nil {
 		t.Fatal(err)
 	}
