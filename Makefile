@@ -48,10 +48,11 @@ demo: ## Run the whole system on an embedded default and show it
 	@bin/tcda-lab demo
 
 .PHONY: test
-test: c-compiler ## Run every test with the race detector, in random order
+test: c-compiler ## Run every test with the race detector; what passed and did not change since is not run again
 	@echo "test: real PostgreSQL and redis-server are found on this machine, or fetched for this user; nothing is left running"
 	@go run ./internal/testenv/cmd/provision
-	go test $(RACE) -shuffle=on -timeout=15m ./...
+	go test $(RACE) $(SHUFFLE) -timeout=15m $$(go list ./... | grep -v /internal/e2e)
+	go test $(RACE) $(SHUFFLE) -timeout=15m -count=1 ./internal/e2e # of programs that it builds itself: Go does not see that they changed
 
 .PHONY: test-short
 test-short: ## Run the tests of the packages that need no server, for while you type
@@ -91,6 +92,7 @@ generate: ## Write generated code anew: sqlc, protobuf, JSON Schemas
 	$(TOOL) sqlc generate
 
 .PHONY: check
+check: SHUFFLE = -shuffle=on # a random order is never a former one, so all tests run
 check: verify lint buf test test-kafka test-interop ## Everything that CI checks
 
 # The folders are compared before and after, not with git's index, so that
