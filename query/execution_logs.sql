@@ -1,13 +1,9 @@
--- InsertLogs is part of S4e.
--- name: InsertLogs :exec
+-- InsertLogs is part of S4e. The address of a line is its event's arrival, which
+-- is new under the lock of the id.
+-- name: InsertLogs :copyfrom
 INSERT INTO test_coordination.execution_logs (bucket, execution_id, run, logged_at, arrival, line, level, service, phase, step_id, message, attributes)
-SELECT u.bucket, u.id, u.run, u.logged_at, u.arrival, u.line, u.level, u.service, u.phase, u.step_id, u.message, u.attributes
-FROM ROWS FROM (
-  unnest(sqlc.arg(buckets)::date[]), unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(logged)::timestamptz[]),
-  unnest(sqlc.arg(arrivals)::bigint[]), unnest(sqlc.arg(lines)::integer[]), unnest(sqlc.arg(levels)::text[]), unnest(sqlc.arg(services)::text[]),
-  unnest(sqlc.arg(phases)::text[]), unnest(sqlc.arg(step_ids)::text[]), unnest(sqlc.arg(messages)::text[]), unnest(sqlc.arg(attributes)::jsonb[])
-) AS u(bucket, id, run, logged_at, arrival, line, level, service, phase, step_id, message, attributes)
-ON CONFLICT (execution_id, run, logged_at, arrival, line, bucket) DO NOTHING;
+VALUES (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(logged_at), sqlc.arg(arrival), sqlc.arg(line), sqlc.arg(level), sqlc.arg(service),
+   sqlc.arg(phase), sqlc.arg(step_id), sqlc.arg(message), sqlc.narg(attributes));
 
 -- LogLinesByEvent counts the lines that each event of a run brought.
 -- name: LogLinesByEvent :many

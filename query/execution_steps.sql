@@ -1,8 +1,7 @@
 -- StepsTouched loads attempts at steps before a fold.
 -- name: StepsTouched :many
-SELECT s.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(step_ids)::text[]), unnest(sqlc.arg(attempts)::integer[])) AS u(id, run, step_id, attempt)
-JOIN test_coordination.execution_steps AS s ON s.execution_id = u.id AND s.run = u.run AND s.step_id = u.step_id AND s.attempt = u.attempt
-WHERE s.bucket = ANY (sqlc.arg(buckets)::date[]);
+SELECT s.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(step_ids)::text[]), unnest(sqlc.arg(attempts)::integer[]), unnest(sqlc.arg(buckets)::date[])) AS u(id, run, step_id, attempt, bucket)
+JOIN test_coordination.execution_steps AS s ON s.execution_id = u.id AND s.run = u.run AND s.step_id = u.step_id AND s.attempt = u.attempt AND s.bucket = u.bucket;
 
 -- StepsOfRun are all attempts at the steps of one run.
 -- name: StepsOfRun :many

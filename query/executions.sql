@@ -47,7 +47,45 @@ ORDER BY e.settled_change_at, e.execution_id, e.run LIMIT sqlc.arg(page);
 -- name: RunsByStatus :many
 SELECT status, count(*)::bigint AS runs FROM test_coordination.executions GROUP BY status ORDER BY status;
 
--- SaveRun is part of S4e: the folded state of one run.
+-- InsertRuns is part of S4e: runs that an event has opened, under the lock of
+-- their id.
+-- name: InsertRuns :copyfrom
+INSERT INTO test_coordination.executions
+  (execution_id, run, bucket, version, run_id, status, reported_outcome, scenario_id, scenario_version, environment, coordinator_id, start_source,
+   trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at,
+   progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by,
+   events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active,
+   validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at)
+VALUES
+  (sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(bucket), sqlc.arg(version), sqlc.narg(run_id), sqlc.arg(status), sqlc.arg(reported_outcome), sqlc.arg(scenario_id), sqlc.arg(scenario_version), sqlc.arg(environment), sqlc.arg(coordinator_id), sqlc.arg(start_source),
+   sqlc.arg(trigger_type), sqlc.arg(trigger_actor), sqlc.arg(trigger_uri), sqlc.arg(group_id), sqlc.narg(attempt), sqlc.narg(dry_run), sqlc.narg(requested_at), sqlc.narg(started_at), sqlc.narg(ended_at), sqlc.narg(deadline), sqlc.narg(last_event_at), sqlc.narg(last_heartbeat_at),
+   sqlc.narg(progress), sqlc.arg(message), sqlc.arg(current_phase), sqlc.arg(pause_reason), sqlc.narg(exit_code), sqlc.arg(error_message), sqlc.arg(lifecycle), sqlc.arg(interrupt_cause), sqlc.narg(interrupt_events), sqlc.narg(interrupted_at), sqlc.narg(superseded_by),
+   sqlc.arg(events), sqlc.arg(own_events), sqlc.arg(log_lines), sqlc.arg(snapshots), sqlc.arg(phases_total), sqlc.arg(steps_total), sqlc.arg(steps_failed), sqlc.arg(faults_total), sqlc.arg(faults_active),
+   sqlc.arg(validations_passed), sqlc.arg(validations_failed), sqlc.arg(validations_skipped), sqlc.arg(validations_error), sqlc.narg(end_order), sqlc.arg(marks), sqlc.arg(created_at), sqlc.arg(updated_at), sqlc.narg(settled_change_at));
+
+-- SaveProgress is part of S4e: runs of which nothing has changed but what each
+-- heartbeat, log line or step changes. They are by far the most, and all of a
+-- batch go in one statement. The zero time and NaN stand for NULL.
+-- name: SaveProgress :exec
+UPDATE test_coordination.executions AS e SET
+  version = u.version, last_event_at = NULLIF(u.last_event_at, '0001-01-01 00:00:00+00'), last_heartbeat_at = NULLIF(u.last_heartbeat_at, '0001-01-01 00:00:00+00'),
+  progress = NULLIF(u.progress, 'NaN'), message = u.message, current_phase = u.current_phase,
+  events = u.events, log_lines = u.log_lines, snapshots = u.snapshots, phases_total = u.phases_total, steps_total = u.steps_total, steps_failed = u.steps_failed,
+  faults_total = u.faults_total, faults_active = u.faults_active, validations_passed = u.validations_passed, validations_failed = u.validations_failed,
+  validations_skipped = u.validations_skipped, validations_error = u.validations_error, marks = u.marks, updated_at = sqlc.arg(now)
+FROM ROWS FROM (
+  unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(versions)::bigint[]),
+  unnest(sqlc.arg(last_events)::timestamptz[]), unnest(sqlc.arg(last_heartbeats)::timestamptz[]), unnest(sqlc.arg(progress)::double precision[]),
+  unnest(sqlc.arg(messages)::text[]), unnest(sqlc.arg(current_phases)::text[]), unnest(sqlc.arg(events)::bigint[]), unnest(sqlc.arg(log_lines)::bigint[]),
+  unnest(sqlc.arg(snapshots)::integer[]), unnest(sqlc.arg(phases_total)::integer[]), unnest(sqlc.arg(steps_total)::integer[]), unnest(sqlc.arg(steps_failed)::integer[]),
+  unnest(sqlc.arg(faults_total)::integer[]), unnest(sqlc.arg(faults_active)::integer[]), unnest(sqlc.arg(validations_passed)::integer[]), unnest(sqlc.arg(validations_failed)::integer[]),
+  unnest(sqlc.arg(validations_skipped)::integer[]), unnest(sqlc.arg(validations_error)::integer[]), unnest(sqlc.arg(marks)::bytea[])
+) AS u(id, run, version, last_event_at, last_heartbeat_at, progress, message, current_phase, events, log_lines, snapshots, phases_total, steps_total, steps_failed,
+  faults_total, faults_active, validations_passed, validations_failed, validations_skipped, validations_error, marks)
+WHERE e.execution_id = u.id AND e.run = u.run;
+
+-- SaveRun is part of S4e: any other change of a run. Its parameters are those
+-- of InsertRuns.
 -- name: SaveRun :batchexec
 INSERT INTO test_coordination.executions
   (execution_id, run, bucket, version, run_id, status, reported_outcome, scenario_id, scenario_version, environment, coordinator_id, start_source,

@@ -1,8 +1,7 @@
 -- FaultsTouched loads faults before a fold.
 -- name: FaultsTouched :many
-SELECT f.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(fault_ids)::text[])) AS u(id, run, fault_id)
-JOIN test_coordination.fault_injections AS f ON f.execution_id = u.id AND f.run = u.run AND f.fault_id = u.fault_id
-WHERE f.bucket = ANY (sqlc.arg(buckets)::date[]);
+SELECT f.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(fault_ids)::text[]), unnest(sqlc.arg(buckets)::date[])) AS u(id, run, fault_id, bucket)
+JOIN test_coordination.fault_injections AS f ON f.execution_id = u.id AND f.run = u.run AND f.fault_id = u.fault_id AND f.bucket = u.bucket;
 
 -- FaultsOfRun are all faults of one run.
 -- name: FaultsOfRun :many

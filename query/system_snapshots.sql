@@ -1,8 +1,8 @@
--- InsertSnapshot is part of S4e.
--- name: InsertSnapshot :batchexec
+-- InsertSnapshots is part of S4e. Its address holds the event's arrival, which is
+-- new under the lock of the id.
+-- name: InsertSnapshots :copyfrom
 INSERT INTO test_coordination.system_snapshots (bucket, execution_id, run, snapshot_id, arrival, order_key, kind, service, phase, captured_at, health, state, metrics)
-VALUES (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(snapshot_id), sqlc.arg(arrival), sqlc.arg(order_key), sqlc.arg(kind), sqlc.arg(service), sqlc.arg(phase), sqlc.arg(captured_at), sqlc.arg(health), sqlc.narg(state), sqlc.narg(metrics))
-ON CONFLICT (execution_id, run, snapshot_id, arrival, bucket) DO NOTHING;
+VALUES (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(snapshot_id), sqlc.arg(arrival), sqlc.arg(order_key), sqlc.arg(kind), sqlc.arg(service), sqlc.arg(phase), sqlc.arg(captured_at), sqlc.arg(health), sqlc.narg(state), sqlc.narg(metrics));
 
 -- SnapshotsOfRun are the snapshots of one run without their big JSON.
 -- name: SnapshotsOfRun :many

@@ -2,9 +2,8 @@
 -- one replaces all other columns, so they are not read.
 -- name: ValidationsTouched :many
 SELECT v.execution_id, v.run, v.validation_id, v.order_key, v.status
-FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(validation_ids)::text[])) AS u(id, run, validation_id)
-JOIN test_coordination.validation_results AS v ON v.execution_id = u.id AND v.run = u.run AND v.validation_id = u.validation_id
-WHERE v.bucket = ANY (sqlc.arg(buckets)::date[]);
+FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(validation_ids)::text[]), unnest(sqlc.arg(buckets)::date[])) AS u(id, run, validation_id, bucket)
+JOIN test_coordination.validation_results AS v ON v.execution_id = u.id AND v.run = u.run AND v.validation_id = u.validation_id AND v.bucket = u.bucket;
 
 -- ValidationsOfRun are all validations of one run.
 -- name: ValidationsOfRun :many

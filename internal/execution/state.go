@@ -2,6 +2,7 @@ package execution
 
 import (
 	"encoding/json"
+	"reflect"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
@@ -17,11 +18,33 @@ type State struct {
 	Steps       map[StepKey]*StepResult
 	Faults      map[string]*Fault
 	Validations map[string]*Validation
+
+	Stored *Run // as it was loaded, for OnlyProgressed; nil for a new one
 }
 
 // NewState is a run that nothing has been said about yet.
 func NewState(id ID, number RunNumber, runID string) *State {
 	return &State{Run: Run{ID: id, Number: number, RunID: runID, Status: StatusPending, Lifecycle: StatusPending}}
+}
+
+// LoadedState is a stored run, before a fold.
+func LoadedState(r Run) *State { return &State{Run: r, Stored: &r} }
+
+// OnlyProgressed tells whether events have changed nothing of a loaded run but
+// what most events of a run change: its counts, the latest times, progress,
+// message and phase. So many runs change like this that they are saved apart.
+func (s *State) OnlyProgressed() bool {
+	if s.Stored == nil {
+		return false
+	}
+	was, is := *s.Stored, &s.Run
+	if was.Counts.OwnEvents != is.Counts.OwnEvents {
+		return false
+	}
+	was.Version, was.Counts, was.Marks = is.Version, is.Counts, is.Marks
+	was.LastEventAt, was.LastHeartbeatAt = is.LastEventAt, is.LastHeartbeatAt
+	was.Progress, was.Message, was.CurrentPhase = is.Progress, is.Message, is.CurrentPhase
+	return reflect.DeepEqual(&was, is)
 }
 
 // Part names the kind of part that an event touches.

@@ -20,7 +20,7 @@ type outcome struct {
 	hinted        int // duplicates of stored events that a hint had found
 	keyMismatches int
 	poison        []pgstore.Poison
-	known         []redisstore.Hint  // events that are stored when it is committed, but those that a hint had found
+	known         []redisstore.Hint  // those of the hinted share that are stored when it is committed, but for what a hint had found
 	states        []*execution.State // folded, newest of each run
 	latest        map[execution.ID]*execution.State
 	superseded    []pgstore.RunKey
@@ -131,7 +131,7 @@ func (o *outcome) isStored(known map[fact.Key]pgstore.Known, it *item, hinted bo
 		o.hinted++
 	default:
 		o.stored++
-		o.known = append(o.known, hintOf(h))
+		o.mark(h)
 	}
 	return true
 }
@@ -161,10 +161,17 @@ func (o *outcome) isRepeated(taken identities, it *item) bool {
 func (o *outcome) accept(taken identities, it *item) {
 	h := it.event.Header()
 	taken[h.Key] = h.Digest
-	o.known = append(o.known, hintOf(h))
+	o.mark(h)
 	o.applied++
 	if it.event.KeyMismatch {
 		o.keyMismatches++
+	}
+}
+
+// mark leaves a hint, for S6.
+func (o *outcome) mark(h *fact.Header) {
+	if isHinted(h) {
+		o.known = append(o.known, hintOf(h))
 	}
 }
 
@@ -188,7 +195,7 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 		if err != nil {
 			return err
 		}
-		known, err := tx.KnownExecutionEvents(ctx, eventsOf(events), bucketsOf(ids))
+		known, err := tx.KnownExecutionEvents(ctx, eventsOf(events), ids)
 		if err != nil {
 			return err
 		}
@@ -207,7 +214,7 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 		return err
 	}
 	// S4c: identity.
-	known, err := tx.KnownExecutionEvents(ctx, eventsOf(events), bucketsOf(knownIDs))
+	known, err := tx.KnownExecutionEvents(ctx, eventsOf(events), knownIDs)
 	if err != nil {
 		return err
 	}
@@ -236,20 +243,6 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 	out.latest = f.latest
 	out.superseded = f.superseded
 	return tx.SaveExecutions(ctx, w.claim, f.rows, out.states)
-}
-
-func bucketsOf(ids map[execution.ID]pgstore.KnownID) []time.Time {
-	distinct := map[time.Time]bool{}
-	var buckets []time.Time
-	for _, k := range ids {
-		for _, b := range k.Buckets {
-			if !distinct[b] {
-				distinct[b] = true
-				buckets = append(buckets, b)
-			}
-		}
-	}
-	return buckets
 }
 
 // applyDefinitions is S4b to S4e for events of scenarios, templates and

@@ -102,6 +102,7 @@ type Engine struct {
 
 	publisher *publisher    // nil without Redis
 	turn      chan struct{} // held by who makes an attempt
+	decoders  chan struct{} // held by who decodes
 }
 
 // New makes an engine; Ingest starts it.
@@ -115,7 +116,7 @@ func New(cfg Config, p Parts) (*Engine, error) {
 	if p.Tracing == nil {
 		p.Tracing = telemetry.NoTracing()
 	}
-	e := &Engine{cfg: cfg.withDefaults(), Parts: p, turn: make(chan struct{}, 1)}
+	e := &Engine{cfg: cfg.withDefaults(), Parts: p, turn: make(chan struct{}, 1), decoders: newDecoders()}
 	if p.Redis != nil {
 		e.publisher = newPublisher(e)
 	}

@@ -43,14 +43,6 @@ func (f *fold) load(ctx context.Context, tx *pgstore.Tx, events []incoming[*exec
 			ids = append(ids, string(id))
 		}
 	}
-	asked := map[runID]bool{}
-	for _, p := range events {
-		n := runID{p.event.ExecutionID(), p.event.RunID}
-		if n.runID != "" && f.known[n.id].LatestRun > 0 && !asked[n] {
-			asked[n] = true
-			namedIDs, runIDs = append(namedIDs, p.event.Subject), append(runIDs, p.event.RunID)
-		}
-	}
 	if len(ids) > 0 {
 		runs, err := tx.LatestRuns(ctx, ids)
 		if err != nil {
@@ -58,6 +50,14 @@ func (f *fold) load(ctx context.Context, tx *pgstore.Tx, events []incoming[*exec
 		}
 		for _, r := range runs {
 			f.latest[r.ID] = f.add(r)
+		}
+	}
+	asked := map[runID]bool{}
+	for _, p := range events {
+		n := runID{p.event.ExecutionID(), p.event.RunID}
+		if n.runID != "" && f.known[n.id].LatestRun > 0 && f.byRunID[n] == nil && !asked[n] { // mostly it is the latest
+			asked[n] = true
+			namedIDs, runIDs = append(namedIDs, p.event.Subject), append(runIDs, p.event.RunID)
 		}
 	}
 	if len(namedIDs) > 0 {
@@ -77,7 +77,7 @@ func (f *fold) add(r execution.Run) *execution.State {
 	k := pgstore.RunKey{ID: r.ID, Number: r.Number}
 	s := f.states[k]
 	if s == nil {
-		s = &execution.State{Run: r}
+		s = execution.LoadedState(r)
 		f.states[k] = s
 		if r.RunID != "" {
 			f.byRunID[runID{r.ID, r.RunID}] = s

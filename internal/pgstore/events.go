@@ -2,8 +2,8 @@ package pgstore
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
@@ -32,16 +32,18 @@ type Known struct {
 }
 
 // KnownExecutionEvents is S4c for events of runs: which of them are stored, in
-// any run of their execution. buckets are those of the ids touched.
-func (tx *Tx) KnownExecutionEvents(ctx context.Context, events []*execution.Event, buckets []time.Time) (map[fact.Key]Known, error) {
-	if len(events) == 0 || len(buckets) == 0 {
+// any run of their execution. ids is what is known of the executions.
+func (tx *Tx) KnownExecutionEvents(ctx context.Context, events []*execution.Event, ids map[execution.ID]KnownID) (map[fact.Key]Known, error) {
+	subjects, keys, buckets := make([]string, 0, len(events)), make([][]byte, 0, len(events)), make([]time.Time, 0, len(events))
+	for _, e := range events {
+		for _, bucket := range ids[e.ExecutionID()].Buckets {
+			subjects, keys, buckets = append(subjects, e.Subject), append(keys, e.Key[:]), append(buckets, bucket)
+		}
+	}
+	if len(keys) == 0 {
 		return nil, nil
 	}
-	ids, keys := make([]string, len(events)), make([][]byte, len(events))
-	for i, e := range events {
-		ids[i], keys[i] = e.Subject, e.Key[:]
-	}
-	rows, err := tx.q.KnownEvents(ctx, ids, keys, buckets)
+	rows, err := tx.q.KnownEvents(ctx, subjects, keys, buckets)
 	if err != nil {
 		return nil, interpret("look up events", err)
 	}
@@ -75,42 +77,47 @@ func (tx *Tx) SaveExecutions(ctx context.Context, p Partition, events []PlacedEv
 }
 
 func (tx *Tx) insertEvents(ctx context.Context, p Partition, events []PlacedEvent) error {
-	n := len(events)
-	a := dbsqlc.InsertEventsParams{
-		DigestVersion: fact.DigestVersion, Topic: p.Topic, Partition: p.Number, Now: tx.now,
-		Buckets: make([]time.Time, n), Ids: make([]string, n), Runs: make([]int32, n), EventKeys: make([][]byte, n),
-		OrderKeys: make([][]byte, n), Arrivals: make([]int64, n), Types: make([]string, n), Sources: make([]string, n),
-		EventIds: make([]string, n), EventTimes: make([]time.Time, n), Sequences: make([]int64, n), Digests: make([][]byte, n),
-		RunGuessed: make([]bool, n), TimeSuspect: make([]bool, n), TraceParents: make([]string, n), CorrelationIds: make([]string, n),
-		KafkaOffsets: make([]int64, n), Data: make([]json.RawMessage, n), Extensions: make([]json.RawMessage, n), UnknownFields: make([]json.RawMessage, n),
-	}
+	rows := make([]dbsqlc.InsertEventsParams, len(events))
 	for i := range events {
 		e := &events[i]
-		a.Buckets[i], a.Ids[i], a.Runs[i], a.EventKeys[i] = e.Bucket, e.Subject, int32(e.Run), e.Key[:]
-		a.OrderKeys[i], a.Arrivals[i], a.Types[i], a.Sources[i] = e.Order().Bytes(), e.Arrival, string(e.Type), e.Source
-		a.EventIds[i], a.EventTimes[i], a.Sequences[i], a.Digests[i] = e.ID, e.Time, int64(e.Sequence), e.Digest[:]
-		a.RunGuessed[i], a.TimeSuspect[i], a.TraceParents[i], a.CorrelationIds[i] = e.Guessed, e.Suspect, e.TraceParent, e.CorrelationID
-		a.KafkaOffsets[i], a.Data[i], a.Extensions[i], a.UnknownFields[i] = e.Offset, e.Data, e.Extensions, e.Unknown
+		rows[i] = dbsqlc.InsertEventsParams{
+			Bucket: e.Bucket, ExecutionID: e.Subject, Run: int32(e.Run), EventKey: e.Key[:], OrderKey: e.Order().Bytes(), Arrival: e.Arrival,
+			Type: string(e.Type), Source: e.Source, EventID: e.ID, EventTime: e.Time, Digest: e.Digest[:], DigestVersion: fact.DigestVersion,
+			RunGuessed: e.Guessed, TimeSuspect: e.Suspect, TraceParent: e.TraceParent, CorrelationID: e.CorrelationID,
+			Data: e.Data, Extensions: e.Extensions, UnknownFields: e.Unknown, RecordedAt: tx.now,
+		}
+		if e.Sequence != fact.NoSequence {
+			rows[i].Sequence = (*int64)(&e.Sequence)
+		}
+		if e.Offset != OwnEvent {
+			rows[i].Topic, rows[i].Partition, rows[i].KafkaOffset = &p.Topic, &p.Number, &e.Offset
+		}
 	}
-	inserted, err := tx.q.InsertEvents(ctx, a)
-	if err != nil {
-		return interpret("insert events", err)
-	}
-	if inserted != int64(n) {
-		// The net under the identity check has caught something: fold and rows
-		// would not agree, so nothing of this may be committed.
-		return &Error{Op: "insert events", Class: Bug, Err: fmt.Errorf("%d of %d events were stored already", int64(n)-inserted, n)}
-	}
-	return nil
+	inserted, err := tx.queued.InsertEvents(ctx, rows)
+	return copied("insert events", len(rows), inserted, err)
 }
 
 func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
-	runs := make([]dbsqlc.SaveRunParams, len(states))
-	var details []dbsqlc.SaveDetailsParams
+	var (
+		opened   []dbsqlc.InsertRunsParams
+		progress dbsqlc.SaveProgressParams
+		changed  []dbsqlc.SaveRunParams
+		details  []dbsqlc.SaveDetailsParams
+	)
 	latest := map[execution.ID]*execution.Run{}
-	for i, s := range states {
+	for _, s := range states {
 		r := &s.Run
-		runs[i] = runParams(r, tx.now)
+		switch {
+		case r.Version == 1:
+			opened = append(opened, runParams(r, tx.now))
+			if latest[r.ID] == nil || latest[r.ID].Number < r.Number {
+				latest[r.ID] = r
+			}
+		case s.OnlyProgressed() && !r.Status.Terminal(): // the end notes when it changed
+			addProgressRow(&progress, r)
+		default:
+			changed = append(changed, dbsqlc.SaveRunParams(runParams(r, tx.now)))
+		}
 		if d := &s.Details; d.AnySet() {
 			details = append(details, dbsqlc.SaveDetailsParams{
 				ExecutionID: string(r.ID), Run: int32(r.Number),
@@ -122,22 +129,36 @@ func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
 			})
 		}
 	}
-	for _, s := range states {
-		// A run saved for the first time may be its id's new latest.
-		if s.Run.Version == 1 && (latest[s.Run.ID] == nil || latest[s.Run.ID].Number < s.Run.Number) {
-			latest[s.Run.ID] = &s.Run
-		}
-	}
-	if err := all("save runs", tx.q.SaveRun(ctx, runs).Exec); err != nil {
+	if err := tx.insertRuns(ctx, opened, latest); err != nil {
 		return err
 	}
-	if len(details) > 0 {
-		if err := all("save details", tx.q.SaveDetails(ctx, details).Exec); err != nil {
+	if len(progress.Ids) > 0 {
+		progress.Now = tx.now
+		tx.writes.doing("save progress of runs")
+		if err := tx.queued.SaveProgress(ctx, progress); err != nil {
 			return err
 		}
 	}
-	if len(latest) == 0 {
+	if len(changed) > 0 {
+		tx.writes.doing("save runs")
+		tx.queued.SaveRun(ctx, changed).Exec(nil)
+	}
+	if len(details) > 0 {
+		tx.writes.doing("save details")
+		tx.queued.SaveDetails(ctx, details).Exec(nil)
+	}
+	return nil
+}
+
+// insertRuns inserts runs that were opened, and notes them with their ids: the
+// latest of each, which all have the bucket of this transaction's day.
+func (tx *Tx) insertRuns(ctx context.Context, opened []dbsqlc.InsertRunsParams, latest map[execution.ID]*execution.Run) error {
+	if len(opened) == 0 {
 		return nil
+	}
+	inserted, err := tx.queued.InsertRuns(ctx, opened)
+	if err := copied("insert runs", len(opened), inserted, err); err != nil {
+		return err
 	}
 	var ids []string
 	var numbers []int32
@@ -145,7 +166,8 @@ func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
 	for id, r := range latest {
 		ids, numbers, buckets = append(ids, string(id)), append(numbers, int32(r.Number)), append(buckets, r.Bucket)
 	}
-	return interpret("note new runs", tx.q.UpdateExecutionIDs(ctx, ids, numbers, buckets))
+	tx.writes.doing("note new runs")
+	return tx.queued.UpdateExecutionIDs(ctx, ids, numbers, buckets)
 }
 
 // all runs a pipelined batch to its end and reads its first error.
@@ -163,37 +185,39 @@ func first(exec func(func(int, error))) error {
 }
 
 func (tx *Tx) insertLogs(ctx context.Context, events []PlacedEvent) error {
-	var a dbsqlc.InsertLogsParams
+	var rows []dbsqlc.InsertLogsParams
 	for i := range events {
 		e := &events[i]
 		p, ok := e.Payload.(*execution.LogAppended)
 		if !ok {
 			continue
 		}
+		rows = slices.Grow(rows, len(p.Lines))
 		for n := range p.Lines {
 			l := &p.Lines[n]
 			at := l.Time
 			if at.IsZero() {
 				at = e.Time
 			}
-			a.Buckets, a.Ids, a.Runs = append(a.Buckets, e.Bucket), append(a.Ids, e.Subject), append(a.Runs, int32(e.Run))
-			a.Logged, a.Arrivals, a.Lines = append(a.Logged, at), append(a.Arrivals, e.Arrival), append(a.Lines, int32(n))
-			a.Levels, a.Services, a.Phases = append(a.Levels, l.Level), append(a.Services, l.Service), append(a.Phases, l.Phase)
-			a.StepIds, a.Messages, a.Attributes = append(a.StepIds, l.StepID), append(a.Messages, l.Message), append(a.Attributes, l.Attributes)
+			rows = append(rows, dbsqlc.InsertLogsParams{
+				Bucket: e.Bucket, ExecutionID: e.Subject, Run: int32(e.Run), LoggedAt: at, Arrival: e.Arrival, Line: int32(n),
+				Level: l.Level, Service: l.Service, Phase: l.Phase, StepID: l.StepID, Message: l.Message, Attributes: l.Attributes,
+			})
 		}
 	}
-	if len(a.Ids) == 0 {
+	if len(rows) == 0 {
 		return nil
 	}
-	return interpret("insert log lines", tx.q.InsertLogs(ctx, a))
+	inserted, err := tx.queued.InsertLogs(ctx, rows)
+	return copied("insert log lines", len(rows), inserted, err)
 }
 
 func (tx *Tx) insertSnapshots(ctx context.Context, events []PlacedEvent) error {
-	var rows []dbsqlc.InsertSnapshotParams
+	var rows []dbsqlc.InsertSnapshotsParams
 	for i := range events {
 		e := &events[i]
 		if p, ok := e.Payload.(*execution.SnapshotCaptured); ok {
-			rows = append(rows, dbsqlc.InsertSnapshotParams{
+			rows = append(rows, dbsqlc.InsertSnapshotsParams{
 				Bucket: e.Bucket, ExecutionID: e.Subject, Run: int32(e.Run), SnapshotID: p.SnapshotID, Arrival: e.Arrival,
 				OrderKey: e.Order().Bytes(), Kind: string(p.Kind), Service: p.Service, Phase: p.Phase, CapturedAt: e.Time,
 				Health: p.Health, State: p.State, Metrics: p.Metrics,
@@ -203,7 +227,8 @@ func (tx *Tx) insertSnapshots(ctx context.Context, events []PlacedEvent) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	return all("insert snapshots", tx.q.InsertSnapshot(ctx, rows).Exec)
+	inserted, err := tx.queued.InsertSnapshots(ctx, rows)
+	return copied("insert snapshots", len(rows), inserted, err)
 }
 
 // StoredEvent is an event of a run as it is stored. Its payload is not

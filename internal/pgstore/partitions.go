@@ -157,9 +157,10 @@ func (tx *Tx) Timeline() uint32 { return tx.timeline }
 
 // Count adds the batch to the partition's sums.
 func (tx *Tx) Count(ctx context.Context, p Partition, applied, duplicates, quarantined int) error {
-	return interpret("count records", tx.q.CountRecords(ctx, dbsqlc.CountRecordsParams{
+	tx.writes.doing("count records")
+	return tx.queued.CountRecords(ctx, dbsqlc.CountRecordsParams{
 		Applied: int64(applied), Duplicates: int64(duplicates), Quarantined: int64(quarantined), Topic: p.Topic, Partition: p.Number,
-	}))
+	})
 }
 
 func fencedUnless(rows int64, op string, err error) error {

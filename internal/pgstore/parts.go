@@ -37,8 +37,8 @@ func (t *touched) add(c Touch) {
 	}
 	if t.states[k] == nil {
 		t.states[k] = c.State
-		t.buckets = append(t.buckets, r.Bucket)
 	}
+	t.buckets = append(t.buckets, r.Bucket)
 	t.ids, t.runs = append(t.ids, string(r.ID)), append(t.runs, int32(r.Number))
 	t.parts, t.attempts = append(t.parts, c.ID), append(t.attempts, c.Attempt)
 }

@@ -47,6 +47,16 @@ func allOf(exec func(func(int, error))) error {
 	return first
 }
 
+// wrote adapts a method that copies rows, and holds it to their number.
+func wrote(want int64) func(int64, error) error {
+	return func(n int64, err error) error {
+		if err == nil && n != want {
+			return fmt.Errorf("%d rows written, want %d", n, want)
+		}
+		return err
+	}
+}
+
 // reading calls every other method; found counts the rows.
 func reading(found *int) []call {
 	ids, runs, buckets := []string{"exec-1"}, []int32{1}, []time.Time{bucket}
@@ -377,7 +387,7 @@ func TestEveryGeneratedQueryOnASeededDatabase(t *testing.T) {
 	pool := testenv.Postgres(t).Pool(t)
 	var found int
 	calls := append(seeding(), reading(&found)...)
-	once := map[string]bool{"InsertEvents": true, "InsertDefinitionEvent": true}
+	once := map[string]bool{"InsertRuns": true, "InsertEvents": true, "InsertSnapshots": true, "InsertLogs": true, "InsertDefinitionEvent": true}
 	for _, round := range []string{"first", "second"} {
 		for _, c := range calls {
 			if round == "second" && once[c.method] {

@@ -57,8 +57,8 @@ func runFromRow(r *dbsqlc.Execution) (execution.Run, error) {
 }
 
 // runParams is the one mapper of a run to its row.
-func runParams(r *execution.Run, now time.Time) dbsqlc.SaveRunParams {
-	p := dbsqlc.SaveRunParams{
+func runParams(r *execution.Run, now time.Time) dbsqlc.InsertRunsParams {
+	p := dbsqlc.InsertRunsParams{
 		ExecutionID: string(r.ID), Run: int32(r.Number), RunID: nullable(r.RunID),
 		Bucket: r.Bucket, CreatedAt: r.CreatedAt, Version: r.Version, UpdatedAt: now,
 		Status: string(r.Status), ReportedOutcome: string(r.ReportedOutcome),
@@ -85,6 +85,21 @@ func runParams(r *execution.Run, now time.Time) dbsqlc.SaveRunParams {
 		p.SettledChangeAt = &now
 	}
 	return p
+}
+
+// addProgressRow is the mapper for runs of which execution.State.OnlyProgressed
+// says that they have only progressed.
+func addProgressRow(a *dbsqlc.SaveProgressParams, r *execution.Run) {
+	c := &r.Counts
+	a.Ids, a.Runs, a.Versions = append(a.Ids, string(r.ID)), append(a.Runs, int32(r.Number)), append(a.Versions, r.Version)
+	a.LastEvents, a.LastHeartbeats = append(a.LastEvents, r.LastEventAt), append(a.LastHeartbeats, r.LastHeartbeatAt)
+	a.Progress, a.Messages, a.CurrentPhases = append(a.Progress, orNaN(r.Progress)), append(a.Messages, r.Message), append(a.CurrentPhases, r.CurrentPhase)
+	a.Events, a.LogLines, a.Snapshots = append(a.Events, c.Events), append(a.LogLines, c.LogLines), append(a.Snapshots, c.Snapshots)
+	a.PhasesTotal, a.StepsTotal, a.StepsFailed = append(a.PhasesTotal, c.Phases), append(a.StepsTotal, c.Steps), append(a.StepsFailed, c.StepsFailed)
+	a.FaultsTotal, a.FaultsActive = append(a.FaultsTotal, c.Faults), append(a.FaultsActive, c.FaultsActive)
+	a.ValidationsPassed, a.ValidationsFailed = append(a.ValidationsPassed, c.ValidationsPassed), append(a.ValidationsFailed, c.ValidationsFailed)
+	a.ValidationsSkipped, a.ValidationsError = append(a.ValidationsSkipped, c.ValidationsSkipped), append(a.ValidationsError, c.ValidationsError)
+	a.Marks = append(a.Marks, r.Marks.Bytes())
 }
 
 func runsFromRows(op string, rows []dbsqlc.Execution, err error) ([]execution.Run, error) {

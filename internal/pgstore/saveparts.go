@@ -42,22 +42,22 @@ func (tx *Tx) saveParts(ctx context.Context, states []*execution.State) error {
 		}
 	}
 	if len(phases) > 0 {
-		if err := all("save phases", tx.q.SavePhase(ctx, phases).Exec); err != nil {
-			return err
-		}
+		tx.writes.doing("save phases")
+		tx.queued.SavePhase(ctx, phases).Exec(nil)
 	}
 	if len(faults) > 0 {
-		if err := all("save faults", tx.q.SaveFault(ctx, faults).Exec); err != nil {
-			return err
-		}
+		tx.writes.doing("save faults")
+		tx.queued.SaveFault(ctx, faults).Exec(nil)
 	}
 	if len(steps.Ids) > 0 {
-		if err := tx.q.SaveSteps(ctx, steps); err != nil {
-			return interpret("save steps", err)
+		tx.writes.doing("save steps")
+		if err := tx.queued.SaveSteps(ctx, steps); err != nil {
+			return err
 		}
 	}
 	if len(validations.Ids) > 0 {
-		return interpret("save validations", tx.q.SaveValidations(ctx, validations))
+		tx.writes.doing("save validations")
+		return tx.queued.SaveValidations(ctx, validations)
 	}
 	return nil
 }

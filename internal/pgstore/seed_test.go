@@ -3,7 +3,6 @@ package pgstore_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 	"time"
 
@@ -34,10 +33,22 @@ func seeding() []call {
 		{"UpdateExecutionIDs", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.UpdateExecutionIDs(ctx, []string{"exec-1", "exec-3"}, []int32{1, 1}, []time.Time{bucket, bucket})
 		}, false},
+		{"InsertRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return wrote(2)(q.InsertRuns(ctx, []dbsqlc.InsertRunsParams{dbsqlc.InsertRunsParams(fullRun()), dbsqlc.InsertRunsParams(bareRun())}))
+		}, false},
 		{"SaveRun", func(ctx context.Context, q *dbsqlc.Queries) error {
 			live := bareRun()
 			live.ExecutionID = "exec-3"
 			return allOf(q.SaveRun(ctx, []dbsqlc.SaveRunParams{fullRun(), bareRun(), live}).Exec)
+		}, false},
+		{"SaveProgress", func(ctx context.Context, q *dbsqlc.Queries) error {
+			one, many := []int32{1}, []int64{1}
+			return q.SaveProgress(ctx, dbsqlc.SaveProgressParams{
+				Now: now, Ids: []string{"exec-3"}, Runs: one, Versions: many, LastEvents: []time.Time{now}, LastHeartbeats: []time.Time{{}},
+				Progress: []float64{math.NaN()}, Messages: []string{"m"}, CurrentPhases: []string{"p"}, Events: many, LogLines: many, Snapshots: one,
+				PhasesTotal: one, StepsTotal: one, StepsFailed: one, FaultsTotal: one, FaultsActive: one,
+				ValidationsPassed: one, ValidationsFailed: one, ValidationsSkipped: one, ValidationsError: one, Marks: [][]byte{key},
+			})
 		}, false},
 		{"SaveDetails", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return allOf(q.SaveDetails(ctx, []dbsqlc.SaveDetailsParams{{
@@ -46,17 +57,11 @@ func seeding() []call {
 			}, {ExecutionID: "exec-2", Run: 1}}).Exec)
 		}, false},
 		{"InsertEvents", func(ctx context.Context, q *dbsqlc.Queries) error {
-			n, err := q.InsertEvents(ctx, dbsqlc.InsertEventsParams{
-				DigestVersion: 1, Topic: "t", Partition: 0, Now: now, Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1},
-				EventKeys: [][]byte{key, []byte("own")}, OrderKeys: [][]byte{key, key}, Arrivals: []int64{1, 2}, Types: []string{"a", "b"}, Sources: []string{"s", "s"},
-				EventIds: []string{"1", "2"}, EventTimes: []time.Time{now, now}, Sequences: []int64{1, 0}, Digests: [][]byte{key, key}, RunGuessed: []bool{true, false},
-				TimeSuspect: []bool{true, false}, TraceParents: []string{"tp", ""}, CorrelationIds: []string{"c", ""}, KafkaOffsets: []int64{0, -1},
-				Data: []json.RawMessage{object, object}, Extensions: []json.RawMessage{object, nil}, UnknownFields: []json.RawMessage{nil, object},
-			})
-			if err == nil && n != 2 {
-				return fmt.Errorf("%d events inserted, want 2", n)
-			}
-			return err
+			zero := int32(0)
+			return wrote(2)(q.InsertEvents(ctx, []dbsqlc.InsertEventsParams{
+				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, EventKey: key, OrderKey: key, Arrival: 1, Type: "a", Source: "s", EventID: "1", EventTime: now, Sequence: &long, Digest: key, DigestVersion: 1, RunGuessed: true, TimeSuspect: true, TraceParent: "tp", CorrelationID: "c", Topic: text("t"), Partition: &zero, KafkaOffset: &long, Data: object, Extensions: object, UnknownFields: object, RecordedAt: now},
+				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, EventKey: []byte("own"), OrderKey: key, Arrival: 2, Type: "b", Source: "s", EventID: "2", EventTime: now, Digest: key, DigestVersion: 1, Data: object, RecordedAt: now},
+			}))
 		}, false},
 		{"SavePhase", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return allOf(q.SavePhase(ctx, []dbsqlc.SavePhaseParams{
@@ -86,17 +91,17 @@ func seeding() []call {
 				Messages: two("m"), Evidence: []json.RawMessage{object, nil}, SteadyStates: two("before"), CorrelationIds: two("c"),
 			})
 		}, false},
-		{"InsertSnapshot", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return allOf(q.InsertSnapshot(ctx, []dbsqlc.InsertSnapshotParams{
+		{"InsertSnapshots", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return wrote(2)(q.InsertSnapshots(ctx, []dbsqlc.InsertSnapshotsParams{
 				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, SnapshotID: "n", Arrival: 1, OrderKey: key, Kind: "manual", CapturedAt: now, State: object, Metrics: object},
 				{Bucket: bucket, ExecutionID: "orphan", Run: 1, SnapshotID: "bare", Arrival: 2, OrderKey: key, Kind: "manual", CapturedAt: now},
-			}).Exec)
+			}))
 		}, false},
 		{"InsertLogs", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return q.InsertLogs(ctx, dbsqlc.InsertLogsParams{
-				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, Logged: []time.Time{now, now}, Arrivals: []int64{1, 1}, Lines: []int32{0, 1},
-				Levels: []string{"info", ""}, Services: []string{"x", ""}, Phases: []string{"p", ""}, StepIds: []string{"s", ""}, Messages: []string{"m", ""}, Attributes: []json.RawMessage{object, nil},
-			})
+			return wrote(2)(q.InsertLogs(ctx, []dbsqlc.InsertLogsParams{
+				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, LoggedAt: now, Arrival: 1, Level: "info", Service: "x", Phase: "p", StepID: "s", Message: "m", Attributes: object},
+				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, LoggedAt: now, Arrival: 1, Line: 1},
+			}))
 		}, false},
 		{"Quarantine", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return allOf(q.Quarantine(ctx, []dbsqlc.QuarantineParams{

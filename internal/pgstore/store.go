@@ -30,8 +30,9 @@ type Config struct {
 // Store is a pool of connections to the service's schema. It is safe for
 // concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
-	q    *dbsqlc.Queries
+	pool  *pgxpool.Pool
+	q     *dbsqlc.Queries
+	types columnTypes
 }
 
 // Open makes the pool. It does not connect: a database that is down is an
@@ -61,6 +62,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 			params[name] = strconv.FormatInt(d.Milliseconds(), 10)
 		}
 	}
+	for name, value := range planning {
+		params[name] = value
+	}
 	if cfg.ApplicationName != "" {
 		params["application_name"] = cfg.ApplicationName
 	}
@@ -69,6 +73,19 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("open database pool: %w", err)
 	}
 	return &Store{pool: pool, q: dbsqlc.New(pool)}, nil
+}
+
+// planning are the settings of a session under which its statements, all of
+// which go along keys, are planned as such. Left alone the planner looks at how
+// much the tables hold just then: of a young partition it read all rows to find
+// a few, with a plan that would be kept while the partition grows, and it
+// planned anew for each list of keys.
+var planning = map[string]string{
+	"plan_cache_mode":  "force_generic_plan",
+	"enable_seqscan":   "off",
+	"enable_hashjoin":  "off",
+	"enable_mergejoin": "off",
+	"jit":              "off", // what the settings above forbid looks expensive enough to compile
 }
 
 // Close waits for connections in use and closes the pool.
@@ -181,7 +198,9 @@ const rollbackTimeout = 5 * time.Second
 
 // Tx is the transaction of one batch.
 type Tx struct {
-	q        *dbsqlc.Queries
+	q        *dbsqlc.Queries // waits for each statement
+	queued   *dbsqlc.Queries // through writes: does not
+	writes   *pipeline
 	now      time.Time
 	timeline uint32 // 0: not known yet
 }
@@ -214,7 +233,11 @@ func (s *Store) transact(ctx context.Context, now time.Time, work func(*Tx) erro
 		defer cancel()
 		_ = tx.Rollback(ctx) // after a commit it does nothing; else the first error is the one that counts
 	}()
-	if err := work(&Tx{q: s.q.WithTx(tx), now: now}); err != nil {
+	writes := newPipeline(tx, &s.types)
+	if err := work(&Tx{q: s.q.WithTx(tx), queued: dbsqlc.New(writes), writes: writes, now: now}); err != nil {
+		return err
+	}
+	if err := writes.flush(ctx); err != nil {
 		return err
 	}
 	if !commit {

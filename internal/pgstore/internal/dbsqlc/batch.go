@@ -111,80 +111,6 @@ func (b *InsertDefinitionEventBatchResults) Close() error {
 	return b.br.Close()
 }
 
-const insertSnapshot = `-- name: InsertSnapshot :batchexec
-INSERT INTO test_coordination.system_snapshots (bucket, execution_id, run, snapshot_id, arrival, order_key, kind, service, phase, captured_at, health, state, metrics)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-ON CONFLICT (execution_id, run, snapshot_id, arrival, bucket) DO NOTHING
-`
-
-type InsertSnapshotBatchResults struct {
-	br     pgx.BatchResults
-	tot    int
-	closed bool
-}
-
-type InsertSnapshotParams struct {
-	Bucket      time.Time
-	ExecutionID string
-	Run         int32
-	SnapshotID  string
-	Arrival     int64
-	OrderKey    []byte
-	Kind        string
-	Service     string
-	Phase       string
-	CapturedAt  time.Time
-	Health      string
-	State       []byte
-	Metrics     json.RawMessage
-}
-
-// InsertSnapshot is part of S4e.
-func (q *Queries) InsertSnapshot(ctx context.Context, arg []InsertSnapshotParams) *InsertSnapshotBatchResults {
-	batch := &pgx.Batch{}
-	for _, a := range arg {
-		vals := []interface{}{
-			a.Bucket,
-			a.ExecutionID,
-			a.Run,
-			a.SnapshotID,
-			a.Arrival,
-			a.OrderKey,
-			a.Kind,
-			a.Service,
-			a.Phase,
-			a.CapturedAt,
-			a.Health,
-			a.State,
-			a.Metrics,
-		}
-		batch.Queue(insertSnapshot, vals...)
-	}
-	br := q.db.SendBatch(ctx, batch)
-	return &InsertSnapshotBatchResults{br, len(arg), false}
-}
-
-func (b *InsertSnapshotBatchResults) Exec(f func(int, error)) {
-	defer b.br.Close()
-	for t := 0; t < b.tot; t++ {
-		if b.closed {
-			if f != nil {
-				f(t, ErrBatchAlreadyClosed)
-			}
-			continue
-		}
-		_, err := b.br.Exec()
-		if f != nil {
-			f(t, err)
-		}
-	}
-}
-
-func (b *InsertSnapshotBatchResults) Close() error {
-	b.closed = true
-	return b.br.Close()
-}
-
 const quarantine = `-- name: Quarantine :batchexec
 INSERT INTO test_coordination.quarantined_records
   (topic, partition, generation, kafka_offset, reason, field, detail, record_key, record_value, record_headers, record_time,
@@ -607,7 +533,8 @@ type SaveRunParams struct {
 	SettledChangeAt    *time.Time
 }
 
-// SaveRun is part of S4e: the folded state of one run.
+// SaveRun is part of S4e: any other change of a run. Its parameters are those
+// of InsertRuns.
 func (q *Queries) SaveRun(ctx context.Context, arg []SaveRunParams) *SaveRunBatchResults {
 	batch := &pgx.Batch{}
 	for _, a := range arg {

@@ -63,92 +63,37 @@ func (q *Queries) EventsOfRun(ctx context.Context, executionID string, run int32
 	return items, nil
 }
 
-const insertEvents = `-- name: InsertEvents :execrows
-INSERT INTO test_coordination.execution_events
-  (bucket, execution_id, run, event_key, order_key, arrival, type, source, event_id, event_time, sequence, digest, digest_version,
-   run_guessed, time_suspect, trace_parent, correlation_id, topic, partition, kafka_offset, data, extensions, unknown_fields, recorded_at)
-SELECT u.bucket, u.id, u.run, u.event_key, u.order_key, u.arrival, u.type, u.source, u.event_id, u.event_time, NULLIF(u.sequence, 0), u.digest, $1::smallint,
-   u.run_guessed, u.time_suspect, u.trace_parent, u.correlation_id,
-   CASE WHEN u.kafka_offset >= 0 THEN $2::text END, CASE WHEN u.kafka_offset >= 0 THEN $3::integer END, NULLIF(u.kafka_offset, -1),
-   u.data, u.extensions, u.unknown_fields, $4::timestamptz
-FROM ROWS FROM (
-  unnest($5::date[]), unnest($6::text[]), unnest($7::integer[]), unnest($8::bytea[]),
-  unnest($9::bytea[]), unnest($10::bigint[]), unnest($11::text[]), unnest($12::text[]),
-  unnest($13::text[]), unnest($14::timestamptz[]), unnest($15::bigint[]), unnest($16::bytea[]),
-  unnest($17::boolean[]), unnest($18::boolean[]), unnest($19::text[]), unnest($20::text[]),
-  unnest($21::bigint[]), unnest($22::jsonb[]), unnest($23::jsonb[]), unnest($24::jsonb[])
-) AS u(bucket, id, run, event_key, order_key, arrival, type, source, event_id, event_time, sequence, digest, run_guessed, time_suspect, trace_parent, correlation_id, kafka_offset, data, extensions, unknown_fields)
-ON CONFLICT (execution_id, event_key, bucket) DO NOTHING
-`
-
 type InsertEventsParams struct {
-	DigestVersion  int16
-	Topic          string
-	Partition      int32
-	Now            time.Time
-	Buckets        []time.Time
-	Ids            []string
-	Runs           []int32
-	EventKeys      [][]byte
-	OrderKeys      [][]byte
-	Arrivals       []int64
-	Types          []string
-	Sources        []string
-	EventIds       []string
-	EventTimes     []time.Time
-	Sequences      []int64
-	Digests        [][]byte
-	RunGuessed     []bool
-	TimeSuspect    []bool
-	TraceParents   []string
-	CorrelationIds []string
-	KafkaOffsets   []int64
-	Data           []json.RawMessage
-	Extensions     []json.RawMessage
-	UnknownFields  []json.RawMessage
-}
-
-// InsertEvents is part of S4e. ON CONFLICT is only the net under S4c: the
-// caller compares the number of rows. Empty texts, zeros and -1 stand for NULL
-// where the column allows it.
-func (q *Queries) InsertEvents(ctx context.Context, arg InsertEventsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, insertEvents,
-		arg.DigestVersion,
-		arg.Topic,
-		arg.Partition,
-		arg.Now,
-		arg.Buckets,
-		arg.Ids,
-		arg.Runs,
-		arg.EventKeys,
-		arg.OrderKeys,
-		arg.Arrivals,
-		arg.Types,
-		arg.Sources,
-		arg.EventIds,
-		arg.EventTimes,
-		arg.Sequences,
-		arg.Digests,
-		arg.RunGuessed,
-		arg.TimeSuspect,
-		arg.TraceParents,
-		arg.CorrelationIds,
-		arg.KafkaOffsets,
-		arg.Data,
-		arg.Extensions,
-		arg.UnknownFields,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	Bucket        time.Time
+	ExecutionID   string
+	Run           int32
+	EventKey      []byte
+	OrderKey      []byte
+	Arrival       int64
+	Type          string
+	Source        string
+	EventID       string
+	EventTime     time.Time
+	Sequence      *int64
+	Digest        []byte
+	DigestVersion int16
+	RunGuessed    bool
+	TimeSuspect   bool
+	TraceParent   string
+	CorrelationID string
+	Topic         *string
+	Partition     *int32
+	KafkaOffset   *int64
+	Data          json.RawMessage
+	Extensions    json.RawMessage
+	UnknownFields json.RawMessage
+	RecordedAt    time.Time
 }
 
 const knownEvents = `-- name: KnownEvents :many
 SELECT v.event_key, v.digest, v.digest_version, v.run
-FROM ROWS FROM (unnest($1::text[]), unnest($2::bytea[])) AS u(id, event_key)
-JOIN test_coordination.execution_events AS v ON v.execution_id = u.id AND v.event_key = u.event_key
-WHERE v.bucket = ANY ($3::date[])
+FROM ROWS FROM (unnest($1::text[]), unnest($2::bytea[]), unnest($3::date[])) AS u(id, event_key, bucket)
+JOIN test_coordination.execution_events AS v ON v.execution_id = u.id AND v.event_key = u.event_key AND v.bucket = u.bucket
 `
 
 type KnownEventsRow struct {
@@ -159,7 +104,9 @@ type KnownEventsRow struct {
 }
 
 // KnownEvents is S4c: which of these events are stored already, in any run of
-// their execution. The buckets are those of the ids touched.
+// their execution. An event is asked for once for each bucket of its id. Only
+// an equality lets the plan skip the other partitions, row by row; of
+// "bucket = ANY" it searched all of them for each event.
 func (q *Queries) KnownEvents(ctx context.Context, ids []string, eventKeys [][]byte, buckets []time.Time) ([]KnownEventsRow, error) {
 	rows, err := q.db.Query(ctx, knownEvents, ids, eventKeys, buckets)
 	if err != nil {

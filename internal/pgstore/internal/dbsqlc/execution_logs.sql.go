@@ -11,49 +11,19 @@ import (
 	"time"
 )
 
-const insertLogs = `-- name: InsertLogs :exec
-INSERT INTO test_coordination.execution_logs (bucket, execution_id, run, logged_at, arrival, line, level, service, phase, step_id, message, attributes)
-SELECT u.bucket, u.id, u.run, u.logged_at, u.arrival, u.line, u.level, u.service, u.phase, u.step_id, u.message, u.attributes
-FROM ROWS FROM (
-  unnest($1::date[]), unnest($2::text[]), unnest($3::integer[]), unnest($4::timestamptz[]),
-  unnest($5::bigint[]), unnest($6::integer[]), unnest($7::text[]), unnest($8::text[]),
-  unnest($9::text[]), unnest($10::text[]), unnest($11::text[]), unnest($12::jsonb[])
-) AS u(bucket, id, run, logged_at, arrival, line, level, service, phase, step_id, message, attributes)
-ON CONFLICT (execution_id, run, logged_at, arrival, line, bucket) DO NOTHING
-`
-
 type InsertLogsParams struct {
-	Buckets    []time.Time
-	Ids        []string
-	Runs       []int32
-	Logged     []time.Time
-	Arrivals   []int64
-	Lines      []int32
-	Levels     []string
-	Services   []string
-	Phases     []string
-	StepIds    []string
-	Messages   []string
-	Attributes []json.RawMessage
-}
-
-// InsertLogs is part of S4e.
-func (q *Queries) InsertLogs(ctx context.Context, arg InsertLogsParams) error {
-	_, err := q.db.Exec(ctx, insertLogs,
-		arg.Buckets,
-		arg.Ids,
-		arg.Runs,
-		arg.Logged,
-		arg.Arrivals,
-		arg.Lines,
-		arg.Levels,
-		arg.Services,
-		arg.Phases,
-		arg.StepIds,
-		arg.Messages,
-		arg.Attributes,
-	)
-	return err
+	Bucket      time.Time
+	ExecutionID string
+	Run         int32
+	LoggedAt    time.Time
+	Arrival     int64
+	Line        int32
+	Level       string
+	Service     string
+	Phase       string
+	StepID      string
+	Message     string
+	Attributes  json.RawMessage
 }
 
 const logLinesByEvent = `-- name: LogLinesByEvent :many

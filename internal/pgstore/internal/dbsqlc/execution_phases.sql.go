@@ -49,9 +49,8 @@ func (q *Queries) PhasesOfRun(ctx context.Context, executionID string, run int32
 }
 
 const phasesTouched = `-- name: PhasesTouched :many
-SELECT p.bucket, p.execution_id, p.run, p.phase, p.phase_hash, p.ordinal, p.description, p.status, p.started_at, p.finished_at, p.error, p.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[])) AS u(id, run, phase)
-JOIN test_coordination.execution_phases AS p ON p.execution_id = u.id AND p.run = u.run AND p.phase_hash = sha256(convert_to(u.phase, 'UTF8'))
-WHERE p.bucket = ANY ($4::date[])
+SELECT p.bucket, p.execution_id, p.run, p.phase, p.phase_hash, p.ordinal, p.description, p.status, p.started_at, p.finished_at, p.error, p.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::date[])) AS u(id, run, phase, bucket)
+JOIN test_coordination.execution_phases AS p ON p.execution_id = u.id AND p.run = u.run AND p.phase_hash = sha256(convert_to(u.phase, 'UTF8')) AND p.bucket = u.bucket
 `
 
 type PhasesTouchedParams struct {

@@ -113,9 +113,8 @@ func (q *Queries) StepsOfRun(ctx context.Context, executionID string, run int32,
 }
 
 const stepsTouched = `-- name: StepsTouched :many
-SELECT s.bucket, s.execution_id, s.run, s.step_id, s.attempt, s.kind, s.phase, s.service, s.action, s.parameters, s.status, s.started_at, s.finished_at, s.duration_seconds, s.error, s.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::integer[])) AS u(id, run, step_id, attempt)
-JOIN test_coordination.execution_steps AS s ON s.execution_id = u.id AND s.run = u.run AND s.step_id = u.step_id AND s.attempt = u.attempt
-WHERE s.bucket = ANY ($5::date[])
+SELECT s.bucket, s.execution_id, s.run, s.step_id, s.attempt, s.kind, s.phase, s.service, s.action, s.parameters, s.status, s.started_at, s.finished_at, s.duration_seconds, s.error, s.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::integer[]), unnest($5::date[])) AS u(id, run, step_id, attempt, bucket)
+JOIN test_coordination.execution_steps AS s ON s.execution_id = u.id AND s.run = u.run AND s.step_id = u.step_id AND s.attempt = u.attempt AND s.bucket = u.bucket
 `
 
 type StepsTouchedParams struct {

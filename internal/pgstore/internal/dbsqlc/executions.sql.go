@@ -10,6 +10,62 @@ import (
 	"time"
 )
 
+type InsertRunsParams struct {
+	ExecutionID        string
+	Run                int32
+	Bucket             time.Time
+	Version            int64
+	RunID              *string
+	Status             string
+	ReportedOutcome    string
+	ScenarioID         string
+	ScenarioVersion    string
+	Environment        string
+	CoordinatorID      string
+	StartSource        string
+	TriggerType        string
+	TriggerActor       string
+	TriggerURI         string
+	GroupID            string
+	Attempt            *int32
+	DryRun             *bool
+	RequestedAt        *time.Time
+	StartedAt          *time.Time
+	EndedAt            *time.Time
+	Deadline           *time.Time
+	LastEventAt        *time.Time
+	LastHeartbeatAt    *time.Time
+	Progress           *float64
+	Message            string
+	CurrentPhase       string
+	PauseReason        string
+	ExitCode           *int32
+	ErrorMessage       string
+	Lifecycle          string
+	InterruptCause     string
+	InterruptEvents    *int64
+	InterruptedAt      *time.Time
+	SupersededBy       *int32
+	Events             int64
+	OwnEvents          int64
+	LogLines           int64
+	Snapshots          int32
+	PhasesTotal        int32
+	StepsTotal         int32
+	StepsFailed        int32
+	FaultsTotal        int32
+	FaultsActive       int32
+	ValidationsPassed  int32
+	ValidationsFailed  int32
+	ValidationsSkipped int32
+	ValidationsError   int32
+	EndOrder           []byte
+	Marks              []byte
+	CreatedAt          time.Time
+	UpdatedAt          time.Time
+	SettledChangeAt    *time.Time
+}
+
 const latestRuns = `-- name: LatestRuns :many
 SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at FROM test_coordination.execution_ids AS i
 JOIN test_coordination.executions AS e ON e.execution_id = i.execution_id AND e.run = i.latest_run
@@ -463,6 +519,81 @@ func (q *Queries) RunsPage(ctx context.Context, afterID string, afterRun int32, 
 		return nil, err
 	}
 	return items, nil
+}
+
+const saveProgress = `-- name: SaveProgress :exec
+UPDATE test_coordination.executions AS e SET
+  version = u.version, last_event_at = NULLIF(u.last_event_at, '0001-01-01 00:00:00+00'), last_heartbeat_at = NULLIF(u.last_heartbeat_at, '0001-01-01 00:00:00+00'),
+  progress = NULLIF(u.progress, 'NaN'), message = u.message, current_phase = u.current_phase,
+  events = u.events, log_lines = u.log_lines, snapshots = u.snapshots, phases_total = u.phases_total, steps_total = u.steps_total, steps_failed = u.steps_failed,
+  faults_total = u.faults_total, faults_active = u.faults_active, validations_passed = u.validations_passed, validations_failed = u.validations_failed,
+  validations_skipped = u.validations_skipped, validations_error = u.validations_error, marks = u.marks, updated_at = $1
+FROM ROWS FROM (
+  unnest($2::text[]), unnest($3::integer[]), unnest($4::bigint[]),
+  unnest($5::timestamptz[]), unnest($6::timestamptz[]), unnest($7::double precision[]),
+  unnest($8::text[]), unnest($9::text[]), unnest($10::bigint[]), unnest($11::bigint[]),
+  unnest($12::integer[]), unnest($13::integer[]), unnest($14::integer[]), unnest($15::integer[]),
+  unnest($16::integer[]), unnest($17::integer[]), unnest($18::integer[]), unnest($19::integer[]),
+  unnest($20::integer[]), unnest($21::integer[]), unnest($22::bytea[])
+) AS u(id, run, version, last_event_at, last_heartbeat_at, progress, message, current_phase, events, log_lines, snapshots, phases_total, steps_total, steps_failed,
+  faults_total, faults_active, validations_passed, validations_failed, validations_skipped, validations_error, marks)
+WHERE e.execution_id = u.id AND e.run = u.run
+`
+
+type SaveProgressParams struct {
+	Now                time.Time
+	Ids                []string
+	Runs               []int32
+	Versions           []int64
+	LastEvents         []time.Time
+	LastHeartbeats     []time.Time
+	Progress           []float64
+	Messages           []string
+	CurrentPhases      []string
+	Events             []int64
+	LogLines           []int64
+	Snapshots          []int32
+	PhasesTotal        []int32
+	StepsTotal         []int32
+	StepsFailed        []int32
+	FaultsTotal        []int32
+	FaultsActive       []int32
+	ValidationsPassed  []int32
+	ValidationsFailed  []int32
+	ValidationsSkipped []int32
+	ValidationsError   []int32
+	Marks              [][]byte
+}
+
+// SaveProgress is part of S4e: runs of which nothing has changed but what each
+// heartbeat, log line or step changes. They are by far the most, and all of a
+// batch go in one statement. The zero time and NaN stand for NULL.
+func (q *Queries) SaveProgress(ctx context.Context, arg SaveProgressParams) error {
+	_, err := q.db.Exec(ctx, saveProgress,
+		arg.Now,
+		arg.Ids,
+		arg.Runs,
+		arg.Versions,
+		arg.LastEvents,
+		arg.LastHeartbeats,
+		arg.Progress,
+		arg.Messages,
+		arg.CurrentPhases,
+		arg.Events,
+		arg.LogLines,
+		arg.Snapshots,
+		arg.PhasesTotal,
+		arg.StepsTotal,
+		arg.StepsFailed,
+		arg.FaultsTotal,
+		arg.FaultsActive,
+		arg.ValidationsPassed,
+		arg.ValidationsFailed,
+		arg.ValidationsSkipped,
+		arg.ValidationsError,
+		arg.Marks,
+	)
+	return err
 }
 
 const settledRuns = `-- name: SettledRuns :many

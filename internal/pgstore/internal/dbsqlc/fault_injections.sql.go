@@ -57,9 +57,8 @@ func (q *Queries) FaultsOfRun(ctx context.Context, executionID string, run int32
 }
 
 const faultsTouched = `-- name: FaultsTouched :many
-SELECT f.bucket, f.execution_id, f.run, f.fault_id, f.fault_type, f.target_service, f.parameters, f.phase, f.step_id, f.blast_radius, f.status, f.requested_at, f.injected_at, f.cleared_at, f.recovered_at, f.recovery_seconds, f.error, f.clear_error, f.injection, f.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[])) AS u(id, run, fault_id)
-JOIN test_coordination.fault_injections AS f ON f.execution_id = u.id AND f.run = u.run AND f.fault_id = u.fault_id
-WHERE f.bucket = ANY ($4::date[])
+SELECT f.bucket, f.execution_id, f.run, f.fault_id, f.fault_type, f.target_service, f.parameters, f.phase, f.step_id, f.blast_radius, f.status, f.requested_at, f.injected_at, f.cleared_at, f.recovered_at, f.recovery_seconds, f.error, f.clear_error, f.injection, f.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::date[])) AS u(id, run, fault_id, bucket)
+JOIN test_coordination.fault_injections AS f ON f.execution_id = u.id AND f.run = u.run AND f.fault_id = u.fault_id AND f.bucket = u.bucket
 `
 
 type FaultsTouchedParams struct {

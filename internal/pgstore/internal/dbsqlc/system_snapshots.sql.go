@@ -11,6 +11,22 @@ import (
 	"time"
 )
 
+type InsertSnapshotsParams struct {
+	Bucket      time.Time
+	ExecutionID string
+	Run         int32
+	SnapshotID  string
+	Arrival     int64
+	OrderKey    []byte
+	Kind        string
+	Service     string
+	Phase       string
+	CapturedAt  time.Time
+	Health      string
+	State       []byte
+	Metrics     json.RawMessage
+}
+
 const snapshotState = `-- name: SnapshotState :one
 SELECT state, metrics FROM test_coordination.system_snapshots
 WHERE execution_id = $1 AND run = $2 AND bucket = $3 AND snapshot_id = $4

@@ -141,9 +141,8 @@ func (q *Queries) ValidationsOfRun(ctx context.Context, executionID string, run 
 
 const validationsTouched = `-- name: ValidationsTouched :many
 SELECT v.execution_id, v.run, v.validation_id, v.order_key, v.status
-FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[])) AS u(id, run, validation_id)
-JOIN test_coordination.validation_results AS v ON v.execution_id = u.id AND v.run = u.run AND v.validation_id = u.validation_id
-WHERE v.bucket = ANY ($4::date[])
+FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::date[])) AS u(id, run, validation_id, bucket)
+JOIN test_coordination.validation_results AS v ON v.execution_id = u.id AND v.run = u.run AND v.validation_id = u.validation_id AND v.bucket = u.bucket
 `
 
 type ValidationsTouchedParams struct {
