@@ -1,13 +1,22 @@
--- SaveDetails writes the big values that the fold has set and keeps the others.
--- name: SaveDetails :batchexec
+-- SaveDetails writes the big values that the fold has set and keeps the others,
+-- which are NULL here.
+-- name: SaveDetails :exec
 INSERT INTO test_coordination.execution_details AS d (execution_id, run, labels, parameters, configuration_snapshot, system_state, summary)
-VALUES (sqlc.arg(execution_id), sqlc.arg(run), sqlc.narg(labels), sqlc.narg(parameters), sqlc.narg(configuration_snapshot), sqlc.narg(system_state), sqlc.narg(summary))
+SELECT u.id, u.run, u.labels, u.parameters, u.configuration_snapshot, u.system_state, u.summary
+FROM ROWS FROM (
+  unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(labels)::jsonb[]), unnest(sqlc.arg(parameters)::jsonb[]),
+  unnest(sqlc.arg(configuration_snapshots)::jsonb[]), unnest(sqlc.arg(system_states)::jsonb[]), unnest(sqlc.arg(summaries)::jsonb[])
+) AS u(id, run, labels, parameters, configuration_snapshot, system_state, summary)
 ON CONFLICT (execution_id, run) DO UPDATE SET
-  labels = CASE WHEN sqlc.arg(set_labels)::boolean THEN excluded.labels ELSE d.labels END,
-  parameters = CASE WHEN sqlc.arg(set_parameters)::boolean THEN excluded.parameters ELSE d.parameters END,
-  configuration_snapshot = CASE WHEN sqlc.arg(set_configuration_snapshot)::boolean THEN excluded.configuration_snapshot ELSE d.configuration_snapshot END,
-  system_state = CASE WHEN sqlc.arg(set_system_state)::boolean THEN excluded.system_state ELSE d.system_state END,
-  summary = CASE WHEN sqlc.arg(set_summary)::boolean THEN excluded.summary ELSE d.summary END;
+  labels = coalesce(excluded.labels, d.labels), parameters = coalesce(excluded.parameters, d.parameters),
+  configuration_snapshot = coalesce(excluded.configuration_snapshot, d.configuration_snapshot),
+  system_state = coalesce(excluded.system_state, d.system_state), summary = coalesce(excluded.summary, d.summary);
+
+-- ClearSummaries takes summaries back: an earlier end had none.
+-- name: ClearSummaries :exec
+UPDATE test_coordination.execution_details AS d SET summary = NULL
+FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[])) AS u(id, run)
+WHERE d.execution_id = u.id AND d.run = u.run AND d.summary IS NOT NULL;
 
 -- Details are the big values of one run.
 -- name: Details :one

@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -106,7 +107,8 @@ var errorCases = []errorCase{
 		return allOf(dbsqlc.New(s.Conn).SaveRun(s.t.Context(), []dbsqlc.SaveRunParams{one, other}).Exec)
 	}},
 	{name: "foreign key", class: pgstore.Bug, state: "23503", constraint: "execution_details_run_fkey", provoke: func(s *session) error {
-		return allOf(dbsqlc.New(s.Conn).SaveDetails(s.t.Context(), []dbsqlc.SaveDetailsParams{{ExecutionID: "nobody", Run: 1}}).Exec)
+		none := []json.RawMessage{nil}
+		return dbsqlc.New(s.Conn).SaveDetails(s.t.Context(), dbsqlc.SaveDetailsParams{Ids: []string{"nobody"}, Runs: []int32{1}, Labels: none, Parameters: none, ConfigurationSnapshots: none, SystemStates: none, Summaries: none})
 	}},
 	{name: "not null", class: pgstore.Bug, state: "23502", provoke: func(s *session) error {
 		return s.fails("INSERT INTO test_coordination.execution_ids (execution_id) VALUES ('x')")

@@ -102,7 +102,6 @@ func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
 		opened   []dbsqlc.InsertRunsParams
 		progress dbsqlc.SaveProgressParams
 		changed  []dbsqlc.SaveRunParams
-		details  []dbsqlc.SaveDetailsParams
 	)
 	latest := map[execution.ID]*execution.Run{}
 	for _, s := range states {
@@ -117,16 +116,6 @@ func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
 			addProgressRow(&progress, r)
 		default:
 			changed = append(changed, dbsqlc.SaveRunParams(runParams(r, tx.now)))
-		}
-		if d := &s.Details; d.AnySet() {
-			details = append(details, dbsqlc.SaveDetailsParams{
-				ExecutionID: string(r.ID), Run: int32(r.Number),
-				Labels: d.Labels.Value, SetLabels: d.Labels.Set,
-				Parameters: d.Parameters.Value, SetParameters: d.Parameters.Set,
-				ConfigurationSnapshot: d.ConfigurationSnapshot.Value, SetConfigurationSnapshot: d.ConfigurationSnapshot.Set,
-				SystemState: d.SystemState.Value, SetSystemState: d.SystemState.Set,
-				Summary: d.Summary.Value, SetSummary: d.Summary.Set,
-			})
 		}
 	}
 	if err := tx.insertRuns(ctx, opened, latest); err != nil {
@@ -143,9 +132,37 @@ func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
 		tx.writes.doing("save runs")
 		tx.queued.SaveRun(ctx, changed).Exec(nil)
 	}
-	if len(details) > 0 {
+	return tx.saveDetails(ctx, states)
+}
+
+// saveDetails writes the big values that the fold has set. Only a summary can be
+// set to nothing: of two ends the earlier counts, and it may have none.
+func (tx *Tx) saveDetails(ctx context.Context, states []*execution.State) error {
+	var set dbsqlc.SaveDetailsParams
+	var cleared []string
+	var clearedRuns []int32
+	for _, s := range states {
+		id, run, d := string(s.Run.ID), int32(s.Run.Number), &s.Details
+		if d.Summary.Set && d.Summary.Value == nil {
+			cleared, clearedRuns = append(cleared, id), append(clearedRuns, run)
+		}
+		if d.Labels.Value == nil && d.Parameters.Value == nil && d.ConfigurationSnapshot.Value == nil && d.SystemState.Value == nil && d.Summary.Value == nil {
+			continue
+		}
+		set.Ids, set.Runs = append(set.Ids, id), append(set.Runs, run)
+		set.Labels, set.Parameters = append(set.Labels, d.Labels.Value), append(set.Parameters, d.Parameters.Value)
+		set.ConfigurationSnapshots = append(set.ConfigurationSnapshots, d.ConfigurationSnapshot.Value)
+		set.SystemStates, set.Summaries = append(set.SystemStates, d.SystemState.Value), append(set.Summaries, d.Summary.Value)
+	}
+	if len(set.Ids) > 0 {
 		tx.writes.doing("save details")
-		tx.queued.SaveDetails(ctx, details).Exec(nil)
+		if err := tx.queued.SaveDetails(ctx, set); err != nil {
+			return err
+		}
+	}
+	if len(cleared) > 0 {
+		tx.writes.doing("clear summaries")
+		return tx.queued.ClearSummaries(ctx, cleared, clearedRuns)
 	}
 	return nil
 }

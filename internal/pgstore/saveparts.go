@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"math"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
@@ -10,27 +11,18 @@ import (
 // saveParts writes the merged parts of the folded states.
 func (tx *Tx) saveParts(ctx context.Context, states []*execution.State) error {
 	var (
-		phases      []dbsqlc.SavePhaseParams
-		faults      []dbsqlc.SaveFaultParams
+		phases      dbsqlc.SavePhasesParams
+		faults      dbsqlc.SaveFaultsParams
 		steps       dbsqlc.SaveStepsParams
 		validations dbsqlc.SaveValidationsParams
 	)
 	for _, s := range states {
 		r := &s.Run
 		for _, p := range s.Phases {
-			phases = append(phases, dbsqlc.SavePhaseParams{
-				Bucket: r.Bucket, ExecutionID: string(r.ID), Run: int32(r.Number), Phase: p.Name, Ordinal: p.Ordinal, Description: p.Description,
-				Status: string(p.Status), StartedAt: nullTime(p.StartedAt), FinishedAt: nullTime(p.FinishedAt), Error: p.Error, Marks: p.Marks.Bytes(),
-			})
+			addPhaseRow(&phases, r, p)
 		}
 		for _, f := range s.Faults {
-			faults = append(faults, dbsqlc.SaveFaultParams{
-				Bucket: r.Bucket, ExecutionID: string(r.ID), Run: int32(r.Number), FaultID: f.FaultID, FaultType: f.FaultType,
-				TargetService: f.TargetService, Parameters: f.Parameters, Phase: f.Phase, StepID: f.StepID, BlastRadius: f.BlastRadius,
-				Status: string(f.Status), RequestedAt: nullTime(f.RequestedAt), InjectedAt: nullTime(f.InjectedAt), ClearedAt: nullTime(f.ClearedAt),
-				RecoveredAt: nullTime(f.RecoveredAt), RecoverySeconds: seconds(f.RecoveryTime), Error: f.Error, ClearError: f.ClearError,
-				Injection: nullable(string(f.Injection)), Marks: f.Marks.Bytes(),
-			})
+			addFaultRow(&faults, r, f)
 		}
 		for _, t := range s.Steps {
 			addStepRow(&steps, r, t)
@@ -41,13 +33,17 @@ func (tx *Tx) saveParts(ctx context.Context, states []*execution.State) error {
 			}
 		}
 	}
-	if len(phases) > 0 {
+	if len(phases.Ids) > 0 {
 		tx.writes.doing("save phases")
-		tx.queued.SavePhase(ctx, phases).Exec(nil)
+		if err := tx.queued.SavePhases(ctx, phases); err != nil {
+			return err
+		}
 	}
-	if len(faults) > 0 {
+	if len(faults.Ids) > 0 {
 		tx.writes.doing("save faults")
-		tx.queued.SaveFault(ctx, faults).Exec(nil)
+		if err := tx.queued.SaveFaults(ctx, faults); err != nil {
+			return err
+		}
 	}
 	if len(steps.Ids) > 0 {
 		tx.writes.doing("save steps")
@@ -60,6 +56,28 @@ func (tx *Tx) saveParts(ctx context.Context, states []*execution.State) error {
 		return tx.queued.SaveValidations(ctx, validations)
 	}
 	return nil
+}
+
+func addPhaseRow(a *dbsqlc.SavePhasesParams, r *execution.Run, p *execution.Phase) {
+	ordinal := int32(math.MinInt32)
+	if p.Ordinal != nil {
+		ordinal = *p.Ordinal
+	}
+	a.Buckets, a.Ids, a.Runs = append(a.Buckets, r.Bucket), append(a.Ids, string(r.ID)), append(a.Runs, int32(r.Number))
+	a.Phases, a.Ordinals, a.Descriptions = append(a.Phases, p.Name), append(a.Ordinals, ordinal), append(a.Descriptions, p.Description)
+	a.Statuses, a.Started, a.Finished = append(a.Statuses, string(p.Status)), append(a.Started, p.StartedAt), append(a.Finished, p.FinishedAt)
+	a.Errors, a.Marks = append(a.Errors, p.Error), append(a.Marks, p.Marks.Bytes())
+}
+
+func addFaultRow(a *dbsqlc.SaveFaultsParams, r *execution.Run, f *execution.Fault) {
+	a.Buckets, a.Ids, a.Runs = append(a.Buckets, r.Bucket), append(a.Ids, string(r.ID)), append(a.Runs, int32(r.Number))
+	a.FaultIds, a.FaultTypes, a.TargetServices = append(a.FaultIds, f.FaultID), append(a.FaultTypes, f.FaultType), append(a.TargetServices, f.TargetService)
+	a.Parameters, a.Phases, a.StepIds = append(a.Parameters, f.Parameters), append(a.Phases, f.Phase), append(a.StepIds, f.StepID)
+	a.BlastRadii, a.Statuses = append(a.BlastRadii, f.BlastRadius), append(a.Statuses, string(f.Status))
+	a.Requested, a.Injected = append(a.Requested, f.RequestedAt), append(a.Injected, f.InjectedAt)
+	a.Cleared, a.Recovered = append(a.Cleared, f.ClearedAt), append(a.Recovered, f.RecoveredAt)
+	a.Recoveries, a.Errors, a.ClearErrors = append(a.Recoveries, orNaN(seconds(f.RecoveryTime))), append(a.Errors, f.Error), append(a.ClearErrors, f.ClearError)
+	a.Injections, a.Marks = append(a.Injections, string(f.Injection)), append(a.Marks, f.Marks.Bytes())
 }
 
 func addStepRow(a *dbsqlc.SaveStepsParams, r *execution.Run, t *execution.StepResult) {

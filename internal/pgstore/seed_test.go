@@ -51,10 +51,11 @@ func seeding() []call {
 			})
 		}, false},
 		{"SaveDetails", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return allOf(q.SaveDetails(ctx, []dbsqlc.SaveDetailsParams{{
-				ExecutionID: "exec-1", Run: 1, Labels: object, SetLabels: true, Parameters: object, SetParameters: true,
-				ConfigurationSnapshot: object, SetConfigurationSnapshot: true, SystemState: object, SetSystemState: true, Summary: object, SetSummary: true,
-			}, {ExecutionID: "exec-2", Run: 1}}).Exec)
+			objects := []json.RawMessage{object, nil}
+			return q.SaveDetails(ctx, dbsqlc.SaveDetailsParams{Ids: []string{"exec-1", "exec-2"}, Runs: []int32{1, 1}, Labels: objects, Parameters: objects, ConfigurationSnapshots: objects, SystemStates: objects, Summaries: objects})
+		}, false},
+		{"ClearSummaries", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.ClearSummaries(ctx, []string{"exec-2"}, []int32{1})
 		}, false},
 		{"InsertEvents", func(ctx context.Context, q *dbsqlc.Queries) error {
 			zero := int32(0)
@@ -63,11 +64,11 @@ func seeding() []call {
 				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, EventKey: []byte("own"), OrderKey: key, Arrival: 2, Type: "b", Source: "s", EventID: "2", EventTime: now, Digest: key, DigestVersion: 1, Data: object, RecordedAt: now},
 			}))
 		}, false},
-		{"SavePhase", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return allOf(q.SavePhase(ctx, []dbsqlc.SavePhaseParams{
-				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, Phase: "p", Ordinal: number(1), Description: "d", Status: "passed", StartedAt: &now, FinishedAt: &now, Error: "e", Marks: key},
-				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, Phase: "bare", Status: "pending", Marks: key},
-			}).Exec)
+		{"SavePhases", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.SavePhases(ctx, dbsqlc.SavePhasesParams{
+				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, Phases: []string{"p", "bare"}, Ordinals: []int32{1, math.MinInt32}, Descriptions: []string{"d", ""},
+				Statuses: []string{"passed", "pending"}, Started: []time.Time{now, {}}, Finished: []time.Time{now, {}}, Errors: []string{"e", ""}, Marks: [][]byte{key, key},
+			})
 		}, false},
 		{"SaveSteps", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.SaveSteps(ctx, dbsqlc.SaveStepsParams{
@@ -76,11 +77,13 @@ func seeding() []call {
 				Statuses: []string{"passed", "pending"}, Started: []time.Time{now, {}}, Finished: []time.Time{now, {}}, Durations: []float64{half, nan}, Errors: []string{"e", ""}, Marks: [][]byte{key, key},
 			})
 		}, false},
-		{"SaveFault", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return allOf(q.SaveFault(ctx, []dbsqlc.SaveFaultParams{
-				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, FaultID: "f", FaultType: "latency", TargetService: "x", Parameters: object, Status: "recovered", RequestedAt: &now, InjectedAt: &now, ClearedAt: &now, RecoveredAt: &now, RecoverySeconds: &half, Injection: text("injected"), Marks: key},
-				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, FaultID: "bare", Status: "pending", Marks: key},
-			}).Exec)
+		{"SaveFaults", func(ctx context.Context, q *dbsqlc.Queries) error {
+			two, times := func(s string) []string { return []string{s, ""} }, []time.Time{now, {}}
+			return q.SaveFaults(ctx, dbsqlc.SaveFaultsParams{
+				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, FaultIds: []string{"f", "bare"}, FaultTypes: two("latency"), TargetServices: two("x"),
+				Parameters: []json.RawMessage{object, nil}, Phases: two("p"), StepIds: two("s"), BlastRadii: two("b"), Statuses: []string{"recovered", "pending"},
+				Requested: times, Injected: times, Cleared: times, Recovered: times, Recoveries: []float64{half, nan}, Errors: two("e"), ClearErrors: two("c"), Injections: two("injected"), Marks: [][]byte{key, key},
+			})
 		}, false},
 		{"SaveValidations", func(ctx context.Context, q *dbsqlc.Queries) error {
 			two := func(s string) []string { return []string{s, ""} }

@@ -7,7 +7,20 @@ package dbsqlc
 
 import (
 	"context"
+	"encoding/json"
 )
+
+const clearSummaries = `-- name: ClearSummaries :exec
+UPDATE test_coordination.execution_details AS d SET summary = NULL
+FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[])) AS u(id, run)
+WHERE d.execution_id = u.id AND d.run = u.run AND d.summary IS NOT NULL
+`
+
+// ClearSummaries takes summaries back: an earlier end had none.
+func (q *Queries) ClearSummaries(ctx context.Context, ids []string, runs []int32) error {
+	_, err := q.db.Exec(ctx, clearSummaries, ids, runs)
+	return err
+}
 
 const details = `-- name: Details :one
 SELECT execution_id, run, labels, parameters, configuration_snapshot, system_state, summary FROM test_coordination.execution_details WHERE execution_id = $1 AND run = $2
@@ -27,4 +40,42 @@ func (q *Queries) Details(ctx context.Context, executionID string, run int32) (E
 		&i.Summary,
 	)
 	return i, err
+}
+
+const saveDetails = `-- name: SaveDetails :exec
+INSERT INTO test_coordination.execution_details AS d (execution_id, run, labels, parameters, configuration_snapshot, system_state, summary)
+SELECT u.id, u.run, u.labels, u.parameters, u.configuration_snapshot, u.system_state, u.summary
+FROM ROWS FROM (
+  unnest($1::text[]), unnest($2::integer[]), unnest($3::jsonb[]), unnest($4::jsonb[]),
+  unnest($5::jsonb[]), unnest($6::jsonb[]), unnest($7::jsonb[])
+) AS u(id, run, labels, parameters, configuration_snapshot, system_state, summary)
+ON CONFLICT (execution_id, run) DO UPDATE SET
+  labels = coalesce(excluded.labels, d.labels), parameters = coalesce(excluded.parameters, d.parameters),
+  configuration_snapshot = coalesce(excluded.configuration_snapshot, d.configuration_snapshot),
+  system_state = coalesce(excluded.system_state, d.system_state), summary = coalesce(excluded.summary, d.summary)
+`
+
+type SaveDetailsParams struct {
+	Ids                    []string
+	Runs                   []int32
+	Labels                 []json.RawMessage
+	Parameters             []json.RawMessage
+	ConfigurationSnapshots []json.RawMessage
+	SystemStates           []json.RawMessage
+	Summaries              []json.RawMessage
+}
+
+// SaveDetails writes the big values that the fold has set and keeps the others,
+// which are NULL here.
+func (q *Queries) SaveDetails(ctx context.Context, arg SaveDetailsParams) error {
+	_, err := q.db.Exec(ctx, saveDetails,
+		arg.Ids,
+		arg.Runs,
+		arg.Labels,
+		arg.Parameters,
+		arg.ConfigurationSnapshots,
+		arg.SystemStates,
+		arg.Summaries,
+	)
+	return err
 }
