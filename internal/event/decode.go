@@ -155,8 +155,10 @@ func (d *Decoder) decodeEnvelope(e *envelope, now time.Time) (Decoded, *fact.Rej
 	}
 
 	normalise(m)
-	if rejection := checkRules(d.validator, m); rejection != nil {
-		return Decoded{}, rejection
+	if !k.plan.plainlyMeets(m.ProtoReflect()) {
+		if rejection := checkRules(d.validator, m); rejection != nil {
+			return Decoded{}, rejection
+		}
 	}
 	if subject := m.ProtoReflect().Get(k.subject).String(); subject != header.Subject {
 		return Decoded{}, fact.Reject(fact.ReasonSubjectMismatch, within("data", string(k.subject.Name())), subject, "the subject, which is "+header.Subject)
@@ -233,7 +235,7 @@ func assemble(header fact.Header, k *kind, m proto.Message) (Decoded, *fact.Reje
 		return Decoded{}, fact.Reject(fact.ReasonEncoding, "data", "", err.Error())
 	}
 	header.Digest = sum
-	header.Data = appendMessage(make([]byte, 0, 256), k.plan, m.ProtoReflect(), k.omit, standIn(m))
+	header.Data = written(func(b []byte) []byte { return appendMessage(b, k.plan, m.ProtoReflect(), k.omit, standIn(m)) })
 	if k.execution != nil {
 		return Decoded{Execution: &execution.Event{Header: header, Payload: k.execution(m)}}, nil
 	}

@@ -15,12 +15,21 @@ import (
 // protobuf of the known fields, each length-prefixed. m must hold no unknown
 // fields. The library does not promise the same bytes for ever; a golden file
 // holds each type's digest, and fact.DigestVersion is there to be raised.
-func digest(typ fact.Type, subject string, at time.Time, sequence fact.Sequence, m proto.Message) (fact.Digest, error) {
+func digest(typ fact.Type, subject string, at time.Time, sequence fact.Sequence, m proto.Message) (sum fact.Digest, err error) {
+	withScratch(func(b []byte) []byte {
+		if b, err = appendDigested(b, typ, subject, at, sequence, m); err == nil {
+			sum = sha256.Sum256(b)
+		}
+		return b
+	})
+	return sum, err
+}
+
+func appendDigested(b []byte, typ fact.Type, subject string, at time.Time, sequence fact.Sequence, m proto.Message) ([]byte, error) {
 	options := proto.MarshalOptions{Deterministic: true}
 	size := options.Size(m)
 	options.UseCachedSize = true
 
-	b := make([]byte, 0, 5*8+12+8+len(typ)+len(subject)+size)
 	b = appendPart(b, string(typ))
 	b = appendPart(b, subject)
 	b = binary.BigEndian.AppendUint64(b, 12)
@@ -31,9 +40,9 @@ func digest(typ fact.Type, subject string, at time.Time, sequence fact.Sequence,
 	b = binary.BigEndian.AppendUint64(b, uint64(size))
 	b, err := options.MarshalAppend(b, m)
 	if err != nil {
-		return fact.Digest{}, fmt.Errorf("encode %s for its digest: %w", typ, err)
+		return b, fmt.Errorf("encode %s for its digest: %w", typ, err)
 	}
-	return sha256.Sum256(b), nil
+	return b, nil
 }
 
 func appendPart(b []byte, part string) []byte {

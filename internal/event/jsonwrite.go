@@ -185,7 +185,7 @@ func rawValue(value *structpb.Value) json.RawMessage {
 	if value == nil {
 		return nil
 	}
-	return appendValue(nil, value)
+	return written(func(b []byte) []byte { return appendValue(b, value) })
 }
 
 // rawObject is an object of a message as the domain holds it; nil when absent.
@@ -193,5 +193,5 @@ func rawObject(object *structpb.Struct) json.RawMessage {
 	if object == nil {
 		return nil
 	}
-	return appendObject(nil, object)
+	return written(func(b []byte) []byte { return appendObject(b, object) })
 }

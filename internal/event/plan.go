@@ -9,8 +9,9 @@ import (
 // messagePlan is a message's descriptor, prepared for reading and writing
 // JSON: made once at start, then only read.
 type messagePlan struct {
-	fields []*fieldPlan          // by number
-	byName map[string]*fieldPlan // by proto name and by JSON name
+	fields  []*fieldPlan          // by number
+	byName  map[string]*fieldPlan // by proto name and by JSON name
+	unclear bool                  // it has rules that plainlyMeets does not understand
 }
 
 type fieldPlan struct {
@@ -21,6 +22,7 @@ type fieldPlan struct {
 	nested     *messagePlan // for shapeMessage
 	definition bool         // has the definition's limit of size
 	maxItems   int          // for lists; 0: no limit
+	rules      fieldRules
 }
 
 // shape is how a single value of the field looks in JSON.
@@ -41,7 +43,7 @@ const (
 
 func newPlan(desc protoreflect.MessageDescriptor) *messagePlan {
 	fields := desc.Fields()
-	plan := &messagePlan{byName: make(map[string]*fieldPlan, 2*fields.Len())}
+	plan := &messagePlan{byName: make(map[string]*fieldPlan, 2*fields.Len()), unclear: hasRules(desc)}
 	for i := range fields.Len() {
 		desc := fields.Get(i)
 		field := &fieldPlan{
@@ -49,6 +51,7 @@ func newPlan(desc protoreflect.MessageDescriptor) *messagePlan {
 			name:       string(desc.Name()),
 			bit:        1 << i,
 			definition: desc.Name() == "definition",
+			rules:      readRules(desc),
 		}
 		value := desc
 		if desc.IsMap() {

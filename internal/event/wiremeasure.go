@@ -12,12 +12,16 @@ import (
 // an entry, its name, a value and its kind, for two tokens.
 const fieldsPerToken = 2
 
+// fieldBytes is the least that a field takes: its number and a byte.
+const fieldBytes = 2
+
 // measure counts the fields before a message is made of them. An empty element
 // takes two bytes in a record and a hundred in memory, so that the limits of a
 // message that has been made would come too late.
 func (r *wireReader) measure(data []byte, plan *messagePlan, desc protoreflect.MessageDescriptor) *fact.Rejection {
+	most := len(data) / fieldBytes
 	for _, field := range plan.fields {
-		if field.maxItems == 0 {
+		if field.maxItems == 0 || most <= field.maxItems {
 			continue
 		}
 		if count := occurrences(data, field.desc.Number()); count > field.maxItems {
@@ -25,7 +29,7 @@ func (r *wireReader) measure(data []byte, plan *messagePlan, desc protoreflect.M
 			return r.tooMany(field.maxItems)
 		}
 	}
-	if countFields(data, desc, fieldsPerToken*r.maxTokens, 0) < 0 {
+	if most > fieldsPerToken*r.maxTokens && countFields(data, desc, fieldsPerToken*r.maxTokens, 0) < 0 {
 		return r.tooManyTokens()
 	}
 	return nil

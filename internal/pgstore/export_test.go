@@ -16,3 +16,6 @@ func DataConstraints() []string {
 	}
 	return names
 }
+
+// Planning is how sessions of the store plan.
+var Planning = planning

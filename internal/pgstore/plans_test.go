@@ -1,0 +1,121 @@
+package pgstore_test
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+)
+
+// batchStatements are the statements of a batch that look rows up.
+var batchStatements = []string{
+	"LockExecutionIDs", "ExecutionIDs", "KnownEvents", "LatestRuns", "RunsByRunID", "PhasesTouched", "StepsTouched", "FaultsTouched",
+	"ValidationsTouched", "SaveProgress", "UpdateExecutionIDs", "ClearSummaries", "ClaimPartition", "AdvancePartition", "CountRecords", "KnownDefinitionEvents",
+}
+
+// A plan that reads a whole table is quick while the table is young, is kept,
+// and costs more with every row.
+func TestStatementsOfABatchGoAlongKeys(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"empty", "analyzed"} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			conn := planningConn(t)
+			for _, c := range seeding() {
+				if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil {
+					t.Fatalf("%s: %v", c.method, err)
+				}
+			}
+			if state == "analyzed" {
+				if _, err := conn.Exec(t.Context(), "ANALYZE"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, c := range reading(new(int)) {
+				if slices.Contains(batchStatements, c.method) {
+					if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+						t.Fatalf("%s: %v", c.method, err)
+					}
+				}
+			}
+			plans := preparedPlans(t, conn)
+			for _, name := range batchStatements {
+				plan, ok := plans[name]
+				if !ok {
+					t.Errorf("%s was not called", name)
+				}
+				for _, bad := range []string{"Seq Scan on", "Hash Join", "Merge Join"} {
+					if strings.Contains(plan, bad) {
+						t.Errorf("%s: %s in\n%s", name, bad, plan)
+					}
+				}
+			}
+		})
+	}
+}
+
+// planningConn is one connection of a store, to see what it has prepared.
+func planningConn(t *testing.T) *pgx.Conn {
+	t.Helper()
+	config, err := pgx.ParseConfig(testenv.Postgres(t).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range pgstore.Planning {
+		config.RuntimeParams[name] = value
+	}
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(t.Context()) })
+	return conn
+}
+
+var statementName = regexp.MustCompile(`^-- name: (\w+)`)
+
+// preparedPlans are the generic plans of all prepared statements, by the names
+// of their queries.
+func preparedPlans(t *testing.T, conn *pgx.Conn) map[string]string {
+	t.Helper()
+	type prepared struct {
+		Name, Statement string
+		Parameters      int
+	}
+	rows, err := conn.Query(t.Context(), "SELECT name, statement, cardinality(parameter_types) FROM pg_prepared_statements", pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[prepared])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plans := map[string]string{}
+	for _, p := range all {
+		name := statementName.FindStringSubmatch(p.Statement)
+		if name == nil {
+			continue
+		}
+		explain := "EXPLAIN EXECUTE " + pgx.Identifier{p.Name}.Sanitize()
+		if p.Parameters > 0 {
+			explain += "(NULL" + strings.Repeat(", NULL", p.Parameters-1) + ")"
+		}
+		rows, err := conn.Query(t.Context(), explain, pgx.QueryExecModeSimpleProtocol)
+		if err != nil {
+			t.Fatalf("%s: %v", name[1], err)
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatalf("%s: %v", name[1], err)
+		}
+		plans[name[1]] = strings.Join(lines, "\n")
+	}
+	return plans
+}
