@@ -69,7 +69,13 @@ test-interop: c-compiler ## Run a coordinator written in Python (fetched from Py
 	go test $(RACE) -tags=interop -run=TestPython -count=1 -timeout=10m ./internal/e2e
 
 .PHONY: bench
-bench: ## Run the benchmarks
+bench: ## Measure the built service against what its database can do at best: ARGS='--only=mixed,ceiling --rounds=1'
+	@echo "bench: builds tcda and tcda-lab, starts PostgreSQL, Kafka and Redis of its own on loopback, and measures for some minutes"
+	@$(MAKE) build
+	@bin/tcda-lab bench $(ARGS)
+
+.PHONY: bench-go
+bench-go: ## Run the Go benchmarks
 	go test -run='^$$' -bench=. -benchmem ./...
 
 .PHONY: up
