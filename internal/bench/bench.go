@@ -200,7 +200,7 @@ func (b *bench) measureLoad(ctx context.Context, load string) error {
 		ingestions = append(ingestions, ingested)
 		fmt.Fprintf(b.Progress, "%s, round %d: end to end %s events/s\n", load, round+1, amount(ingested.rate()))
 		if withCeiling {
-			c, err := b.ceilingOf(ctx, "bench_service", round == 0, s)
+			c, err := b.ceilingOf(ctx, "bench_service", eventsPerBatch(load), round == 0, s)
 			if err != nil {
 				return err
 			}
@@ -223,11 +223,11 @@ func (c *ceilingRun) rate() float64 { return float64(c.events) / c.took.Seconds(
 
 // ceilingOf inserts what the service has stored once more, and when asked to
 // proves that it was the same.
-func (b *bench) ceilingOf(ctx context.Context, stored string, prove bool, s *Section) (*ceilingRun, error) {
+func (b *bench) ceilingOf(ctx context.Context, stored string, batch int, prove bool, s *Section) (*ceilingRun, error) {
 	var r *recording
 	var sums map[string]tableSum
 	err := b.onDatabase(ctx, stored, func(conn *pgx.Conn) (err error) {
-		if r, err = record(ctx, conn, eventsPerBatch); err != nil || !prove {
+		if r, err = record(ctx, conn, batch); err != nil || !prove {
 			return err
 		}
 		sums, err = tableSums(ctx, conn)
@@ -256,7 +256,7 @@ func (b *bench) ceilingOf(ctx context.Context, stored string, prove bool, s *Sec
 			return nil, err
 		}
 		s.note("the ceiling's %s rows of %d tables (%s) are the service's, by checksum; %d transactions of about %d events over %d connections",
-			count(r.rows), len(sums), size(float64(r.bytes)), len(r.batches), eventsPerBatch, ceilingConnections)
+			count(r.rows), len(sums), size(float64(r.bytes)), len(r.batches), batch, ceilingConnections)
 	}
 	return run, b.dropDatabase(ctx, "bench_ceiling")
 }
@@ -302,6 +302,8 @@ func (s *Section) describe(l *backlog, ingestions []*ingestion, ceilings []*ceil
 		f := s.add("WAL, ceiling", "bytes/event", each(ceilings, func(c *ceilingRun) float64 { return float64(c.wal) / float64(c.events) })...)
 		f.of(s.find("WAL"), "WAL")
 	}
+	s.add("blocks", "1/event", perEvent(1, func(at *snapshot) float64 { return float64(at.blocks) })...)
+	s.add("blocks not in shared_buffers", "1/event", perEvent(1, func(at *snapshot) float64 { return float64(at.blocksRead) })...)
 	s.add("allocated", "bytes/event", perEvent(1, func(at *snapshot) float64 { return at.service.allocated })...)
 	s.add("allocations", "1/event", perEvent(1, func(at *snapshot) float64 { return at.service.objects })...)
 	s.add("peak memory of tcda", "MiB", each(ingestions, func(i *ingestion) float64 { return float64(i.peak) / (1 << 20) })...)

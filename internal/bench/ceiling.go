@@ -12,11 +12,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const (
-	ceilingConnections = 4
-	// eventsPerBatch is how many events the rows of one transaction come from.
-	eventsPerBatch = 1000
-)
+const ceilingConnections = 4
+
+// eventsPerBatch is how many events the rows of one transaction come from. Of
+// logs it is as many as the service's limit on bytes lets into a batch: some
+// 11,000 rows.
+func eventsPerBatch(load string) int {
+	if load == "logs" {
+		return 200
+	}
+	return 1000
+}
 
 // ceilingRun is one measurement of it.
 type ceilingRun struct {
@@ -46,10 +52,8 @@ func (b *bench) ceiling(ctx context.Context, r *recording, database string) (_ *
 			return nil, fmt.Errorf("connect for the ceiling: %w", err)
 		}
 		connections = append(connections, conn)
-		for i, statement := range r.statements {
-			if _, err := conn.PgConn().Prepare(ctx, storedTables[i].name, statement, nil); err != nil {
-				return nil, fmt.Errorf("prepare %s: %w", statement, err)
-			}
+		if err := r.prepare(ctx, conn); err != nil {
+			return nil, err
 		}
 	}
 	before, err := b.postgresUsage(ctx)
@@ -82,6 +86,16 @@ func (b *bench) ceiling(ctx context.Context, r *recording, database string) (_ *
 	}
 	run.cpuPostgres, run.wal = after.cpu-before.cpu, after.wal-before.wal
 	return run, nil
+}
+
+// prepare plans the statements of a recording on a connection.
+func (r *recording) prepare(ctx context.Context, conn *pgx.Conn) error {
+	for i, statement := range r.statements {
+		if _, err := conn.PgConn().Prepare(ctx, storedTables[i].name, statement, nil); err != nil {
+			return fmt.Errorf("prepare %s: %w", statement, err)
+		}
+	}
+	return nil
 }
 
 var binaryFormat = []int16{1}

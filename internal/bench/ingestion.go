@@ -70,6 +70,9 @@ type snapshot struct {
 	service  scraped
 	cpu      map[string]float64
 	postgres postgresUsage
+	// Blocks of 8 KiB that the service's database asked for, and those of them
+	// that were not in PostgreSQL's own cache.
+	blocks, blocksRead int64
 }
 
 // ingestion is one measurement of the service: between a commit after the warm
@@ -77,7 +80,6 @@ type snapshot struct {
 type ingestion struct {
 	from, to snapshot
 	peak     int64
-	failedBy string // why CPU time is missing
 }
 
 func (i *ingestion) events() float64  { return float64(i.to.records - i.from.records) }
@@ -165,13 +167,13 @@ func (m *meter) measure(ctx context.Context, conn *pgx.Conn) error {
 		case now.Sub(progressed) > stall:
 			return m.service.failed(fmt.Errorf("nothing committed for %s, %d events of %d are", stall, applied, m.backlog.events))
 		case m.ingestion.from.at.IsZero() && applied > 0 && float64(applied) >= warmUp*float64(m.backlog.events):
-			if err := m.snap(ctx, &m.ingestion.from, now, applied); err != nil {
+			if err := m.snap(ctx, conn, &m.ingestion.from, now, applied); err != nil {
 				return err
 			}
 			m.startProfile(ctx)
 		}
 		if applied >= m.backlog.events {
-			if err := m.snap(ctx, &m.ingestion.to, now, applied); err != nil {
+			if err := m.snap(ctx, conn, &m.ingestion.to, now, applied); err != nil {
 				return err
 			}
 			break
@@ -203,7 +205,7 @@ func (m *meter) startProfile(ctx context.Context) {
 }
 
 // snap notes what has been used up to now.
-func (m *meter) snap(ctx context.Context, s *snapshot, at time.Time, records int64) (err error) {
+func (m *meter) snap(ctx context.Context, conn *pgx.Conn, s *snapshot, at time.Time, records int64) (err error) {
 	s.at, s.records, s.cpu = at, records, map[string]float64{}
 	for name, pid := range map[string]int{"tcda": m.service.process.PID(), "kafka": m.servers.kafka.PID(), "redis": m.redis.pid} {
 		if s.cpu[name], err = processorSeconds(pid); err != nil {
@@ -214,6 +216,10 @@ func (m *meter) snap(ctx context.Context, s *snapshot, at time.Time, records int
 		return err
 	}
 	s.cpu["postgres"] = s.postgres.cpu
+	row := conn.QueryRow(ctx, "SELECT blks_hit + blks_read, blks_read FROM pg_stat_database WHERE datname = current_database()")
+	if err := row.Scan(&s.blocks, &s.blocksRead); err != nil {
+		return fmt.Errorf("count blocks: %w", err)
+	}
 	s.service, err = m.service.scrape(ctx)
 	return err
 }

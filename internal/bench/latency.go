@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 )
 
 const (
@@ -149,6 +150,11 @@ func (b *bench) runLatency(ctx context.Context, rate float64) (_ *latencies, err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, service.stop()) }()
+	starting, cancelStart := context.WithTimeout(ctx, startLimit)
+	defer cancelStart()
+	if err := b.awaitClaims(starting, "bench_service", topic, service); err != nil {
+		return nil, err
+	}
 	fmt.Fprintf(b.Progress, "latency: %s events a second for %s\n", amount(rate), b.LatencyTime)
 
 	t := &tracker{
@@ -183,6 +189,22 @@ func (b *bench) runLatency(ctx context.Context, rate float64) (_ *latencies, err
 		return nil, service.failed(err)
 	}
 	return t.latencies, nil
+}
+
+// awaitClaims waits until the service owns every partition of a topic: joining
+// the group is no latency of an event.
+func (b *bench) awaitClaims(ctx context.Context, database, topic string, service *adapter) error {
+	return b.onDatabase(ctx, database, func(conn *pgx.Conn) error {
+		err := childproc.AwaitAnswer(ctx, service.process, func(ctx context.Context) bool {
+			var claimed int
+			row := conn.QueryRow(ctx, "SELECT count(*) FROM test_coordination.ingest_partitions WHERE topic = $1 AND NOT clean_stop", topic)
+			return row.Scan(&claimed) == nil && claimed == b.Partitions
+		})
+		if err != nil {
+			return service.failed(fmt.Errorf("claim the partitions: %w", err))
+		}
+		return nil
+	})
 }
 
 // sendPaced sends the usual workload at a rate.
