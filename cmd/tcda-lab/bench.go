@@ -22,6 +22,9 @@ type benchCmd struct {
 	LatencyTime  time.Duration `default:"20s" help:"How long latency is measured."`
 	Rate         float64       `help:"Events a second, a fifth of which is sent while latency is measured. Without it: what was measured."`
 
+	History    []float64 `placeholder:"MILLIONS" help:"Measure instead what an event costs where so many millions of rows are stored: 1,10,50 needs 50 GB of disk and half an hour."`
+	SeedEvents int       `default:"150000" hidden:"" help:"Events that the stored rows are copies of."`
+
 	TCDA       string            `name:"tcda" placeholder:"PATH" help:"The service to measure; without it tcda beside this program."`
 	Set        map[string]string `placeholder:"NAME=VALUE" help:"Settings of the service, named as in its environment without the prefix: INGEST_BATCH_RECORDS=500."`
 	Postgres   map[string]string `placeholder:"NAME=VALUE" help:"Settings of PostgreSQL, over those of bench."`
@@ -55,7 +58,7 @@ func (c *benchCmd) Run(ctx context.Context, term console) error {
 	report, err := bench.Run(ctx, bench.Options{
 		TCDA: c.TCDA, Lab: self, DataDir: c.DataDir, Keep: c.Keep,
 		Only: c.Only, Rounds: c.Rounds, Events: c.Events, Partitions: c.Partitions, SingleEvents: c.SingleEvents, MemoryEvents: c.MemoryEvents,
-		LatencyTime: c.LatencyTime, Rate: c.Rate, Profile: c.CPUProfile, ProfileTime: c.ProfileFor, Settings: c.Set, Postgres: c.Postgres, Progress: term.err,
+		LatencyTime: c.LatencyTime, Rate: c.Rate, History: c.History, SeedEvents: c.SeedEvents, Profile: c.CPUProfile, ProfileTime: c.ProfileFor, Settings: c.Set, Postgres: c.Postgres, Progress: term.err,
 	})
 	if err != nil {
 		return err

@@ -52,6 +52,11 @@ type Options struct {
 	LatencyTime time.Duration
 	Rate        float64
 
+	// History, in millions of stored rows, is measured instead of everything else
+	// unless it is empty; the rows come from runs of so many SeedEvents.
+	History    []float64
+	SeedEvents int
+
 	// Profile is a folder for profiles of the service's processor time, taken in
 	// each workload's first round for so long; empty: none.
 	Profile     string
@@ -71,6 +76,11 @@ func (o Options) validate() error {
 	}
 	if o.Rounds < 1 || o.Events < 1000 || o.Partitions < 1 {
 		return errors.New("want at least a round, 1000 events and a partition")
+	}
+	for _, millions := range o.History {
+		if millions <= 0 {
+			return errors.New("want histories of some rows")
+		}
 	}
 	return nil
 }
@@ -147,6 +157,9 @@ func (b *bench) wants(part string) bool { return len(b.Only) == 0 || slices.Cont
 var usual = coordsim.Workloads()[0]
 
 func (b *bench) measure(ctx context.Context) error {
+	if len(b.History) > 0 {
+		return b.measureHistory(ctx)
+	}
 	for _, load := range coordsim.Workloads() {
 		if b.wants(load) || load == usual && slices.Equal(b.Only, []string{partCeiling}) {
 			if err := b.measureLoad(ctx, load); err != nil {

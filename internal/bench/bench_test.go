@@ -130,6 +130,39 @@ func wantReadable(t *testing.T, r *bench.Report) {
 	}
 }
 
+// Histories are filled with runs that the service can go on with: late events
+// of them are applied, and begin no other runs, or the bench fails.
+func TestHistories(t *testing.T) {
+	t.Parallel()
+	o := quick(t)
+	o.Settings, o.SeedEvents, o.Events, o.Rounds = nil, 30_000, 10_000, 1
+	o.History = []float64{0.05, 0.2}
+	report, err := bench.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Sections) != 1 {
+		t.Errorf("report %+v", report.Sections)
+	}
+	for _, name := range []string{"end to end", "CPU of tcda", "CPU of postgres", "S4", "WAL", "blocks"} {
+		wantMeasured(t, report, "history", name+", 0.050 M rows")
+		wantMeasured(t, report, "history", name+", 0.200 M rows")
+	}
+	if f := report.Find("history", "end to end, 0.200 M rows"); f != nil && (f.Of != "end to end, 0.050 M rows" || f.Ratio <= 0) {
+		t.Errorf("%+v", f)
+	}
+}
+
+// A disk that is too small is told of before it is full.
+func TestHistoriesWantSpace(t *testing.T) {
+	t.Parallel()
+	o := quick(t)
+	o.History = []float64{1, 1e9}
+	if _, err := bench.Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "are needed") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // What was asked for is measured, and nothing else.
 func TestOnlyWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
@@ -165,6 +198,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"rounds":     func(o *bench.Options) { o.Rounds = 0 },
 		"events":     func(o *bench.Options) { o.Events = 10 },
 		"partitions": func(o *bench.Options) { o.Partitions = 0 },
+		"history":    func(o *bench.Options) { o.History = []float64{-1} },
 	} {
 		o := quick(t)
 		change(&o)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -33,6 +34,10 @@ type backlog struct {
 
 // produce fills a topic with a workload.
 func (b *bench) produce(ctx context.Context, topic string, w coordsim.Workload) (*backlog, error) {
+	return b.produceRecords(ctx, topic, w.Events, w.Generate())
+}
+
+func (b *bench) produceRecords(ctx context.Context, topic string, events int, records iter.Seq2[coordsim.Record, error]) (*backlog, error) {
 	if err := b.makeTopic(ctx, topic, b.Partitions); err != nil {
 		return nil, err
 	}
@@ -46,14 +51,14 @@ func (b *bench) produce(ctx context.Context, topic string, w coordsim.Workload) 
 	l := &backlog{topic: topic, perPartition: make([]int64, b.Partitions)}
 	tell := b.every(5 * time.Second)
 	began := time.Now()
-	err = producer.Send(ctx, w.Generate(), 0, func(r *coordsim.Record, at coordsim.Address) error {
+	err = producer.Send(ctx, records, 0, func(r *coordsim.Record, at coordsim.Address) error {
 		l.events++
 		l.perPartition[at.Partition]++
 		l.bytes += int64(len(r.Key) + len(r.Value))
 		for _, h := range r.Headers {
 			l.bytes += int64(len(h.Key) + len(h.Value))
 		}
-		tell("%s: %s of %s events produced", topic, count(l.events), count(int64(w.Events)))
+		tell("%s: %s of %s events produced", topic, count(l.events), count(int64(events)))
 		return nil
 	})
 	if err != nil {

@@ -55,10 +55,7 @@ type servers struct {
 func (b *bench) openServers(ctx context.Context) (err error) {
 	s := &b.servers
 	fmt.Fprintln(b.Progress, "starting PostgreSQL and Kafka, making the schema")
-	s.postgres, err = pgserver.Start(ctx, pgserver.Options{
-		DataDir: filepath.Join(b.dir, "postgres"), Durable: true, Settings: b.Postgres, Progress: b.Progress,
-	})
-	if err != nil {
+	if err := b.restartPostgres(ctx); err != nil {
 		return err
 	}
 	if err := b.makeTemplate(ctx); err != nil {
@@ -77,6 +74,21 @@ func (b *bench) openServers(ctx context.Context) (err error) {
 		fmt.Fprintln(b.Progress, "Redis is", s.redisNote)
 	}
 	return nil
+}
+
+// restartPostgres starts the server, or starts it anew with changed settings.
+func (b *bench) restartPostgres(ctx context.Context) (err error) {
+	s := &b.servers
+	if s.postgres != nil {
+		if err := s.postgres.Close(); err != nil {
+			return err
+		}
+		s.postgres = nil
+	}
+	s.postgres, err = pgserver.Start(ctx, pgserver.Options{
+		DataDir: filepath.Join(b.dir, "postgres"), Durable: true, Settings: b.Postgres, Progress: b.Progress,
+	})
+	return err
 }
 
 // makeTopic makes a topic, by a client that knows of it.

@@ -89,3 +89,29 @@ func TestWorkloadOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// What is said afterwards is applied too, to the runs that it is said of.
+func TestAfterwardsSpeaksOfFormerRuns(t *testing.T) {
+	t.Parallel()
+	decoder, err := event.NewDecoder(event.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := coordsim.Afterwards{Seed: 1, Instance: "t1", Start: start, Events: 500, Executions: []string{"exec-a", "exec-b"}}
+	seen, said := map[fact.Key]bool{}, map[string]int{}
+	for _, r := range drain(t, a.Generate()) {
+		decoded, rejection := decoder.Decode(r.Record, start)
+		if rejection != nil {
+			t.Fatalf("%s %s: %v", r.Type, r.ID, rejection)
+		}
+		h := decoded.Header()
+		if seen[h.Key] || h.RunID != "run-"+r.Subject {
+			t.Fatalf("%+v", h)
+		}
+		seen[h.Key] = true
+		said[r.Subject]++
+	}
+	if len(seen) != a.Events || len(said) != 2 || said["exec-a"] < 200 || said["exec-b"] < 200 {
+		t.Errorf("%d events, by run %v", len(seen), said)
+	}
+}
