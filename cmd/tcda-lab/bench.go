@@ -23,7 +23,7 @@ type benchCmd struct {
 	Rate         float64       `help:"Events a second, a fifth of which is sent while latency is measured. Without it: what was measured."`
 
 	History    []float64 `placeholder:"MILLIONS" help:"Measure instead what an event costs where so many millions of rows are stored: 1,10,50 needs 50 GB of disk and half an hour."`
-	SeedEvents int       `default:"150000" hidden:"" help:"Events that the stored rows are copies of."`
+	SeedEvents int       `default:"60000" hidden:"" help:"Events that the stored rows are copies of."`
 
 	TCDA       string            `name:"tcda" placeholder:"PATH" help:"The service to measure; without it tcda beside this program."`
 	Set        map[string]string `placeholder:"NAME=VALUE" help:"Settings of the service, named as in its environment without the prefix: INGEST_BATCH_RECORDS=500."`

@@ -321,9 +321,11 @@ func (s *Section) describe(l *backlog, ingestions []*ingestion, ceilings []*ceil
 	s.add("allocations", "1/event", perEvent(1, func(at *snapshot) float64 { return at.service.objects })...)
 	s.add("peak memory of tcda", "MiB", each(ingestions, func(i *ingestion) float64 { return float64(i.peak) / (1 << 20) })...)
 	for _, step := range steps {
-		f := s.add(step, "us/event", perEvent(1e6, func(at *snapshot) float64 { return at.service.steps[step].seconds })...)
+		s.add(step, "us/event", perEvent(1e6, func(at *snapshot) float64 { return at.service.steps[step].seconds })...)
+	}
+	for _, step := range steps {
 		if step != "S4" {
-			defer func() { f.of(s.find("S4"), "S4") }()
+			s.find(step).of(s.find("S4"), "S4")
 		}
 	}
 	s.note("backlog of %s events, %s a record; by partition %v; the first %d %% are not counted", count(l.events), size(float64(l.bytes)/float64(l.events)), l.perPartition, int(100*warmUp))

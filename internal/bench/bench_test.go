@@ -135,7 +135,7 @@ func wantReadable(t *testing.T, r *bench.Report) {
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	o := quick(t)
-	o.Settings, o.SeedEvents, o.Events, o.Rounds = nil, 30_000, 10_000, 1
+	o.Settings, o.SeedEvents, o.Events, o.Rounds = nil, 8000, 5000, 1
 	o.History = []float64{0.05, 0.2}
 	report, err := bench.Run(t.Context(), o)
 	if err != nil {

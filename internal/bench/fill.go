@@ -21,7 +21,9 @@ const fillConnections = 2
 // aside: a history is many copies of them, with ids, keys and dates of their
 // own. It returns how many rows a copy has.
 func (b *bench) makeSeed(ctx context.Context) (rows int64, err error) {
-	backlog, err := b.produce(ctx, "bench-seed", b.workload(usual, b.SeedEvents))
+	w := b.workload(usual, b.SeedEvents)
+	w.Parallel = 50 // so that most have ended
+	backlog, err := b.produce(ctx, "bench-seed", w)
 	if err != nil {
 		return 0, err
 	}
@@ -61,7 +63,13 @@ func (b *bench) fill(ctx context.Context, database string, copies int) (former [
 	group.SetLimit(fillConnections)
 	// The greatest first, so that the last to end are short.
 	for _, tables := range [][]string{
-		{"execution_events"}, {"execution_logs"}, {"execution_steps"}, {"validation_results"}, {"system_snapshots"}, {"fault_injections"}, {"execution_phases"},
+		{"execution_events"},
+		{"execution_logs"},
+		{"execution_steps"},
+		{"validation_results"},
+		{"system_snapshots"},
+		{"fault_injections"},
+		{"execution_phases"},
 		{"executions", "execution_details", "execution_ids"},
 	} {
 		group.Go(func() error {
@@ -79,9 +87,12 @@ func (b *bench) fill(ctx context.Context, database string, copies int) (former [
 		return nil, err
 	}
 	err = b.onDatabase(ctx, database, func(conn *pgx.Conn) error {
-		for _, statement := range []string{"DROP SCHEMA bench_seed CASCADE", "VACUUM (ANALYZE)"} {
-			if _, err := conn.Exec(ctx, statement); err != nil {
-				return fmt.Errorf("%s: %w", statement, err)
+		if _, err := conn.Exec(ctx, "DROP SCHEMA bench_seed CASCADE"); err != nil {
+			return err
+		}
+		for _, table := range storedTables {
+			if _, err := conn.Exec(ctx, "VACUUM (ANALYZE) test_coordination."+table.name); err != nil {
+				return fmt.Errorf("vacuum %s: %w", table.name, err)
 			}
 		}
 		rows, err := conn.Query(ctx, "SELECT execution_id FROM test_coordination.executions ORDER BY hashtext(execution_id), execution_id LIMIT $1", formerRuns)

@@ -34,7 +34,7 @@ const (
 // fillSettings make filling quick: what is written to a table made in the same
 // transaction needs no write-ahead log. They do not hold while measuring.
 func fillSettings() map[string]string {
-	return map[string]string{"wal_level": "minimal", "max_wal_senders": "0", "maintenance_work_mem": "1GB", "autovacuum": "off"}
+	return map[string]string{"wal_level": "minimal", "max_wal_senders": "0", "synchronous_commit": "off", "maintenance_work_mem": "1GB", "autovacuum": "off"}
 }
 
 // stored is a database with a history.
@@ -203,7 +203,7 @@ func (b *bench) wantSpace() error {
 	for _, millions := range b.History {
 		rows += millions * 1e6
 	}
-	needed, free := rows*bytesPerRow+reserve, float64(disk.Bavail)*float64(disk.Bsize) //nolint:unconvert // Bsize has another type elsewhere
+	needed, free := rows*bytesPerRow+reserve, float64(disk.Bavail)*float64(disk.Bsize)
 	fmt.Fprintf(b.Progress, "the histories need about %s in %s, where %s are free\n", size(needed), b.dir, size(free))
 	if free < needed {
 		return fmt.Errorf("%s are free in %s and about %s are needed: choose another --data-dir, or fewer rows", size(free), b.dir, size(needed))

@@ -1,6 +1,7 @@
 package coordsim
 
 import (
+	"cmp"
 	"container/heap"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type Workload struct {
 	Instance string    // as in Options
 	Start    time.Time // of the first runs
 	Events   int
+	Parallel int // runs at the same time; 0: as many as the workload has
 }
 
 // workload is how the runs of one kind are led.
@@ -68,7 +70,7 @@ func (w Workload) Generate() iter.Seq2[Record, error] {
 	kind := workloads[w.Name]
 	return func(yield func(Record, error) bool) {
 		g := &workloadGenerator{Workload: w, kind: kind, random: rand.New(rand.NewPCG(w.Seed, 2))} //nolint:gosec // chance that can be repeated is the point
-		for range kind.parallel {
+		for range cmp.Or(w.Parallel, kind.parallel) {
 			// Not all at the same moment, and soon out of step.
 			g.live = append(g.live, g.begin(w.Start.Add(time.Duration(g.random.Int64N(int64(30*time.Second))))))
 		}
@@ -150,17 +152,17 @@ func (d *diary) pass(t time.Duration) { d.clock = d.clock.Add(t) }
 // same.
 type liveRuns []*diary
 
-func (l liveRuns) Len() int { return len(l) }
+func (l *liveRuns) Len() int { return len(*l) }
 
-func (l liveRuns) Less(i, j int) bool {
-	a, b := l[i], l[j]
+func (l *liveRuns) Less(i, j int) bool {
+	a, b := (*l)[i], (*l)[j]
 	if order := a.said[a.told].at.Compare(b.said[b.told].at); order != 0 {
 		return order < 0
 	}
 	return a.id < b.id
 }
 
-func (l liveRuns) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
+func (l *liveRuns) Swap(i, j int) { (*l)[i], (*l)[j] = (*l)[j], (*l)[i] }
 
 // Push and Pop are heap's; the number of live runs never changes.
 func (l *liveRuns) Push(x any) { *l = append(*l, x.(*diary)) }

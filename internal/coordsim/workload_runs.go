@@ -2,6 +2,7 @@ package coordsim
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -114,7 +115,7 @@ func writeSmallRun(d *diary) {
 func (d *diary) validation(id, phase, step, fault string) *contract.ExecutionValidationRecorded {
 	return &contract.ExecutionValidationRecorded{
 		ExecutionId: d.id, ValidationId: id, AssertionType: "metric_below", Status: "passed", Phase: phase, StepId: step, FaultId: fault, Service: "risk-monitor",
-		Expected: "50", Actual: fmt.Sprint(d.random.IntN(50)), Operator: "<=", Threshold: new(50.0), Unit: "ms", SteadyState: "during",
+		Expected: "50", Actual: strconv.Itoa(d.random.IntN(50)), Operator: "<=", Threshold: new(50.0), Unit: "ms", SteadyState: "during",
 		Evidence: structpb.NewStructValue(fields("samples", float64(d.random.IntN(500)), "query", "histogram_quantile(0.99, order_latency)")),
 	}
 }
