@@ -69,7 +69,19 @@ test-interop: c-compiler ## Run a coordinator written in Python (fetched from Py
 	go test $(RACE) -tags=interop -run=TestPython -count=1 -timeout=10m ./internal/e2e
 
 .PHONY: bench
-bench: ## Run the benchmarks
+bench: ## Measure the built service against what its database can do at best: ARGS='--only=mixed,ceiling --rounds=1'
+	@echo "bench: builds tcda and tcda-lab, starts PostgreSQL, Kafka and Redis of its own on loopback, and measures for some minutes"
+	@$(MAKE) build
+	@bin/tcda-lab bench $(ARGS)
+
+.PHONY: bench-history
+bench-history: ## Measure what an event costs at 1, 10 and 50 million stored rows: some 50 GB of disk, half an hour
+	@echo "bench-history: fills three databases, says beforehand how much disk that takes, and removes them"
+	@$(MAKE) build
+	@bin/tcda-lab bench --history=1,10,50 --events=100000 $(ARGS)
+
+.PHONY: bench-go
+bench-go: ## Run the Go benchmarks
 	go test -run='^$$' -bench=. -benchmem ./...
 
 .PHONY: up

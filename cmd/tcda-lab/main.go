@@ -7,6 +7,7 @@
 //	watch.go      what is stored at a moment    screen.go    shown on a terminal, or in lines
 //	summary.go    what happened in the end
 //	emit.go       send to any Kafka             ledger.go    hold the database against what was sent
+//	bench.go      measure the built service     server.go    servers in processes of their own, for bench
 package main
 
 import (
@@ -32,6 +33,9 @@ type commandLine struct {
 	Demo   demoCmd   `cmd:"" help:"Run the whole system on servers of its own, play a simulated coordinator, and show what happens."`
 	Emit   emitCmd   `cmd:"" help:"Send events to any Kafka: the simulated coordinator, a recording, or generated load."`
 	Ledger ledgerCmd `cmd:"" help:"Work with the ledger that emit writes."`
+	Bench  benchCmd  `cmd:"" help:"Measure the service against what its database can do at best."`
+	Kafka  kafkaCmd  `cmd:"" hidden:"" help:"Serve the embedded Kafka; the first line of standard output is its address."`
+	Redis  redisCmd  `cmd:"" hidden:"" help:"Serve the embedded Redis likewise."`
 }
 
 // console is where a command reads and writes, and its environment.

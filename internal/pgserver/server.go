@@ -123,6 +123,9 @@ func (s *Server) LogFile() string { return s.cluster.path(logName) }
 // Installation is the PostgreSQL that runs.
 func (s *Server) Installation() Installation { return s.cluster.installation }
 
+// PID is the process id of the server that was started last.
+func (s *Server) PID() int { return s.process.PID() }
+
 // EnsureDatabase makes a database if it is not there.
 func (s *Server) EnsureDatabase(ctx context.Context, name string) (err error) {
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))

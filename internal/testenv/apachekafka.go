@@ -215,8 +215,8 @@ func (p KafkaPrograms) start(ctx context.Context, dir string) (address string, e
 		return "", errors.Join(err, process.Kill())
 	}
 	address = "127.0.0.1:" + strconv.Itoa(port)
-	if err := awaitAnswer(ctx, process, func(ctx context.Context) bool { return kafkaAnswers(ctx, address) }); err != nil {
-		return "", errors.Join(fmt.Errorf("%w; it said: %s", err, lastLines(log)), process.Kill())
+	if err := childproc.AwaitAnswer(ctx, process, func(ctx context.Context) bool { return kafkaAnswers(ctx, address) }); err != nil {
+		return "", errors.Join(fmt.Errorf("%w; it said: %s", err, childproc.LastLines(log)), process.Kill())
 	}
 	return address, nil
 }

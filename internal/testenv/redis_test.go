@@ -3,7 +3,6 @@ package testenv_test
 import (
 	"context"
 	"errors"
-	"io"
 	"testing"
 	"time"
 
@@ -104,18 +103,6 @@ func TestRedisPause(t *testing.T) {
 	}
 	if got, err := client.Get(t.Context(), "key").Result(); err != nil || got != "value" {
 		t.Errorf("after the freeze: got %q, %v", got, err)
-	}
-}
-
-func TestObtainRedisTwiceIsTheSame(t *testing.T) {
-	t.Parallel()
-	first, err := testenv.ObtainRedis(t.Context(), io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := testenv.ObtainRedis(t.Context(), io.Discard)
-	if err != nil || first != second {
-		t.Errorf("got %v, %v; want %v", second, err, first)
 	}
 }
 

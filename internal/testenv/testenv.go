@@ -146,16 +146,6 @@ func testDir(t testing.TB, name string) string {
 	return dir
 }
 
-// lastLines is the end of a server's log, for an error.
-func lastLines(file string) string {
-	text, err := os.ReadFile(filepath.Clean(file))
-	if err != nil {
-		return err.Error()
-	}
-	const enough = 2000
-	return string(text[max(0, len(text)-enough):])
-}
-
 // DataDir is the path of a folder that a server may make for its files, until
 // the test ends. PostgreSQL's own user reaches it when the test runs as root,
 // unlike t.TempDir, which is closed to others.

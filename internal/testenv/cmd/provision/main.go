@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/redisserver"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
@@ -39,7 +40,7 @@ func provision(names []string, progress io.Writer) error {
 			}
 			fmt.Fprintf(progress, "tests run on %v\n", in)
 		case "redis":
-			programs, err := testenv.ObtainRedis(ctx, progress)
+			programs, err := redisserver.Obtain(ctx, progress)
 			if err != nil {
 				return err
 			}
