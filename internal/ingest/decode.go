@@ -29,6 +29,7 @@ type batch struct {
 	hinted bool
 
 	fetched *kafkalog.Batch // whose memory the records lie in; nil when there is none
+	free    func()          // gives back its share of what may be in flight; nil when it has none
 
 	committed chan struct{} // closed when it is
 }
@@ -51,10 +52,27 @@ func (b *batch) halves() [2]*batch {
 	}
 }
 
+// release gives back what the batch holds. It is used once, by whoever has the
+// batch in the end.
 func (b *batch) release() {
 	if b.fetched != nil {
 		b.fetched.Release()
 	}
+	if b.free != nil {
+		b.free()
+	}
+}
+
+// admit waits until the records may be in flight. Decoded they take a multiple
+// of their size, and each partition has several batches: without a bound for all
+// of them memory would grow with the number of partitions. Batches that have been
+// admitted wait for no other, so that this ends.
+func (w *worker) admit(ctx context.Context, fetched *kafkalog.Batch) (free func(), err error) {
+	weight := min(int64(fetched.Bytes), w.cfg.InFlight)
+	if err := w.inFlight.Acquire(ctx, weight); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	return func() { w.inFlight.Release(weight) }, nil
 }
 
 // parallelFrom is the size of a batch from which decoding it in parallel pays.

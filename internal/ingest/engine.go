@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
@@ -29,6 +30,7 @@ type Config struct {
 	Group    kafkalog.GroupConfig
 	Limits   scenario.Limits // of definitions; scenario.DefaultLimits
 	Prefetch int             // batches decoded ahead of the one being committed: 2
+	InFlight int64           // bytes of records, of all partitions, that are decoded and not committed: 16 MiB; decoded they take some five times as much
 
 	ApplyBudget     time.Duration // for the batch in hand when a partition is taken away: 20 s
 	ReleaseBudget   time.Duration // for the word of a clean stop, on top of it; both together below the session timeout: 3 s
@@ -51,6 +53,7 @@ func (c Config) withDefaults() Config {
 		c.Limits = scenario.DefaultLimits()
 	}
 	c.Prefetch = cmp.Or(c.Prefetch, 2)
+	c.InFlight = cmp.Or(c.InFlight, 16<<20)
 	c.ApplyBudget = cmp.Or(c.ApplyBudget, 20*time.Second)
 	c.ReleaseBudget = cmp.Or(c.ReleaseBudget, 3*time.Second)
 	c.StallLimit = cmp.Or(c.StallLimit, 2*time.Minute)
@@ -64,7 +67,7 @@ func (c Config) withDefaults() Config {
 	c.PartitionGrain = cmp.Or(c.PartitionGrain, "month")
 	c.PartitionsAhead = cmp.Or(c.PartitionsAhead, 3)
 	c.RollEvery = cmp.Or(c.RollEvery, time.Hour)
-	c.Read.BatchRecords = cmp.Or(c.Read.BatchRecords, 1000)
+	c.Read.BatchRecords = cmp.Or(c.Read.BatchRecords, 3000)
 	return c
 }
 
@@ -100,9 +103,10 @@ type Engine struct {
 	cfg Config
 	Parts
 
-	publisher *publisher    // nil without Redis
-	turn      chan struct{} // held by who makes an attempt
-	decoders  chan struct{} // held by who decodes
+	publisher *publisher          // nil without Redis
+	turn      chan struct{}       // held by who makes an attempt
+	decoders  chan struct{}       // held by who decodes
+	inFlight  *semaphore.Weighted // bytes; held by batches from before they are decoded until they are committed
 }
 
 // New makes an engine; Ingest starts it.
@@ -117,6 +121,7 @@ func New(cfg Config, p Parts) (*Engine, error) {
 		p.Tracing = telemetry.NoTracing()
 	}
 	e := &Engine{cfg: cfg.withDefaults(), Parts: p, turn: make(chan struct{}, 1), decoders: newDecoders()}
+	e.inFlight = semaphore.NewWeighted(e.cfg.InFlight)
 	if p.Redis != nil {
 		e.publisher = newPublisher(e)
 	}

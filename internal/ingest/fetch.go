@@ -108,7 +108,13 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 			}
 		}
 		advancedAt = time.Now()
+		free, err := w.admit(ctx, fetched)
+		if err != nil {
+			fetched.Release()
+			return err
+		}
 		b := w.decodeBatch(ctx, fetched, position)
+		b.free = free
 		attempt.survived(ctx)
 		if err := w.send(ctx, out, b); err != nil {
 			return err

@@ -175,6 +175,7 @@ func Ingest(cfg *config.Config, instance string) ingest.Config {
 			RebalanceTimeout:  cfg.Kafka.RebalanceTimeout,
 		},
 		Limits:          definitions,
+		InFlight:        int64(cfg.Ingest.InFlightBytes),
 		ApplyBudget:     cfg.Ingest.ApplyBudget,
 		ReleaseBudget:   config.ReleaseBudget,
 		StallLimit:      cfg.Ingest.Watchdog,
