@@ -243,7 +243,7 @@ func TestCheckAccessNamesTheCause(t *testing.T) {
 
 // causesOf are the causes of joined errors.
 func causesOf(err error) (causes []kafkalog.Cause) {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // not of one error, but of all
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return nil
 	}

@@ -221,7 +221,7 @@ func (l Listener) saslSettings(mechanisms []string) []string {
 	for _, mechanism := range mechanisms {
 		module := "scram.ScramLoginModule required;"
 		if mechanism == "PLAIN" {
-			module = fmt.Sprintf(`plain.PlainLoginModule required user_%s="%s" user_%s="%s";`, KafkaAdmin, KafkaPassword, KafkaUser, KafkaPassword)
+			module = fmt.Sprintf(`plain.PlainLoginModule required user_%s=%q user_%s=%q;`, KafkaAdmin, KafkaPassword, KafkaUser, KafkaPassword)
 		}
 		settings = append(settings, prefix+strings.ToLower(mechanism)+".sasl.jaas.config=org.apache.kafka.common.security."+module)
 	}
