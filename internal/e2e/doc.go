@@ -10,9 +10,29 @@
 //	golden_test.go       the golden events of the contract as records
 //	crash_test.go        SIGKILL at random moments
 //	service_test.go      health, metrics, a graceful stop, Redis away
+//	kafka_test.go        what Kafka may do to a log: transactions, compaction, retention, new partitions
+//	gaps_test.go         partitions that stop at a gap; topics made again
+//	load_test.go         records of many runs
+//	churn_test.go        instances that come and go, leaders that move, brokers that restart
+//	secured_test.go      TLS, SCRAM and rights that are granted late
 //	emit_test.go         tcda-lab as the sender and the judge
 //	interop_test.go      coordinator.py, which shares nothing with us but the .proto
 //	                     files (build tag interop: make test-interop)
+//
+// Together with the conformance tests of package kafkalog, which list what is
+// held there, these are the tests of brokers: they run on the in-process Kafka,
+// and on Apache Kafka by "make test-kafka". Of the whole way, from record to row,
+// they hold on both:
+//   - both CloudEvents modes in both encodings, in every compression, by
+//     transactional producers that commit and abort
+//   - a compacted log is ingested to its end
+//   - records that expire unread, and a topic made again, shorter or longer, with
+//     the service away or at work: the partition stops, with the gap recorded,
+//     and goes on by an operator's word
+//   - partitions that are added
+//   - instances that join, leave and die every second under load; leaders that
+//     move, brokers that restart and crash: every record once
+//   - SCRAM over TLS; the service names what is missing and waits for it
 //
 // The package knows the programs by their commands and the contract. It must
 // not know how they work: no test here reaches into a running service.

@@ -49,7 +49,7 @@ func (l *ledger) sums() sums {
 
 // send sends records, at most rate a second, and tells what is acknowledged.
 func (w *world) send(ctx context.Context, records iter.Seq2[coordsim.Record, error], rate float64, acknowledged func(*coordsim.Record, coordsim.Address) error) error {
-	producer, err := coordsim.NewProducer(coordsim.ProducerConfig{Brokers: w.kafka.Brokers, Topics: w.topics})
+	producer, err := coordsim.NewProducer(coordsim.ProducerConfig{Brokers: w.kafka.Brokers, TLS: w.kafka.TLS, SASL: w.login(), Topics: w.topics})
 	if err != nil {
 		return err
 	}
@@ -68,6 +68,12 @@ func (w *world) settle(l *ledger) {
 	if produced != l.records {
 		w.Errorf("the topics hold %d records, %d were acknowledged", produced, l.records)
 	}
+	w.wantStored(l)
+}
+
+// wantStored is settle for topics that hold, or held, other records too.
+func (w *world) wantStored(l *ledger) {
+	w.Helper()
 	var got sums
 	for p, stored := range w.partitions() {
 		got.Applied, got.Duplicates, got.Quarantined = got.Applied+stored.Applied, got.Duplicates+stored.Duplicates, got.Quarantined+stored.Quarantined

@@ -90,11 +90,20 @@ func (w *world) connect(postgres string) {
 	w.Cleanup(w.store.Close)
 	w.log, err = kafkalog.Open(kafkalog.Config{
 		Brokers: w.kafka.Brokers, ClientID: "e2e", Topics: []string{w.topics.Executions, w.topics.Scenarios},
+		TLS: w.kafka.TLS, SASL: w.login(),
 	})
 	if err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(w.log.Close)
+}
+
+// login is who the test itself is to Kafka.
+func (w *world) login() *kafkalog.SASL {
+	if l := w.kafka.Login; l != nil {
+		return &kafkalog.SASL{Mechanism: kafkalog.Mechanism(l.Mechanism), User: l.User, Password: l.Password}
+	}
+	return nil
 }
 
 // listening is what the service's first line of log says of its port.

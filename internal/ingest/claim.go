@@ -33,6 +33,7 @@ func (w *worker) claimPartition(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.topicID = meta.ID
 	w.log.Info().Int64("epoch", w.claim.Epoch).Int64("next_offset", w.claim.Next).Int64("log_end", log.End).Msg("partition claimed")
 	w.offsetAt.Store(w.claim.Next)
 	// Asked again: while the claim waited for the former owner's last transaction,

@@ -59,6 +59,10 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 			// Claiming again compares with the log and stops at the hole, after
 			// everything fetched so far has been committed.
 			return fmt.Errorf("the log has a hole at the position: %w", outOfRange)
+		case errors.Is(err, kafkalog.ErrOtherTopic), errors.Is(err, kafkalog.ErrUnknownTopic):
+			// Likewise: the topic that comes in its place may hold the position, too,
+			// and would be taken for the rest of the former.
+			return fmt.Errorf("the topic is not what it was: %w", err)
 		case errors.As(err, &broken):
 			corrupt++
 			if corrupt < corruptTries {
@@ -138,6 +142,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 
 func (w *worker) newReader(position int64, careful bool) *kafkalog.PartitionReader {
 	read := w.cfg.Read
+	read.TopicID = w.topicID
 	if careful {
 		read.BatchRecords = 1
 	}

@@ -33,6 +33,7 @@ type worker struct {
 	log        zerolog.Logger
 
 	claim    pgstore.Partition // as claimed: read by fetching and committing at once, so it does not change
+	topicID  kafkalog.TopicID  // of the topic that the claim was compared with
 	progress atomic.Int64      // unix nanoseconds of the last sign of progress
 	waiting  atomic.Int32      // batches decoded and not yet committed
 	refused  window            // what the database refused lately

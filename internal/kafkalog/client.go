@@ -100,6 +100,8 @@ type Client struct {
 	dialer    *kafka.Dialer
 	transport *kafka.Transport
 
+	fetchVersions sync.Map // of brokers: int32 -> int16
+
 	responses sync.Pool // *[]byte
 	blocks    sync.Pool // *recordbatch.Block
 }

@@ -1,3 +1,18 @@
+// The conformance tests of this package hold for any Kafka. They run on kfake,
+// and on Apache Kafka 4 with TCDA_TEST_KAFKA=apache ("make test-kafka"); those
+// of conformance_test.go besides on the brokers that TCDA_TEST_KAFKA_BROKERS
+// names. On both they hold:
+//
+//	conformance_test.go            compressions, aborted and open transactions, limits, records deleted,
+//	                               a topic made again, cancelled fetches
+//	cluster_conformance_test.go    compaction, retention, moved leaders, brokers that restart and crash
+//	                               (kfake cannot be killed: it stops in order)
+//	group_conformance_test.go      rebalances, late commits, handlers that fail
+//	preflight_conformance_test.go  PLAIN, SCRAM-SHA-256 and -512, with and without TLS, mutual TLS;
+//	                               the cause of everything that is refused
+//
+// What only one broker can be made to do is tested on kfake alone, in the other
+// files. The whole way to the rows is in package e2e.
 package kafkalog_test
 
 import (
@@ -222,6 +237,12 @@ func testRecreatedTopic(t *testing.T, brokers []string) {
 		t.Fatal("the topic has no id")
 	}
 
+	read := kafkalog.ReadConfig{TopicID: before.ID, MaxWait: 10 * time.Millisecond}
+	reader := client.NewPartitionReader(topic, 0, 2, read)
+	if diff := cmp.Diff([]string{"old-2", "old-3", "old-4"}, values(readTo(t, reader, 5))); diff != "" {
+		t.Errorf("by the topic's id (-written +read):\n%s", diff)
+	}
+
 	deleteTopic(t, producer, topic)
 	testenv.Eventually(t, "the topic is gone", func() bool {
 		_, err := client.Topic(t.Context(), topic)
@@ -237,6 +258,18 @@ func testRecreatedTopic(t *testing.T, brokers []string) {
 	_, err = next(t, client.NewPartitionReader(topic, 0, 5, kafkalog.ReadConfig{}))
 	if got := asError[*kafkalog.OffsetOutOfRangeError](t, err); got.LogEnd != 0 {
 		t.Errorf("at the old position: got %+v, want a log that ends at 0", *got)
+	}
+
+	// Long enough for the old position to be one of it.
+	produce(t, franz(t, brokers), topic, 0, numbered("new", 9)...)
+	for _, r := range []*kafkalog.PartitionReader{reader, client.NewPartitionReader(topic, 0, 0, read)} {
+		if batch, err := next(t, r); !errors.Is(err, kafkalog.ErrOtherTopic) {
+			t.Errorf("by the former topic's id: got %+v, %v", batch, err)
+		}
+	}
+	read.TopicID = after.ID
+	if got := readTo(t, client.NewPartitionReader(topic, 0, 5, read), 9); len(got) != 4 {
+		t.Errorf("by the new topic's id: got %d records, want 4", len(got))
 	}
 }
 

@@ -19,6 +19,10 @@ var ErrResponseTooLarge = errors.New("response is too large")
 // ErrUnknownTopic says that a topic, or one of its partitions, does not exist.
 var ErrUnknownTopic = errors.New("topic or partition does not exist")
 
+// ErrOtherTopic says that the topic whose id was asked for is gone; one of the
+// same name is another one.
+var ErrOtherTopic = errors.New("the topic was deleted or made again")
+
 // ErrGenerationEnded is the cause of the end of a handler's context when the
 // group rebalances.
 var ErrGenerationEnded = errors.New("generation of the consumer group has ended")
@@ -70,6 +74,7 @@ func IsRetriable(err error) bool {
 		errors.Is(err, context.Canceled),
 		errors.Is(err, ErrBrokerTooOld),
 		errors.Is(err, ErrResponseTooLarge),
+		errors.Is(err, ErrOtherTopic),
 		errors.As(err, &outOfRange),
 		errors.As(err, &corrupt):
 		return false
@@ -93,7 +98,15 @@ func failure(code int16) error {
 		return nil
 	case kafka.UnknownTopicOrPartition:
 		return fmt.Errorf("%w: %w", ErrUnknownTopic, kafka.UnknownTopicOrPartition)
+	case unknownTopicID, inconsistentTopicID:
+		return fmt.Errorf("%w: error code %d", ErrOtherTopic, code)
 	default:
 		return kafka.Error(code)
 	}
 }
+
+// Error codes that kafka-go has no names for.
+const (
+	unknownTopicID      kafka.Error = 100
+	inconsistentTopicID kafka.Error = 103
+)

@@ -30,6 +30,16 @@ func toController(cluster protocol.Cluster) (protocol.Broker, error) {
 	return broker, nil
 }
 
+func toBroker(id int32) route {
+	return func(cluster protocol.Cluster) (protocol.Broker, error) {
+		broker, ok := cluster.Brokers[id]
+		if !ok {
+			return broker, kafka.BrokerNotAvailable
+		}
+		return broker, nil
+	}
+}
+
 func toLeader(topic string, partition int32) route {
 	return func(cluster protocol.Cluster) (protocol.Broker, error) {
 		p, ok := cluster.Topics[topic].Partitions[partition]
@@ -82,6 +92,7 @@ type message struct {
 	client  *Client
 	request kmsg.Request
 	to      route
+	broker  int32 // where it goes, known when it is on its way
 }
 
 var (
@@ -98,7 +109,9 @@ func (m *message) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
 	if len(cluster.Brokers) == 0 {
 		return protocol.Broker{}, errNoCluster
 	}
-	return m.to(cluster)
+	broker, err := m.to(cluster)
+	m.broker = broker.ID
+	return broker, err
 }
 
 // Required takes the version that kafka-go has negotiated for the connection.
@@ -109,7 +122,7 @@ func (m *message) Required(versions map[protocol.ApiKey]int16) bool {
 
 // RawExchange does the round trip on the connection.
 func (m *message) RawExchange(conn io.ReadWriter) (protocol.Message, error) {
-	switch m.request.(type) {
+	switch request := m.request.(type) {
 	case *kmsg.MetadataRequest:
 		// Topic ids come with version 10, kafka-go negotiates up to 8.
 		version, err := m.highestVersion(conn, 12)
@@ -121,9 +134,40 @@ func (m *message) RawExchange(conn io.ReadWriter) (protocol.Message, error) {
 		if m.request.GetVersion() < 10 {
 			return nil, ErrBrokerTooOld
 		}
+		if request.Topics[0].TopicID != (TopicID{}) {
+			return m.fetchByID(conn, request)
+		}
 	}
 	return m.roundTrip(conn, m.request)
 }
+
+// fetchByID asks by the topic's id where the broker understands that: version 13
+// has it, kafka-go negotiates up to 11. What brokers understand is remembered
+// until a round trip fails, after which another one may stand there.
+func (m *message) fetchByID(conn io.ReadWriter, request *kmsg.FetchRequest) (protocol.Message, error) {
+	known := &m.client.fetchVersions
+	if version, ok := known.Load(m.broker); ok {
+		request.SetVersion(version.(int16))
+	} else {
+		version, err := m.highestVersion(conn, fetchByIDVersion)
+		if err != nil {
+			return nil, err
+		}
+		if version < fetchByIDVersion {
+			version = request.GetVersion()
+		}
+		request.SetVersion(version)
+		known.Store(m.broker, version)
+	}
+	answer, err := m.roundTrip(conn, request)
+	if err != nil {
+		known.Delete(m.broker)
+		return nil, err
+	}
+	return answer, nil
+}
+
+const fetchByIDVersion = 13
 
 func (m *message) highestVersion(conn io.ReadWriter, most int16) (int16, error) {
 	answer, err := m.roundTrip(conn, kmsg.NewPtrApiVersionsRequest())

@@ -18,6 +18,11 @@ import (
 // ReadConfig bounds what a PartitionReader asks for and hands out. Zero values
 // stand for the defaults named beside them.
 type ReadConfig struct {
+	// TopicID lets only the topic with this id be read, on brokers that know ids:
+	// one that is made again by the same name is ErrOtherTopic, however long it is.
+	// Zero: whichever topic has the name.
+	TopicID TopicID
+
 	MaxWait    time.Duration // how long a broker may wait for MinBytes: 250 ms
 	MinBytes   int32         // what it waits for: 1
 	FetchBytes int32         // most bytes of a fetch, as they lie in the log: 1 MiB; a larger batch comes all the same
@@ -95,7 +100,7 @@ func (b *Batch) Release() {
 // Next returns the next records, waiting at most MaxWait for some: a batch
 // without records, whose Next may have risen all the same, is no error.
 //
-// Errors are *OffsetOutOfRangeError, *CorruptBatchError, and those of the round
+// Errors are *OffsetOutOfRangeError, *CorruptBatchError, ErrOtherTopic, and those of the round
 // trip: see [IsRetriable]. After any of them the reader stands where it was, and
 // Next may be called again.
 func (r *PartitionReader) Next(ctx context.Context) (*Batch, error) {
@@ -166,7 +171,7 @@ func (r *PartitionReader) fetch(ctx context.Context) error {
 	askedPartition.FetchOffset = r.next
 	askedPartition.PartitionMaxBytes = r.config.FetchBytes
 	askedTopic := kmsg.NewFetchRequestTopic()
-	askedTopic.Topic = r.topic
+	askedTopic.Topic, askedTopic.TopicID = r.topic, r.config.TopicID
 	askedTopic.Partitions = append(askedTopic.Partitions, askedPartition)
 	request.Topics = append(request.Topics, askedTopic)
 
@@ -198,7 +203,8 @@ func (r *PartitionReader) find(response *kmsg.FetchResponse) (*kmsg.FetchRespons
 		return nil, err
 	}
 	for i := range response.Topics {
-		if response.Topics[i].Topic != r.topic {
+		byID := response.Version >= fetchByIDVersion
+		if byID && response.Topics[i].TopicID != r.config.TopicID || !byID && response.Topics[i].Topic != r.topic {
 			continue
 		}
 		for j := range response.Topics[i].Partitions {

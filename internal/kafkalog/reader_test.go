@@ -65,33 +65,6 @@ func TestEmptyBatchesDoNotStick(t *testing.T) {
 	}
 }
 
-func TestCompactedLogIsReadToItsEnd(t *testing.T) {
-	t.Parallel()
-	cluster := startKfake(t)
-	client := open(t, cluster.ListenAddrs())
-	topic := newTopic(t, client, 1, "cleanup.policy", "compact", "segment.ms", "1", "segment.bytes", "200")
-	producer := franz(t, cluster.ListenAddrs())
-	latest := map[string]string{"oldest": "kept"}
-	produceRecords(t, producer, &kgo.Record{Topic: topic, Key: []byte("oldest"), Value: []byte("kept")})
-	for i := range 30 {
-		key, value := fmt.Sprintf("key-%d", i%3), fmt.Sprintf("value-%d", i)
-		latest[key] = value
-		produceRecords(t, producer, &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(value)})
-	}
-	cluster.Compact()
-	got := map[string]string{}
-	records := readTo(t, client.NewPartitionReader(topic, 0, 0, kafkalog.ReadConfig{}), 31)
-	for _, r := range records {
-		got[string(r.Key)] = string(r.Value)
-	}
-	if diff := cmp.Diff(latest, got); diff != "" {
-		t.Errorf("latest values (-written +read):\n%s", diff)
-	}
-	if len(records) == 31 {
-		t.Error("the log was not compacted: this tests nothing")
-	}
-}
-
 func TestCorruptBatchIsNamed(t *testing.T) {
 	t.Parallel()
 	cluster := startKfake(t, kfake.SeedTopics(1, "topic"))
@@ -233,8 +206,8 @@ func TestSilentBrokerMeetsTheDeadline(t *testing.T) {
 		t.Errorf("fetch: got %v, want an exceeded deadline, retriable", err)
 	}
 	failed := asError[*kafkalog.PreflightError](t, client.Preflight(t.Context()))
-	if failed.Stage != kafkalog.StageMetadata {
-		t.Errorf("preflight failed at %s, want %s", failed.Stage, kafkalog.StageMetadata)
+	if failed.Stage != kafkalog.StageProtocol {
+		t.Errorf("preflight failed at %s, want %s", failed.Stage, kafkalog.StageProtocol)
 	}
 }
 

@@ -75,8 +75,8 @@ func (s *service) preparePartitions(ctx context.Context) error {
 	return err
 }
 
-// awaitTopics waits for Kafka and the input topics: a consumer group of topics
-// that do not exist would rebalance without end.
+// awaitTopics waits for Kafka, the input topics, and the rights to read them: a
+// consumer group of topics that do not exist would rebalance without end.
 func (s *service) awaitTopics(ctx context.Context) error {
 	never := func(error) bool { return false }
 	if err := s.keepTrying(ctx, "Kafka", s.kafka.Preflight, never); err != nil {
@@ -88,20 +88,19 @@ func (s *service) awaitTopics(ctx context.Context) error {
 		for i, name := range topics {
 			specs[i] = kafkalog.TopicSpec{Name: name}
 		}
-		return s.keepTrying(ctx, "the input topics to be made", func(ctx context.Context) error {
+		err := s.keepTrying(ctx, "the input topics to be made", func(ctx context.Context) error {
 			return s.kafka.EnsureTopics(ctx, specs...)
 		}, never)
+		if err != nil {
+			return err
+		}
 	}
 	return s.keepTrying(ctx, "the input topics", func(ctx context.Context) error {
-		for _, name := range topics {
-			_, err := s.kafka.Topic(ctx, name)
-			if errors.Is(err, kafkalog.ErrUnknownTopic) {
-				return fmt.Errorf("%w: create it, or let tcda do so with kafka-create-topics", err)
-			}
-			if err != nil {
-				return err
-			}
+		err := s.kafka.CheckAccess(ctx, s.cfg.Kafka.GroupID)
+		var failed *kafkalog.PreflightError
+		if errors.As(err, &failed) && failed.Cause == kafkalog.CauseTopicMissing {
+			err = fmt.Errorf("%w; create it, or let tcda do so with kafka-create-topics", err)
 		}
-		return nil
+		return err
 	}, never)
 }

@@ -3,9 +3,7 @@ package testenv
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	_ "embed" // the pom
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -14,16 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
-	"sync"
-	"syscall"
-	"testing"
-	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/debpkg"
 )
 
@@ -119,157 +108,4 @@ func downloadKafka(ctx context.Context, jars string, progress io.Writer) (err er
 		return fmt.Errorf("download with Maven: %w: %s", err, bytes.TrimSpace(said))
 	}
 	return os.Rename(filepath.Join(work, "jars"), jars)
-}
-
-// ApacheKafka is a real Apache Kafka of one node, which the process's tests
-// share: topics and groups are named by UniqueName. Without Java or the download
-// the test fails with instructions.
-func ApacheKafka(t testing.TB) *KafkaCluster {
-	t.Helper()
-	brokers, err := sharedApacheKafka()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &KafkaCluster{Brokers: brokers}
-}
-
-var sharedApacheKafka = sync.OnceValues(func() ([]string, error) {
-	s, err := processScratch()
-	if err != nil {
-		return nil, err
-	}
-	programs, err := ObtainApacheKafka(context.Background(), os.Stderr)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
-	defer cancel()
-	address, err := programs.start(ctx, filepath.Join(s.dir, "apache-kafka"))
-	if err != nil {
-		return nil, fmt.Errorf("start Apache Kafka: %w", err)
-	}
-	return []string{address}, nil
-})
-
-// kafkaSettings is a node that is broker and controller in one, with a single
-// copy of everything, and sessions as short as tests want them.
-const kafkaSettings = `
-process.roles=broker,controller
-node.id=1
-controller.quorum.bootstrap.servers=127.0.0.1:%[2]d
-listeners=BROKER://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-advertised.listeners=BROKER://127.0.0.1:%[1]d
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=BROKER
-log.dirs=%[3]s
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=50
-`
-
-func (p KafkaPrograms) start(ctx context.Context, dir string) (address string, err error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return "", err
-	}
-	port, err := childproc.FreePort(ctx)
-	if err != nil {
-		return "", err
-	}
-	controllerPort, err := childproc.FreePort(ctx)
-	if err != nil {
-		return "", err
-	}
-	settings := filepath.Join(dir, "server.properties")
-	text := fmt.Sprintf(kafkaSettings, port, controllerPort, filepath.Join(dir, "data"))
-	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
-		return "", err
-	}
-
-	format := exec.CommandContext(ctx, p.Java, p.arguments("kafka.tools.StorageTool",
-		"format", "--standalone", "--cluster-id", clusterID(), "--config", settings)...)
-	if said, err := format.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("format the storage: %w: %s", err, bytes.TrimSpace(said))
-	}
-
-	log := filepath.Join(dir, "kafka.log")
-	process, err := childproc.Start(childproc.Spec{
-		Path:          p.Java,
-		Args:          p.arguments("kafka.Kafka", settings),
-		Env:           []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"},
-		Dir:           dir,
-		LogFile:       log,
-		OnParentDeath: syscall.SIGKILL,
-	})
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "kafka.pid"), []byte(strconv.Itoa(process.PID())), 0o600); err != nil {
-		return "", errors.Join(err, process.Kill())
-	}
-	address = "127.0.0.1:" + strconv.Itoa(port)
-	if err := childproc.AwaitAnswer(ctx, process, func(ctx context.Context) bool { return kafkaAnswers(ctx, address) }); err != nil {
-		return "", errors.Join(fmt.Errorf("%w; it said: %s", err, childproc.LastLines(log)), process.Kill())
-	}
-	return address, nil
-}
-
-// arguments run a class in a small Java that starts fast.
-func (p KafkaPrograms) arguments(class string, args ...string) []string {
-	return append([]string{
-		"-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-		"-cp", filepath.Join(p.Jars, "*"),
-		class,
-	}, args...)
-}
-
-// clusterID is 16 random bytes in URL-safe base64, as Kafka's tools make them:
-// never with a leading dash, which a command line takes for an option.
-func clusterID() string {
-	id := make([]byte, 16)
-	for {
-		_, _ = rand.Read(id) // never fails
-		if text := base64.RawURLEncoding.EncodeToString(id); !strings.HasPrefix(text, "-") {
-			return text
-		}
-	}
-}
-
-// kafkaAnswers says whether the broker serves all that tests use. The coordinators
-// of groups and of transactions come last: they make their topics on first use,
-// and refuse requests until those are loaded. There is one partition of each, so
-// one group and one transaction stand for all.
-func kafkaAnswers(ctx context.Context, address string) bool {
-	client, err := kgo.NewClient(kgo.SeedBrokers(address))
-	if err != nil {
-		return false
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	if client.Ping(ctx) != nil {
-		return false
-	}
-	const name = "testenv-ready"
-	groups := kmsg.NewPtrOffsetFetchRequest()
-	group := kmsg.NewOffsetFetchRequestGroup()
-	group.Group = name
-	groups.Group, groups.Groups = name, append(groups.Groups, group)
-	offsets, err := groups.RequestWith(ctx, client)
-	if err != nil || offsets.ErrorCode != 0 || len(offsets.Groups) != 1 || offsets.Groups[0].ErrorCode != 0 {
-		return false
-	}
-	transaction := kmsg.NewPtrInitProducerIDRequest()
-	transaction.TransactionalID = kmsg.StringPtr(name)
-	transaction.TransactionTimeoutMillis = int32(time.Minute / time.Millisecond)
-	producer, err := transaction.RequestWith(ctx, client)
-	return err == nil && producer.ErrorCode == 0
 }

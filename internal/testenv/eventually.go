@@ -16,7 +16,7 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	limit := time.NewTimer(Patience)
 	defer limit.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := newTick()
 	defer tick.Stop()
 	for !holds() {
 		select {
@@ -26,3 +26,6 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 		}
 	}
 }
+
+// newTick says when to look again.
+func newTick() *time.Ticker { return time.NewTicker(5 * time.Millisecond) }

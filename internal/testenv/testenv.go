@@ -5,6 +5,9 @@
 //	redis := testenv.Redis(t)        // a redis-server of the test's own
 //	kafka := testenv.Broker(t)       // an in-process broker, or Apache Kafka under "make test-kafka"
 //
+// Besides Broker, tests that hold on any Kafka have OwnBroker, whose leaders move
+// and whose brokers restart, and SecuredBroker, which asks who its clients are.
+//
 // Nothing has to be installed or started before: what the machine lacks is
 // downloaded into the user's cache (cmd/provision does it ahead, with progress).
 // A server that cannot be had fails the test with instructions; no test is
