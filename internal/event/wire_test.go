@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"fmt"
 	"math"
 	"runtime"
 	"testing"
@@ -66,6 +67,24 @@ func TestUnknownProtobufFieldsAreKept(t *testing.T) {
 	got.Header().Unknown = nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("unknown fields changed the event:\n%s", diff)
+	}
+}
+
+// A value and the list that it is lie at one place, and each may have fields that
+// nobody knows.
+func TestUnknownProtobufFieldsAtOnePlaceAreAllKept(t *testing.T) {
+	t.Parallel()
+	d := newDecoder(t)
+	list := &structpb.ListValue{}
+	value := structpb.NewListValue(list)
+	object := &structpb.Struct{Fields: map[string]*structpb.Value{"a": value}}
+	for i, m := range []proto.Message{value, list, object} {
+		m.ProtoReflect().SetUnknown(protowire.AppendString(protowire.AppendTag(nil, 100, protowire.BytesType), fmt.Sprint("m", i)))
+	}
+	beat := &contract.ExecutionHeartbeat{ExecutionId: executionID, SystemState: object}
+	const kept = `{"system_state.a.protobuf":"ogYCbTA=","system_state.a.protobuf#2":"ogYCbTE=","system_state.protobuf":"ogYCbTI="}`
+	if got := mustDecode(t, d, protobuf(t, beat)).Header().Unknown; string(got) != kept {
+		t.Errorf("unknown fields are %s, want %s", got, kept)
 	}
 }
 

@@ -154,7 +154,6 @@ spec: {duration: '{{ .Parameters.d + 10m }}', phases: [{name: a, description: '{
 		"a number for a text":    `{"i":1,"s":1}`,
 		"a text for a flag":      `{"i":1,"b":"true"}`,
 		"a list":                 `{"i":1,"s":["a"]}`,
-		"a duration below zero":  `{"i":1,"d":"-10m"}`,
 		"a duration beyond all":  `{"i":1,"d":"9999999h"}`,
 		"not a duration":         `{"i":1,"d":"P1D"}`,
 		"nested for nothing":     `{"i":{"i":{"i":1}}}`,
@@ -162,16 +161,21 @@ spec: {duration: '{{ .Parameters.d + 10m }}', phases: [{name: a, description: '{
 	}) {
 		h.refused(fact.ReasonParameters, "parameters: "+name, use(parameters))
 	}
-	h.accepted("parameters that look like placeholders and YAML", use(`{"i":1,"s":"{{ .Parameters.s }}\n- !!python/object {}: &a *a #"}`))
+	h.refused(fact.ReasonParameters, "parameters: a placeholder", use(`{"i":1,"s":"{{ .Parameters.s }}"}`))
+	h.accepted("parameters that look like YAML", use(`{"i":1,"s":"\n- !!python/object {}: &a *a #"}`))
+	h.accepted("a duration below zero, where nothing forbids it", use(`{"i":1,"d":"-10m"}`))
 	h.accepted("parameters that fit", use(`{"i":1e0,"e":"a","f":5e-1,"b":true,"d":"36h"}`))
 
+	// Only when the template is filled in are they put in place of their names;
+	// that has a budget.
 	h.begin("bombs of parameters")
-	h.after(about(h.id()+"-t", fact.TypeTemplatePublished, `{"template_id":"`+h.id()+`-t","definition":`+
-		quoted(templateHead+"parameters: [{name: s, type: string}]\nspec:\n  phases: [{name: a}]\n  variables:\n    v0: '{{ .Parameters.s }}'\n"+doubling(10))+`}`))
-	h.refused(fact.ReasonParameters, "64 KiB, doubled ten times", h.scenario("x", `,"template":{"template_id":"`+h.id()+`-t","parameters":{"s":"`+strings.Repeat("x", 64<<10)+`"}}`))
-	h.after(about(h.id()+"-t", fact.TypeTemplatePublished, `{"template_id":"`+h.id()+`-t","definition":`+
-		quoted(templateHead+"parameters: [{name: s, type: string}]\nspec:\n  phases: [{name: a"+strings.Repeat(", description: d", 0)+"}]\n  variables:\n"+numbered(3000, "    v%d: '{{ .Parameters.s }}'\n"))+`}`))
-	h.refused(fact.ReasonParameters, "64 KiB, used 3,000 times", h.scenario("x", `,"template":{"template_id":"`+h.id()+`-t","parameters":{"s":"`+strings.Repeat("x", 64<<10)+`"}}`))
+	bomb := func(name, variables string) {
+		h.after(about(h.id()+"-t", fact.TypeTemplatePublished, `{"template_id":"`+h.id()+`-t","definition":`+
+			quoted(templateHead+"parameters: [{name: s, type: string}]\nspec:\n  phases: [{name: a}]\n  variables:\n"+variables)+`}`))
+		h.accepted(name, h.scenario("x", `,"template":{"template_id":"`+h.id()+`-t","parameters":{"s":"`+strings.Repeat("x", 64<<10)+`"}}`))
+	}
+	bomb("64 KiB, doubled ten times", "    v0: '{{ .Parameters.s }}'\n"+doubling(10))
+	bomb("64 KiB, used 3,000 times", numbered(3000, "    v%d: '{{ .Parameters.s }}'\n"))
 }
 
 func numbered(n int, format string) string {
