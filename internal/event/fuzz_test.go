@@ -34,6 +34,21 @@ func FuzzData(f *testing.F) {
 		}
 		f.Add(c.Record.Value, slices.Index(types, typ), false)
 	}
+	for _, line := range eventtest.Hostiles(f) {
+		if len(line.Record.Value) > 10_000 || line.Class == "refused by itself" {
+			continue
+		}
+		typ, protobuf := fact.TypeHeartbeat, false
+		for _, h := range line.Record.Headers {
+			switch h.Key {
+			case "ce_type":
+				typ = fact.Type(h.Value)
+			case "content-type":
+				protobuf = string(h.Value) == "application/protobuf"
+			}
+		}
+		f.Add(line.Record.Value, slices.Index(types, typ), protobuf)
+	}
 	d := newDecoder(f)
 	f.Fuzz(func(t *testing.T, data []byte, index int, protobuf bool) {
 		typ := types[uint(index)%uint(len(types))]
@@ -62,6 +77,11 @@ func FuzzStructured(f *testing.F) {
 	for _, c := range eventtest.ContentTypeAndModeRejects(f) {
 		if len(c.Record.Value) <= 10_000 {
 			f.Add(c.Record.Value, "evt-1")
+		}
+	}
+	for _, line := range eventtest.Hostiles(f) {
+		if len(line.Record.Value) <= 10_000 && len(line.Record.Headers) < 2 {
+			f.Add(line.Record.Value, "")
 		}
 	}
 	d := newDecoder(f)

@@ -3,10 +3,8 @@ package event_test
 import (
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 	"time"
-	"unicode"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event/eventtest"
@@ -35,7 +33,7 @@ func TestHostileRecordsAreJudgedAtABoundedCost(t *testing.T) { //nolint:parallel
 	stored := []fact.Reason{fact.ReasonIDConflict, fact.ReasonParameters, fact.ReasonCycle, fact.ReasonLimit}
 	names := map[string]bool{}
 	for _, line := range eventtest.Hostiles(t) {
-		t.Run(line.Class+"/"+line.Name, func(t *testing.T) { //nolint:paralleltest // as above
+		t.Run(line.Class+"/"+line.Name, func(t *testing.T) {
 			if names[line.Name] {
 				t.Error("the name is taken")
 			}
@@ -61,13 +59,7 @@ func TestHostileRecordsAreJudgedAtABoundedCost(t *testing.T) { //nolint:parallel
 			if rejection == nil {
 				return
 			}
-			said := rejection.Error()
-			if at := strings.IndexFunc(said, func(r rune) bool { return !unicode.IsPrint(r) }); at >= 0 || said == "" {
-				t.Errorf("not one printable line: %q", said)
-			}
-			if len([]rune(rejection.Value)) > 81 || len([]rune(rejection.Field)) > 201 || len([]rune(rejection.Rule)) > 401 {
-				t.Errorf("not cut: %v", rejection)
-			}
+			checkLine(t, rejection)
 		})
 	}
 }

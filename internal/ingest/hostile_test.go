@@ -49,12 +49,12 @@ func lay(w *world) []placed {
 
 // What becomes of a record must not depend on which others share its
 // transaction.
-func TestHostileRecordsOneAtATime(t *testing.T) {
+func TestHostileRecordsOneAtATime(t *testing.T) { //nolint:tparallel // its lines are of one world
 	t.Parallel()
 	hostileRecords(t, 1)
 }
 
-func TestHostileRecordsInBatches(t *testing.T) {
+func TestHostileRecordsInBatches(t *testing.T) { //nolint:tparallel // its lines are of one world
 	t.Parallel()
 	hostileRecords(t, 1000)
 }
@@ -72,7 +72,7 @@ func hostileRecords(t *testing.T, batch int) {
 	known := w.whatBecame()
 	requeued := map[fact.Reason]int{}
 	for _, line := range lines {
-		t.Run(line.Class+"/"+line.Name, func(t *testing.T) { //nolint:paralleltest // looks at one world
+		t.Run(line.Class+"/"+line.Name, func(t *testing.T) {
 			checkLine(t, &line, known)
 			log.check(t, &line, batch)
 			requeued[line.Reason]++
@@ -98,9 +98,8 @@ func (w *world) whatBecame() became {
 	w.Helper()
 	b := became{next: w.partition(0).Next, rows: map[int64]int{}, flags: map[int64]map[string]bool{}, quarantined: map[int64]pgstore.QuarantinedRecord{}, running: map[string]bool{}}
 	rows, err := w.db.Pool(w).Query(w.Context(), `
-		SELECT e.kafka_offset, e.time_suspect, r.end_order IS NOT NULL AND r.end_order < e.order_key AND NOT e.type LIKE '%.finished.v1',
-		       r.end_order IS NOT NULL AND r.end_order < e.order_key AND e.type LIKE '%.finished.v1'
-		FROM test_coordination.execution_events AS e JOIN test_coordination.executions AS r USING (execution_id, run) WHERE e.kafka_offset IS NOT NULL
+		SELECT kafka_offset, time_suspect, late, conflicting_outcome
+		FROM test_coordination.analytics_timeline WHERE kafka_offset IS NOT NULL
 		UNION ALL SELECT kafka_offset, time_suspect, false, false FROM test_coordination.definition_events WHERE kafka_offset IS NOT NULL`)
 	if err != nil {
 		w.Fatal(err)

@@ -25,13 +25,15 @@ type Config struct {
 	IdleTimeout      time.Duration // of a session that is idle in a transaction
 	ConnectTimeout   time.Duration
 	ApplicationName  string
+	Quarantine       QuarantineLimits
 }
 
 // Store is a pool of connections to the service's schema. It is safe for
 // concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
-	q    *dbsqlc.Queries
+	pool       *pgxpool.Pool
+	q          *dbsqlc.Queries
+	quarantine QuarantineLimits
 }
 
 // Open makes the pool. It does not connect: a database that is down is an
@@ -68,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
 	}
-	return &Store{pool: pool, q: dbsqlc.New(pool)}, nil
+	return &Store{pool: pool, q: dbsqlc.New(pool), quarantine: cfg.Quarantine}, nil
 }
 
 // Close waits for connections in use and closes the pool.
@@ -184,6 +186,9 @@ type Tx struct {
 	q        *dbsqlc.Queries
 	now      time.Time
 	timeline uint32 // 0: not known yet
+
+	quarantine  QuarantineLimits
+	quarantined Quarantined
 }
 
 // Now is the one time that all rows of the transaction get.
@@ -214,7 +219,7 @@ func (s *Store) transact(ctx context.Context, now time.Time, work func(*Tx) erro
 		defer cancel()
 		_ = tx.Rollback(ctx) // after a commit it does nothing; else the first error is the one that counts
 	}()
-	if err := work(&Tx{q: s.q.WithTx(tx), now: now}); err != nil {
+	if err := work(&Tx{q: s.q.WithTx(tx), now: now, quarantine: s.quarantine}); err != nil {
 		return err
 	}
 	if !commit {

@@ -75,6 +75,8 @@ func AttributeRejects() []Reject {
 	}
 }
 
+// ContentTypeAndModeRejects are flaws of content types, and of what both headers
+// and body claim.
 func ContentTypeAndModeRejects(t testing.TB) []Reject {
 	t.Helper()
 	data := HeartbeatWith("")
