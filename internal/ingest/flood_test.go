@@ -199,7 +199,7 @@ func (w *world) bounded(store *pgstore.Store, hard int64) {
 	}
 	rows := w.count("SELECT count(*) FROM quarantined_records")
 	disk := w.count("SELECT pg_total_relation_size('test_coordination.quarantined_records')")
-	if most := 2*hard + 600*rows; int64(disk) > int64(most) {
+	if most := 2*hard + 600*int64(rows); int64(disk) > most {
 		w.Errorf("the table takes %d bytes for %d rows, more than %d", disk, rows, most)
 	}
 }
