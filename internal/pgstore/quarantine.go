@@ -49,11 +49,11 @@ func (tx *Tx) Quarantine(ctx context.Context, p Partition, poison []Poison) erro
 	if err := tx.q.Quarantine(ctx, rows); err != nil {
 		return interpret("quarantine records", err)
 	}
-	if used, err := tx.q.QuarantineUsage(ctx); err != nil {
+	after, err := tx.q.QuarantineUsage(ctx)
+	if err != nil {
 		return interpret("ask what the quarantine takes", err)
-	} else {
-		tx.quarantined.After = QuarantineUsage{used.OpenRecords, used.OpenBytes}
 	}
+	tx.quarantined.After = QuarantineUsage{after.OpenRecords, after.OpenBytes}
 	tx.quarantined.InPart = room.inPart
 	return nil
 }
@@ -116,7 +116,7 @@ type QuarantinedRecord struct {
 	RecordTime    time.Time
 	Length        int64  // of the whole value in bytes
 	SHA256        []byte // of the whole value; nil when it has none, or was never read
-	Complete      bool  // false: only the first bytes, or none, were kept
+	Complete      bool   // false: only the first bytes, or none, were kept
 	Status        QuarantineStatus
 	QuarantinedAt time.Time
 	ResolvedAt    time.Time

@@ -65,7 +65,7 @@ func allocated(f func()) uint64 {
 func TestDefinitionsAreReadAtABoundedCost(t *testing.T) { //nolint:paralleltest // measures the memory of the process
 	for name, text := range costly() {
 		t.Run(name, func(t *testing.T) {
-			used := allocated(func() { scenario.ParseDefinition(text, scenario.DefaultLimits()) })
+			used := allocated(func() { _, _ = scenario.ParseDefinition(text, scenario.DefaultLimits()) })
 			if used > mostMemory {
 				t.Errorf("%d MiB allocated to read %d KiB", used>>20, len(text)>>10)
 			}

@@ -144,9 +144,10 @@ func JSONRejects() []Reject {
 			fact.ReasonTooLarge, "data.definition",
 		},
 	}
-	for value, text := range map[string]string{"null": "null", "array": "[]", "string": `"x"`, "number": "42", "true": " true"} {
-		cases = append(cases, Reject{"data is " + value, Binary(text), fact.ReasonNotObject, "data"})
-		cases = append(cases, Reject{"record is " + value, kafkarecord.Record{Value: []byte(text)}, fact.ReasonNotObject, ""})
+	for value, text := range inOrder(map[string]string{"null": "null", "array": "[]", "string": `"x"`, "number": "42", "true": " true"}) {
+		cases = append(cases,
+			Reject{"data is " + value, Binary(text), fact.ReasonNotObject, "data"},
+			Reject{"record is " + value, kafkarecord.Record{Value: []byte(text)}, fact.ReasonNotObject, ""})
 	}
 	return cases
 }
