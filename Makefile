@@ -68,6 +68,26 @@ test-interop: c-compiler ## Run a coordinator written in Python (fetched from Py
 	@go run ./internal/testenv/cmd/provision postgresql redis kafka
 	go test $(RACE) -tags=interop -run=TestPython -count=1 -timeout=10m ./internal/e2e
 
+# One fuzz target a line, as package:name. Each is held to one processor, and two
+# run at once. What one finds stays in its package's testdata/fuzz, to be
+# committed with the mend: from then on every test run has it.
+FUZZ_TARGETS = $(shell grep -ro --include=*_test.go '^func Fuzz[A-Za-z0-9]*' internal cmd | sed -E 's|^(.*)/[^/]*:func (.*)$$|./\1:\2|' | sort)
+time ?= 10m
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for a while, two at a time: time=10m
+	@logs=$$(mktemp -d); trap 'rm -rf "$$logs"' EXIT; \
+	echo "fuzz: $(words $(FUZZ_TARGETS)) targets, $(time) each, two at a time"; \
+	one() { target=$$1; package=$${target%%:*}; name=$${target##*:}; log="$$2/$$name"; \
+		if go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(time) -parallel=1 "$$package" >"$$log" 2>&1; then \
+			echo "fuzz: $$package $$name: nothing found; $$(grep -o 'execs: [0-9]*' "$$log" | tail -1), $$(grep -o 'new interesting: [0-9]*' "$$log" | tail -1)"; \
+		else \
+			echo "fuzz: $$package $$name: FOUND SOMETHING"; cat "$$log"; exit 1; \
+		fi; }; \
+	export -f one; \
+	printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I{} bash -c 'one "$$1" "$$2"' _ {} "$$logs" \
+		|| { echo "fuzz: the inputs lie in testdata/fuzz of their packages; go test runs them from now on"; exit 1; }
+
 .PHONY: bench
 bench: ## Measure the built service against what its database can do at best: ARGS='--only=mixed,ceiling --rounds=1'
 	@echo "bench: builds tcda and tcda-lab, starts PostgreSQL, Kafka and Redis of its own on loopback, and measures for some minutes"

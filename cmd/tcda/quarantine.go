@@ -19,7 +19,7 @@ type quarantineCmd struct {
 	List    quarantineList    `cmd:"" help:"Print quarantined records, newest first."`
 	Show    quarantineShow    `cmd:"" help:"Print one record with its headers and its value."`
 	Requeue quarantineRequeue `cmd:"" help:"Produce open records to their partitions again, so that they go the whole way once more."`
-	Discard quarantineDiscard `cmd:"" help:"Give open records up. They stay in the table."`
+	Discard quarantineDiscard `cmd:"" help:"Give open records up. What they were stays in the table: address, reason, key, length and sum; their bytes do not."`
 }
 
 const quarantineExitCodes = `
@@ -66,6 +66,7 @@ type recordLine struct {
 	Field         string     `json:"field"`
 	Detail        string     `json:"detail"`
 	Length        int64      `json:"length"`   // bytes of the whole value
+	SHA256        string     `json:"sha256"`   // of the whole value, in hex; empty for a tombstone
 	Complete      bool       `json:"complete"` // the whole record is kept
 	RecordTime    *time.Time `json:"record_time"`
 	QuarantinedAt time.Time  `json:"quarantined_at"`
@@ -84,7 +85,7 @@ func lineOf(r *pgstore.QuarantinedRecord) recordLine {
 	}
 	return recordLine{
 		ID: r.ID, Topic: r.Topic, Partition: r.Partition, Generation: r.Generation, Offset: r.Offset,
-		Reason: string(r.Reason), Field: r.Field, Detail: r.Detail, Length: r.Length, Complete: r.Complete, RecordTime: optional(r.RecordTime),
+		Reason: string(r.Reason), Field: r.Field, Detail: r.Detail, Length: r.Length, SHA256: hex.EncodeToString(r.SHA256), Complete: r.Complete, RecordTime: optional(r.RecordTime),
 		QuarantinedAt: r.QuarantinedAt, Status: string(r.Status), ResolvedAt: optional(r.ResolvedAt), ResolvedBy: r.ResolvedBy, Resolution: r.Resolution,
 	}
 }
@@ -110,19 +111,38 @@ func (c *quarantineList) Run(ctx context.Context, cfg *config.Config, term conso
 		lines[i] = lineOf(r)
 		rows[i] = []string{
 			strconv.FormatInt(r.ID, 10), string(r.Status), string(r.Reason), fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset),
-			moment(r.QuarantinedAt), strconv.FormatInt(r.Length, 10), r.Field, cut(r.Detail),
+			moment(r.QuarantinedAt), strconv.FormatInt(r.Length, 10), kept(r), r.Field, cut(r.Detail),
 		}
 	}
 	if c.JSON {
 		return writeJSON(term.out, lines)
 	}
-	if err := table(term.out, []string{"ID", "STATUS", "REASON", "RECORD", "QUARANTINED AT", "BYTES", "FIELD", "DETAIL"}, rows); err != nil {
+	if err := table(term.out, []string{"ID", "STATUS", "REASON", "RECORD", "QUARANTINED AT", "BYTES", "KEPT", "FIELD", "DETAIL"}, rows); err != nil {
 		return err
 	}
 	if len(page) == c.Limit {
 		fmt.Fprintf(term.err, "there may be more: add --before=%d\n", page[len(page)-1].ID)
 	}
+	usage, err := store.QuarantineUsage(ctx)
+	if err != nil {
+		return err
+	}
+	if exceeded := store.QuarantineLimits().Exceeded(usage); exceeded != nil {
+		fmt.Fprintf(term.err, "the quarantine is nearly full or full: %v\n", exceeded)
+	}
 	return nil
+}
+
+// kept is how much of a record the table holds.
+func kept(r *pgstore.QuarantinedRecord) string {
+	switch {
+	case r.Status != pgstore.QuarantineOpen:
+		return "no" // given up when it was settled
+	case !r.Complete:
+		return "in part"
+	default:
+		return "whole"
+	}
 }
 
 // cut shortens a detail to the width of a table.
@@ -190,6 +210,9 @@ func printRecord(term console, r *pgstore.QuarantinedRecord) error {
 		{"record", fmt.Sprintf("%s/%d@%d, generation %d", r.Topic, r.Partition, r.Offset, r.Generation)},
 		{"record time", moment(r.RecordTime)},
 		{"quarantined at", moment(r.QuarantinedAt)},
+		{"length", strconv.FormatInt(r.Length, 10)},
+		{"sha256", hex.EncodeToString(r.SHA256)},
+		{"kept", kept(r)},
 	}
 	if r.Status != pgstore.QuarantineOpen {
 		rows = append(rows, []string{"resolved", moment(r.ResolvedAt) + " by " + r.ResolvedBy}, []string{"resolution", r.Resolution})
@@ -202,12 +225,14 @@ func printRecord(term console, r *pgstore.QuarantinedRecord) error {
 		return err
 	}
 	switch value := r.Record.Value; {
+	case r.Status != pgstore.QuarantineOpen:
+		fmt.Fprintf(term.out, "\nits bytes were given up when it was %s\n", r.Status)
 	case value == nil && !r.Complete:
 		fmt.Fprintln(term.out, "\nthe record was not read: requeue fetches it from Kafka")
 	case value == nil:
 		fmt.Fprintln(term.out, "\nno value (a tombstone)")
 	case !r.Complete:
-		fmt.Fprintf(term.out, "\nfirst %d of %d bytes of the value:\n%s", len(value), r.Length, block(value))
+		fmt.Fprintf(term.out, "\nfirst %d of %d bytes of the value; requeue fetches it from Kafka:\n%s", len(value), r.Length, block(value))
 	default:
 		fmt.Fprintf(term.out, "\nvalue, %d bytes:\n%s", len(value), block(value))
 	}

@@ -241,3 +241,40 @@ func (i *installation) read(offset int64) *kgo.Record {
 	}
 	return fetches.Records()[0]
 }
+
+// A flood has reached the soft limit: the list says so, and all of it is given
+// up at once, by its reason.
+func TestQuarantineDiscardAll(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	i.produce(&kgo.Record{Value: []byte(`"` + strings.Repeat("x", 2<<20/3) + `"`)}, &kgo.Record{Value: []byte(`"` + strings.Repeat("y", 2<<20/3) + `"`)}, &kgo.Record{})
+	limits := []string{"--quarantine-soft-limit=1MiB", "--quarantine-hard-limit=2MiB"}
+	i.serve(limits...)
+	lines := object[[]recordLine](i, 0, "quarantine", "list")
+	if len(lines) != 3 || !lines[0].Complete || lines[1].Complete || !lines[2].Complete || lines[1].Length != 2<<20/3+2 || len(lines[1].SHA256) != 64 || lines[0].SHA256 != "" {
+		t.Fatalf("quarantined: %+v", lines)
+	}
+	if stdout, _ := i.tcda(0, "quarantine", "list"); !strings.Contains(stdout, " in part ") || !strings.Contains(stdout, " whole ") {
+		t.Errorf("list:\n%s", stdout)
+	}
+	if _, stderr := i.tcda(0, "quarantine", "list", "--quarantine-soft-limit=1MiB"); stderr != "" {
+		t.Errorf("list below the limit: %s", stderr)
+	}
+	show := func() string { stdout, _ := i.tcda(0, "quarantine", "show", fmt.Sprint(lines[1].ID)); return stdout }
+	if text := show(); !strings.Contains(text, "first 1024 of 699052 bytes of the value; requeue fetches it from Kafka") {
+		t.Errorf("show:\n%s", text)
+	}
+	i.tcda(2, "quarantine", "discard", "--why=x")
+	if stdout, _ := i.tcda(0, "quarantine", "discard", "--all", "--reason=not_object", "--why=flood"); stdout != "2 records discarded\n" {
+		t.Errorf("discard: %s", stdout)
+	}
+	if text := show(); !strings.Contains(text, "its bytes were given up when it was discarded") || !strings.Contains(text, lines[1].SHA256) {
+		t.Errorf("show a discarded record:\n%s", text)
+	}
+	if open := object[[]recordLine](i, 0, "quarantine", "list"); len(open) != 1 || open[0].Reason != "tombstone" {
+		t.Errorf("still open: %+v", open)
+	}
+	if stdout, _ := i.tcda(0, "verify"); !strings.HasSuffix(stdout, "nothing differs\n") {
+		t.Errorf("verify:\n%s", stdout)
+	}
+}

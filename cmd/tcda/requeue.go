@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
@@ -26,19 +25,27 @@ type quarantineRequeue struct {
 func (*quarantineRequeue) Help() string {
 	return `Key, value and headers are produced as they were, to the partition that they came
 from, with one header more that says so (` + quarantine.MarkHeader + `). Whether the record
-is accepted this time is decided by the service. A record that was too large to
-be kept is fetched again from Kafka, as long as Kafka has it.` + quarantineExitCodes
+is accepted this time is decided by the service. A record that was not kept whole
+(too large, or the quarantine was over its soft limit) is fetched again from
+Kafka, as long as Kafka has it. A requeued record gives its bytes up here: it is
+in Kafka again, and is kept again if it is refused again.` + quarantineExitCodes
 }
 
 // Validate is called by kong.
 func (c *quarantineRequeue) Validate() error {
+	return checkSelection(c.IDs, c.All, c.Reason)
+}
+
+// checkSelection wants records by their ids, or all of them, or all with a
+// reason.
+func checkSelection(ids []int64, all bool, reason string) error {
 	switch {
-	case c.All == (len(c.IDs) > 0):
+	case all == (len(ids) > 0):
 		return errors.New("give either ids, or --all")
-	case c.Reason != "" && !c.All:
+	case reason != "" && !all:
 		return errors.New("--reason goes with --all")
 	}
-	return checkReason(c.Reason)
+	return checkReason(reason)
 }
 
 // settledLine is what became of one record.
@@ -145,15 +152,25 @@ func settle(ctx context.Context, term console, asJSON bool, ids []int64, done st
 }
 
 type quarantineDiscard struct {
-	IDs  []int64 `arg:"" name:"id" help:"Ids of records, from the list."`
-	Why  string  `required:"" placeholder:"TEXT" help:"Kept with the record, beside who did it."`
-	JSON bool    `name:"json" help:"Print a JSON array."`
+	IDs    []int64 `arg:"" optional:"" name:"id" help:"Ids of records, from the list."`
+	All    bool    `help:"All records that are open now; with --reason those with that reason."`
+	Reason string  `placeholder:"REASON" help:"With --all: only records with this reason."`
+	Why    string  `required:"" placeholder:"TEXT" help:"Kept with the record, beside who did it."`
+	JSON   bool    `name:"json" help:"Print a JSON array; with --all one object, with their number."`
 }
 
 // Help is what --help says beyond the settings.
-func (*quarantineDiscard) Help() string { return strings.TrimPrefix(quarantineExitCodes, "\n\n") }
+func (*quarantineDiscard) Help() string {
+	return `What a record was can still be proven: where it lay, why it was refused, its key
+(1 KiB), length and sha256 stay. Its bytes go, which makes room in the quarantine.
+A partition that stopped for want of room goes on after
+tcda partitions reset --to=current.` + quarantineExitCodes
+}
 
-// Run discards the records one by one.
+// Validate is called by kong.
+func (c *quarantineDiscard) Validate() error { return checkSelection(c.IDs, c.All, c.Reason) }
+
+// Run discards the records one by one, or all of them in parts.
 func (c *quarantineDiscard) Run(ctx context.Context, cfg *config.Config, term console) error {
 	store, err := openStore(ctx, cfg)
 	if err != nil {
@@ -161,7 +178,40 @@ func (c *quarantineDiscard) Run(ctx context.Context, cfg *config.Config, term co
 	}
 	defer store.Close()
 	by := operator()
+	if c.All {
+		return c.all(ctx, store, term, by)
+	}
 	return settle(ctx, term, c.JSON, c.IDs, "discarded", func(id int64) (*int64, error) {
 		return nil, store.Resolve(ctx, id, pgstore.QuarantineDiscarded, by, c.Why, time.Now())
 	})
+}
+
+// discardPart is how many records are discarded in one transaction.
+const discardPart = 1000
+
+// all discards what is open now, also when there are too many for a list: a
+// flood that has filled the quarantine.
+func (c *quarantineDiscard) all(ctx context.Context, store *pgstore.Store, term console, by string) error {
+	newest, err := store.QuarantinedRecords(ctx, pgstore.QuarantineFilter{Status: pgstore.QuarantineOpen, Page: 1})
+	if err != nil {
+		return err
+	}
+	discarded := int64(0)
+	for len(newest) > 0 {
+		n, err := store.DiscardOpen(ctx, pgstore.Discard{Reason: fact.Reason(c.Reason), UpTo: newest[0].ID, Most: discardPart, By: by, Why: c.Why, At: time.Now()})
+		discarded += n
+		if err != nil {
+			return fmt.Errorf("%d records discarded, then: %w", discarded, err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	if c.JSON {
+		return writeJSON(term.out, struct {
+			Discarded int64 `json:"discarded"`
+		}{discarded})
+	}
+	fmt.Fprintf(term.out, "%d records discarded\n", discarded)
+	return nil
 }

@@ -33,6 +33,7 @@ type Config struct {
 	Kafka      Kafka      `embed:"" prefix:"kafka-" group:"Kafka"`
 	Ingest     Ingest     `embed:"" prefix:"ingest-" group:"Ingest"`
 	Limits     Limits     `embed:"" prefix:"limits-" group:"Limits on records"`
+	Quarantine Quarantine `embed:"" prefix:"quarantine-" group:"Quarantine"`
 	Reconcile  Reconcile  `embed:"" prefix:"reconcile-" group:"Reconcile"`
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
 	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
@@ -138,6 +139,13 @@ type Limits struct {
 	NumberChars      int           `default:"32" min:"8" max:"320" help:"Characters of a JSON number (number)."`
 	TimeEarliest     time.Time     `default:"2000-01-01T00:00:00Z" help:"Earlier times are refused (time_range); 1970-01-01T00:00:00Z or later."`
 	TimeAhead        time.Duration `default:"24h" min:"1s" max:"8760h" help:"A time further ahead is accepted as suspect and ordered by sequence."`
+}
+
+// Quarantine is how much the open quarantined records may take of the disk.
+// Requeued and discarded ones give their bytes up and are not counted.
+type Quarantine struct {
+	SoftLimit Size `default:"1GiB" min:"1MiB" max:"1048576GiB" help:"Beyond it, only the first 1 KiB of a record's key, headers and value are kept, its length and its sha256; requeue fetches it from Kafka."`
+	HardLimit Size `default:"4GiB" min:"1MiB" max:"1048576GiB" help:"Beyond it, a partition stops at its next bad record until an operator has requeued or discarded some. Nothing is dropped."`
 }
 
 // Reconcile is the loop that makes Redis right again.

@@ -79,6 +79,7 @@ func (r *rules) checkTogether(c *Config) {
 		r.must(c.Kafka.SASLPassword != "", "kafka-sasl-password", "must be given for kafka-sasl-mechanism")
 	}
 
+	r.must(c.Quarantine.SoftLimit <= c.Quarantine.HardLimit, "quarantine-soft-limit", "must not exceed quarantine-hard-limit")
 	r.must(c.Limits.RecordBytes <= c.Ingest.BatchBytes, "limits-record-bytes", "must not exceed ingest-batch-bytes")
 	r.must(c.Limits.DefinitionBytes <= c.Limits.RecordBytes, "limits-definition-bytes", "must not exceed limits-record-bytes")
 	r.must(c.Limits.StringBytes <= c.Limits.RecordBytes, "limits-string-bytes", "must not exceed limits-record-bytes")

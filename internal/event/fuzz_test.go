@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event/eventtest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 )
@@ -21,17 +22,32 @@ func FuzzData(f *testing.F) {
 		}
 	}
 	types := fact.Types()
-	for _, c := range slices.Concat(jsonRejects(), valueRejects()) {
-		if len(c.record.Value) > 10_000 {
+	for _, c := range slices.Concat(eventtest.JSONRejects(), eventtest.ValueRejects()) {
+		if len(c.Record.Value) > 10_000 {
 			continue // too long to be changed to any effect
 		}
 		typ := fact.TypeHeartbeat
-		for _, h := range c.record.Headers {
+		for _, h := range c.Record.Headers {
 			if h.Key == "ce_type" {
 				typ = fact.Type(h.Value)
 			}
 		}
-		f.Add(c.record.Value, slices.Index(types, typ), false)
+		f.Add(c.Record.Value, slices.Index(types, typ), false)
+	}
+	for _, line := range eventtest.Hostiles(f) {
+		if len(line.Record.Value) > 10_000 || line.Class == "refused by itself" {
+			continue
+		}
+		typ, protobuf := fact.TypeHeartbeat, false
+		for _, h := range line.Record.Headers {
+			switch h.Key {
+			case "ce_type":
+				typ = fact.Type(h.Value)
+			case "content-type":
+				protobuf = string(h.Value) == "application/protobuf"
+			}
+		}
+		f.Add(line.Record.Value, slices.Index(types, typ), protobuf)
 	}
 	d := newDecoder(f)
 	f.Fuzz(func(t *testing.T, data []byte, index int, protobuf bool) {
@@ -58,9 +74,14 @@ func FuzzStructured(f *testing.F) {
 			f.Add(encode(f, outgoing(f, typ), form.mode, form.encoding).Value, "evt-1")
 		}
 	}
-	for _, c := range contentTypeAndModeRejects(f) {
-		if len(c.record.Value) <= 10_000 {
-			f.Add(c.record.Value, "evt-1")
+	for _, c := range eventtest.ContentTypeAndModeRejects(f) {
+		if len(c.Record.Value) <= 10_000 {
+			f.Add(c.Record.Value, "evt-1")
+		}
+	}
+	for _, line := range eventtest.Hostiles(f) {
+		if len(line.Record.Value) <= 10_000 && len(line.Record.Headers) < 2 {
+			f.Add(line.Record.Value, "")
 		}
 	}
 	d := newDecoder(f)

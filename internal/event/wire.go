@@ -260,8 +260,12 @@ func (r *wireReader) keepUnknown(m protoreflect.Message) {
 		return
 	}
 	r.path.enter("protobuf")
+	name := r.path.String()
+	if last := len(r.unknown) - 1; last >= 0 && r.unknown[last].name == name {
+		name += "#2" // of the object or list that the value is: both lie at one place
+	}
 	r.unknown = append(r.unknown, member{
-		name:  r.path.String(),
+		name:  name,
 		value: appendString(nil, base64.StdEncoding.EncodeToString(unknown)),
 	})
 	r.path.leave()

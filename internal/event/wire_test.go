@@ -1,121 +1,26 @@
 package event_test
 
 import (
-	"bytes"
+	"fmt"
 	"math"
 	"runtime"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event/eventtest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 )
-
-// protobuf is a record whose data is m in protobuf, with raw bytes behind it.
-func protobuf(t testing.TB, m proto.Message, raw ...byte) kafkarecord.Record {
-	t.Helper()
-	typ, err := event.TypeOf(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := proto.Marshal(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return binary(string(data)+string(raw), "ce_type="+string(typ), "content-type=application/protobuf")
-}
 
 func TestRejectsProtobuf(t *testing.T) {
 	t.Parallel()
-	runRejects(t, protobufRejects(t))
-}
-
-// protobufRejects are flaws of data in protobuf.
-func protobufRejects(t testing.TB) []rejectCase {
-	t.Helper()
-	heartbeat := func(state *structpb.Value) *contract.ExecutionHeartbeat {
-		return &contract.ExecutionHeartbeat{
-			ExecutionId: executionID,
-			SystemState: &structpb.Struct{Fields: map[string]*structpb.Value{"a": state}},
-		}
-	}
-	list := func(n int) *structpb.Value {
-		v := structpb.NewNullValue()
-		for range n {
-			v = structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{v}})
-		}
-		return v
-	}
-	flags, objects := &structpb.ListValue{}, &structpb.ListValue{}
-	for range 10_000 {
-		flags.Values = append(flags.Values, structpb.NewBoolValue(true))
-	}
-	for range 5_000 {
-		objects.Values = append(objects.Values, structpb.NewStructValue(&structpb.Struct{}))
-	}
-	step := func(change func(*contract.ExecutionStepFinished)) *contract.ExecutionStepFinished {
-		m := &contract.ExecutionStepFinished{ExecutionId: executionID, StepId: "s", Kind: "wait", Status: "passed"}
-		change(m)
-		return m
-	}
-	lines := &contract.ExecutionLogAppended{ExecutionId: executionID}
-	for range 1001 {
-		lines.Lines = append(lines.Lines, &contract.LogLine{Message: "x"})
-	}
-	return []rejectCase{
-		{"broken UTF-8", protobuf(t, heartbeat(nil), 0x1a, 2, 0xff, 0xfe), fact.ReasonUTF8, "data"},
-		{"cut off", protobuf(t, heartbeat(nil), 0x1a, 200), fact.ReasonEncoding, "data"},
-		{"NUL in a text", protobuf(t, &contract.ExecutionHeartbeat{ExecutionId: executionID, Message: "\x00"}), fact.ReasonNUL, "data.message"},
-		{"NUL in a free name", protobuf(t, &contract.ExecutionRequested{
-			ExecutionId: executionID, ScenarioId: "s", Labels: map[string]string{"a\x00": ""},
-		}), fact.ReasonNUL, `data.labels["a\x00"]`},
-		{"33 levels", protobuf(t, heartbeat(list(31))), fact.ReasonDepth, "data.system_state.a" + strings.Repeat("[0]", 30)},
-		{"4,000 levels", protobuf(t, heartbeat(list(4000))), fact.ReasonDepth, "data.system_state.a" + strings.Repeat("[0]", 30)},
-		{"10,000 flags", protobuf(t, heartbeat(structpb.NewListValue(flags))), fact.ReasonTokenLimit, "data"},
-		{"5,000 objects", protobuf(t, heartbeat(structpb.NewListValue(objects))), fact.ReasonTokenLimit, "data.system_state.a[4995]"},
-		{"text of 64 KiB and one byte", protobuf(t, heartbeat(structpb.NewStringValue(strings.Repeat("x", 64<<10+1)))), fact.ReasonTooLarge, "data.system_state.a"},
-		{
-			"half a million empty lines",
-			binary(protobufLines(500_000), "ce_type="+string(fact.TypeLogAppended), "content-type=application/protobuf"),
-			fact.ReasonLimit, "data.lines",
-		},
-		{"300,000 empty members", protobuf(t, heartbeat(nil), manyMembers()...), fact.ReasonTokenLimit, "data"},
-		{"1,001 lines", protobuf(t, lines), fact.ReasonLimit, "data.lines"},
-
-		{"NaN in free JSON", protobuf(t, heartbeat(structpb.NewNumberValue(math.NaN()))), fact.ReasonNumber, "data.system_state.a"},
-		{"infinite double", protobuf(t, &contract.ExecutionHeartbeat{ExecutionId: executionID, Progress: proto.Float64(math.Inf(1))}), fact.ReasonNumber, "data.progress"},
-		{"infinite metric", protobuf(t, &contract.ExecutionSnapshotCaptured{
-			ExecutionId: executionID, SnapshotId: "s", Kind: "manual", Metrics: map[string]float64{"m": math.Inf(-1)},
-		}), fact.ReasonNumber, "data.metrics.m"},
-		{"time with too many nanoseconds", protobuf(t, step(func(m *contract.ExecutionStepFinished) {
-			m.StartedAt = &timestamppb.Timestamp{Seconds: 1775044800, Nanos: 1_000_000_000}
-		})), fact.ReasonTime, "data.started_at"},
-		{"time at the end of int64", protobuf(t, step(func(m *contract.ExecutionStepFinished) {
-			m.StartedAt = &timestamppb.Timestamp{Seconds: math.MaxInt64}
-		})), fact.ReasonTimeRange, "data.started_at"},
-		{"time in 1970", protobuf(t, step(func(m *contract.ExecutionStepFinished) {
-			m.StartedAt = &timestamppb.Timestamp{}
-		})), fact.ReasonTimeRange, "data.started_at"},
-		{"duration beyond time.Duration", protobuf(t, step(func(m *contract.ExecutionStepFinished) {
-			m.Duration = &durationpb.Duration{Seconds: 300_000_000_000}
-		})), fact.ReasonRange, "data.duration"},
-		{"duration of two signs", protobuf(t, step(func(m *contract.ExecutionStepFinished) {
-			m.Duration = &durationpb.Duration{Seconds: 1, Nanos: -1}
-		})), fact.ReasonRange, "data.duration"},
-		{"attempt below zero", protobuf(t, step(func(m *contract.ExecutionStepFinished) { m.Attempt = -1 })), fact.ReasonRange, "data.attempt"},
-		{"no outcome", protobuf(t, &contract.ExecutionFinished{ExecutionId: executionID}), fact.ReasonSchema, "data.outcome"},
-		{"another id", protobuf(t, &contract.ExecutionPaused{ExecutionId: "exec-2"}), fact.ReasonSubjectMismatch, "data.execution_id"},
-	}
+	runRejects(t, eventtest.ProtobufRejects(t))
 }
 
 // TestProtobufCalledJSONIsMeasured has a message of half a million lines, in
@@ -123,7 +28,7 @@ func protobufRejects(t testing.TB) []rejectCase {
 // what it is in place of JSON.
 func TestProtobufCalledJSONIsMeasured(t *testing.T) { //nolint:paralleltest // measures the memory of the process
 	d := newDecoder(t)
-	data := protobufLines(500_000)
+	data := eventtest.ProtobufLines(500_000)
 	for _, contentType := range []string{"application/json", "application/protobuf"} {
 		record := binary(data, "ce_type="+string(fact.TypeLogAppended), "content-type="+contentType)
 		var before, after runtime.MemStats
@@ -137,14 +42,6 @@ func TestProtobufCalledJSONIsMeasured(t *testing.T) { //nolint:paralleltest // m
 			t.Errorf("%s: allocated %d bytes to say %v", contentType, allocated, rejection)
 		}
 	}
-}
-
-// protobufLines is a log of n empty lines, in protobuf.
-func protobufLines(n int) string { return "\x0a\x01a" + strings.Repeat("\x12\x00", n) }
-
-// manyMembers is a field system_state with 300,000 empty entries.
-func manyMembers() []byte {
-	return protowire.AppendBytes(protowire.AppendTag(nil, 5, protowire.BytesType), bytes.Repeat([]byte{0x0a, 0}, 300_000))
 }
 
 // What a later version adds, at any depth, is kept and changes nothing else.
@@ -170,6 +67,24 @@ func TestUnknownProtobufFieldsAreKept(t *testing.T) {
 	got.Header().Unknown = nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("unknown fields changed the event:\n%s", diff)
+	}
+}
+
+// A value and the list that it is lie at one place, and each may have fields that
+// nobody knows.
+func TestUnknownProtobufFieldsAtOnePlaceAreAllKept(t *testing.T) {
+	t.Parallel()
+	d := newDecoder(t)
+	list := &structpb.ListValue{}
+	value := structpb.NewListValue(list)
+	object := &structpb.Struct{Fields: map[string]*structpb.Value{"a": value}}
+	for i, m := range []proto.Message{value, list, object} {
+		m.ProtoReflect().SetUnknown(protowire.AppendString(protowire.AppendTag(nil, 100, protowire.BytesType), fmt.Sprint("m", i)))
+	}
+	beat := &contract.ExecutionHeartbeat{ExecutionId: executionID, SystemState: object}
+	const kept = `{"system_state.a.protobuf":"ogYCbTA=","system_state.a.protobuf#2":"ogYCbTE=","system_state.protobuf":"ogYCbTI="}`
+	if got := mustDecode(t, d, protobuf(t, beat)).Header().Unknown; string(got) != kept {
+		t.Errorf("unknown fields are %s, want %s", got, kept)
 	}
 }
 

@@ -20,6 +20,7 @@ type outcome struct {
 	hinted        int // duplicates of stored events that a hint had found
 	keyMismatches int
 	poison        []pgstore.Poison
+	quarantined   pgstore.Quarantined
 	known         []redisstore.Hint  // those of the hinted share that are stored when it is committed, but for what a hint had found
 	states        []*execution.State // folded, newest of each run
 	latest        map[execution.ID]*execution.State
@@ -110,6 +111,7 @@ func (w *worker) apply(ctx context.Context, tx *pgstore.Tx, b *batch, selected f
 	if err := tx.Quarantine(ctx, w.claim, out.poison); err != nil {
 		return nil, err
 	}
+	out.quarantined = tx.Quarantined()
 	return out, tx.Count(ctx, w.claim, out.applied, out.duplicates(), len(out.poison))
 }
 

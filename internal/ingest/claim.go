@@ -116,6 +116,9 @@ func (w *worker) quarantineDeadly(ctx context.Context) error {
 		}
 		return tx.Count(ctx, w.claim, 0, 0, 1)
 	})
+	if isFull(err) {
+		return w.stopFull(ctx, err)
+	}
 	if errors.Is(err, pgstore.ErrInDoubt) {
 		return fmt.Errorf("quarantine deadly record: %w", err) // the next claim finds out
 	}

@@ -33,13 +33,15 @@ func (w *worker) commitBatch(ctx context.Context, b *batch) error {
 	return w.commitParts(ctx, b)
 }
 
-// commitParts commits the batch as a whole, or else in halves, and those likewise.
+// commitParts commits the batch as a whole, or else in halves, and those
+// likewise: when it takes too long, and when the quarantine has no room for all
+// of it, so that the partition gets as far as there is.
 func (w *worker) commitParts(ctx context.Context, b *batch) error {
 	err := w.commitWhole(ctx, b)
-	if !errors.Is(err, errTooSlow) {
+	if !errors.Is(err, errTooSlow) && !isFull(err) {
 		return err
 	}
-	w.log.Warn().Int64("position", b.position).Int("records", len(b.items)).Msg("the batch takes longer than a transaction may; trying its halves")
+	w.log.Warn().Err(err).Int64("position", b.position).Int("records", len(b.items)).Msg("the batch is too much for one transaction; trying its halves")
 	for _, half := range b.halves() {
 		w.touch() // less to do at once, or half of it done
 		if err := w.commitParts(ctx, half); err != nil {
@@ -111,6 +113,11 @@ func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error
 		case errors.As(err, &bad):
 			b.items[bad.index].rejection = bad.rejection
 			continue
+		case isFull(err):
+			if len(b.items) > 1 {
+				return nil, err
+			}
+			return nil, w.stopFull(ctx, err)
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		}
@@ -282,12 +289,7 @@ func (w *worker) report(b *batch, out *outcome) {
 	w.Metrics.Duplicates(telemetry.FoundByHint, out.hinted)
 	w.Metrics.KeyMismatches(out.keyMismatches)
 	w.showLag(b.logEnd, b.next)
-	for i := range out.poison {
-		p := &out.poison[i]
-		w.Metrics.Quarantined(p.Rejection.Reason, 1)
-		w.log.Warn().Int64("offset", p.Record.Offset).Str("reason", string(p.Rejection.Reason)).
-			Str("field", p.Rejection.Field).Str("detail", p.Rejection.Detail()).Msg("record quarantined")
-	}
+	w.reportPoison(out)
 	for _, s := range out.superseded {
 		w.log.Info().Str("execution_id", string(s.ID)).Int32("run", int32(s.Number)).Msg("run interrupted: superseded by a new run of its id")
 	}

@@ -142,15 +142,16 @@ func (e *Engine) Ingest(ctx context.Context) error {
 	// Redis hears of the last batches too: its loop ends after the workers.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var publishing sync.WaitGroup
+	var beside sync.WaitGroup
 	if e.publisher != nil {
-		publishing.Go(func() { e.publisher.run(background) })
+		beside.Go(func() { e.publisher.run(background) })
 	}
+	beside.Go(func() { e.every(background, e.cfg.ReconcileEvery, func() { e.watchQuarantine(background) }) })
 	err = group.Run(ctx, func(ctx context.Context, a kafkalog.Assignment) error {
 		return newWorker(e, a).run(ctx)
 	})
 	stop()
-	publishing.Wait()
+	beside.Wait()
 	return err
 }
 

@@ -37,6 +37,7 @@ type worker struct {
 	progress atomic.Int64      // unix nanoseconds of the last sign of progress
 	waiting  atomic.Int32      // batches decoded and not yet committed
 	refused  window            // what the database refused lately
+	told     told              // of quarantined records
 
 	offsetAt atomic.Int64 // S7: position to commit to Kafka
 }
@@ -60,6 +61,7 @@ func (w *worker) run(ctx context.Context) error {
 	defer func() {
 		cancel(nil)
 		_ = side.Wait() // they return no errors
+		w.sumUp(w.Now().Add(sumsEvery))
 		w.Metrics.Forget(w.assignment.Topic, int(w.assignment.Partition))
 	}()
 

@@ -26,38 +26,61 @@ type Poison struct {
 // base64, because neither has to be text.
 type header [2][]byte
 
-// Quarantine is S4f: it keeps bad records with their bytes.
+// Quarantine is S4f: it keeps bad records with their bytes, or with as many as
+// there is room for. ErrQuarantineFull says that there is none.
 func (tx *Tx) Quarantine(ctx context.Context, p Partition, poison []Poison) error {
 	if len(poison) == 0 {
 		return nil
 	}
-	rows := make([]dbsqlc.QuarantineParams, len(poison))
+	used, err := tx.q.LockQuarantineUsage(ctx)
+	if err != nil {
+		return interpret("lock what the quarantine takes", err)
+	}
+	tx.quarantined.Before = QuarantineUsage{used.OpenRecords, used.OpenBytes}
+	room := room{limits: tx.quarantine, used: used.OpenBytes}
+	rows := dbsqlc.QuarantineParams{Topic: p.Topic, Partition: p.Number, Generation: p.Generation, QuarantinedAt: tx.now}
 	for i := range poison {
-		rec, why := &poison[i].Record, poison[i].Rejection
-		headers := make([]header, len(rec.Headers))
-		for j, h := range rec.Headers {
-			headers[j] = header{[]byte(h.Key), h.Value}
-		}
-		headerJSON, err := json.Marshal(headers)
+		kept, err := room.take(&poison[i])
 		if err != nil {
 			return err
 		}
-		row := dbsqlc.QuarantineParams{
-			Topic: p.Topic, Partition: p.Number, Generation: p.Generation, KafkaOffset: rec.Offset,
-			Reason: string(why.Reason), Field: fact.Printable(why.Field), Detail: fact.Printable(why.Detail()),
-			RecordKey: rec.Key, RecordValue: rec.Value, RecordHeaders: headerJSON, RecordTime: nullTime(storableTime(rec.Timestamp)),
-			ValueLength: int64(len(rec.Value)), Complete: !poison[i].BytesUnknown, QuarantinedAt: tx.now,
-		}
-		switch o := rec.Oversize; {
-		case o != nil:
-			row.Complete, row.ValueLength, row.ValueSHA256 = false, o.Length, o.SHA256[:]
-		case rec.Value != nil:
-			sum := sha256.Sum256(rec.Value)
-			row.ValueSHA256 = sum[:]
-		}
-		rows[i] = row
+		addQuarantined(&rows, &poison[i], &kept)
 	}
-	return all("quarantine records", tx.q.Quarantine(ctx, rows).Exec)
+	if err := tx.q.Quarantine(ctx, rows); err != nil {
+		return interpret("quarantine records", err)
+	}
+	after, err := tx.q.QuarantineUsage(ctx)
+	if err != nil {
+		return interpret("ask what the quarantine takes", err)
+	}
+	tx.quarantined.After = QuarantineUsage{after.OpenRecords, after.OpenBytes}
+	tx.quarantined.InPart = room.inPart
+	return nil
+}
+
+// addQuarantined appends the row of one record.
+func addQuarantined(rows *dbsqlc.QuarantineParams, p *Poison, kept *keptRecord) {
+	rec, why := &p.Record, p.Rejection
+	length, complete := int64(len(rec.Value)), !p.BytesUnknown && kept.whole
+	var sha []byte
+	switch o := rec.Oversize; {
+	case o != nil:
+		complete, length, sha = false, o.Length, o.SHA256[:]
+	case rec.Value != nil:
+		sum := sha256.Sum256(rec.Value)
+		sha = sum[:]
+	}
+	rows.Offsets = append(rows.Offsets, rec.Offset)
+	rows.Reasons = append(rows.Reasons, string(why.Reason))
+	rows.Fields = append(rows.Fields, fact.Printable(why.Field))
+	rows.Details = append(rows.Details, fact.Printable(why.Detail()))
+	rows.RecordKeys = append(rows.RecordKeys, kept.key)
+	rows.RecordValues = append(rows.RecordValues, kept.value)
+	rows.RecordHeaders = append(rows.RecordHeaders, kept.headers)
+	rows.RecordTimes = append(rows.RecordTimes, storableTime(rec.Timestamp))
+	rows.Lengths = append(rows.Lengths, length)
+	rows.Sums = append(rows.Sums, sha)
+	rows.Complete = append(rows.Complete, complete)
 }
 
 // storableTime leaves out times that PostgreSQL or a reader of JSON cannot
@@ -91,8 +114,9 @@ type QuarantinedRecord struct {
 	Detail        string // the value (cut) and the rule
 	Record        kafkarecord.Record
 	RecordTime    time.Time
-	Length        int64 // of the whole value in bytes
-	Complete      bool  // false: only the first bytes, or none, were kept
+	Length        int64  // of the whole value in bytes
+	SHA256        []byte // of the whole value; nil when it has none, or was never read
+	Complete      bool   // false: only the first bytes, or none, were kept
 	Status        QuarantineStatus
 	QuarantinedAt time.Time
 	ResolvedAt    time.Time
@@ -121,7 +145,7 @@ func (s *Store) QuarantinedRecords(ctx context.Context, f QuarantineFilter) ([]Q
 	for i, r := range rows {
 		out[i] = QuarantinedRecord{
 			ID: r.ID, Topic: r.Topic, Partition: r.Partition, Generation: r.Generation, Offset: r.KafkaOffset, Reason: fact.Reason(r.Reason),
-			Field: r.Field, Detail: r.Detail, RecordTime: timeOf(r.RecordTime), Length: r.ValueLength, Complete: r.Complete,
+			Field: r.Field, Detail: r.Detail, RecordTime: timeOf(r.RecordTime), Length: r.ValueLength, SHA256: r.ValueSHA256, Complete: r.Complete,
 			Status: QuarantineStatus(r.Status), QuarantinedAt: r.QuarantinedAt.UTC(), ResolvedAt: timeOf(r.ResolvedAt),
 			ResolvedBy: r.ResolvedBy, Resolution: r.Resolution,
 		}
@@ -148,18 +172,52 @@ func (s *Store) QuarantinedRecord(ctx context.Context, id int64) (QuarantinedRec
 	}
 	return QuarantinedRecord{
 		ID: r.ID, Topic: r.Topic, Partition: r.Partition, Generation: r.Generation, Offset: r.KafkaOffset, Reason: fact.Reason(r.Reason),
-		Field: r.Field, Detail: r.Detail, Record: rec, RecordTime: rec.Timestamp, Length: r.ValueLength, Complete: r.Complete,
+		Field: r.Field, Detail: r.Detail, Record: rec, RecordTime: rec.Timestamp, Length: r.ValueLength, SHA256: r.ValueSHA256, Complete: r.Complete,
 		Status: QuarantineStatus(r.Status), QuarantinedAt: r.QuarantinedAt.UTC(), ResolvedAt: timeOf(r.ResolvedAt),
 		ResolvedBy: r.ResolvedBy, Resolution: r.Resolution,
 	}, nil
 }
 
-// Resolve settles an open record as requeued or discarded, with who and why.
+// Discard selects open records to be given up, oldest first.
+type Discard struct {
+	Reason  fact.Reason // empty: whatever the reason
+	UpTo    int64       // not those with a higher id: they came after it was decided
+	Most    int
+	By, Why string
+	At      time.Time
+}
+
+// DiscardOpen gives up open records, as Resolve does one, and tells how many.
+func (s *Store) DiscardOpen(ctx context.Context, d Discard) (int64, error) {
+	var n int64
+	err := s.settle(ctx, d.At, func(tx *Tx) (err error) {
+		n, err = tx.q.DiscardQuarantined(ctx, dbsqlc.DiscardQuarantinedParams{
+			Now: d.At, ResolvedBy: d.By, Resolution: d.Why, UpTo: d.UpTo, Reason: string(d.Reason), Most: int32(d.Most),
+		})
+		return interpret("discard quarantined records", err)
+	})
+	return n, err
+}
+
+// settle runs work in a transaction that may change quarantined records.
+func (s *Store) settle(ctx context.Context, now time.Time, work func(*Tx) error) error {
+	return s.transact(ctx, now, func(tx *Tx) error {
+		if _, err := tx.q.LockQuarantineUsage(ctx); err != nil {
+			return interpret("lock what the quarantine takes", err)
+		}
+		return work(tx)
+	}, true)
+}
+
+// Resolve settles an open record as requeued or discarded, with who and why. Its
+// bytes are given up; what it was can still be proven.
 // ErrNotFound says that it is not open (any more).
 func (s *Store) Resolve(ctx context.Context, id int64, to QuarantineStatus, by, why string, now time.Time) error {
-	n, err := s.q.ResolveQuarantined(ctx, dbsqlc.ResolveQuarantinedParams{Status: string(to), Now: now, ResolvedBy: by, Resolution: why, ID: id})
-	if err == nil && n == 0 {
-		return ErrNotFound
-	}
-	return interpret("settle quarantined record", err)
+	return s.settle(ctx, now, func(tx *Tx) error {
+		n, err := tx.q.ResolveQuarantined(ctx, dbsqlc.ResolveQuarantinedParams{Status: string(to), Now: now, ResolvedBy: by, Resolution: why, ID: id})
+		if err == nil && n == 0 {
+			return ErrNotFound
+		}
+		return interpret("settle quarantined record", err)
+	})
 }

@@ -130,6 +130,17 @@ func reading(found *int) []call {
 			r, err := q.QuarantinedRecord(ctx, 1)
 			return oneOf(found, r, err)
 		}),
+		rows("LockQuarantineUsage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			u, err := q.LockQuarantineUsage(ctx)
+			return oneOf(found, u, err)
+		}),
+		rows("QuarantineUsage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			u, err := q.QuarantineUsage(ctx)
+			return oneOf(found, u, err)
+		}),
+		writes("DiscardQuarantined", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.DiscardQuarantined(ctx, dbsqlc.DiscardQuarantinedParams{Now: now, ResolvedBy: "me", Resolution: "why", Reason: "crash", Most: 10}))
+		}),
 		writes("ResolveQuarantined", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return affected(q.ResolveQuarantined(ctx, dbsqlc.ResolveQuarantinedParams{Status: "discarded", Now: now, ResolvedBy: "me", Resolution: "why", ID: 1}))
 		}),

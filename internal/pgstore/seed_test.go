@@ -107,10 +107,11 @@ func seeding() []call {
 			}))
 		}, false},
 		{"Quarantine", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return allOf(q.Quarantine(ctx, []dbsqlc.QuarantineParams{
-				{Topic: "t", Generation: 1, KafkaOffset: 1, Reason: "json", RecordKey: key, RecordValue: key, RecordHeaders: json.RawMessage(`[]`), RecordTime: &now, ValueLength: 1, ValueSHA256: key, Complete: true, QuarantinedAt: now},
-				{Topic: "t", Generation: 1, KafkaOffset: 2, Reason: "crash", RecordHeaders: json.RawMessage(`[]`), QuarantinedAt: now},
-			}).Exec)
+			return q.Quarantine(ctx, dbsqlc.QuarantineParams{
+				Topic: "t", Generation: 1, QuarantinedAt: now, Offsets: []int64{1, 2, 3}, Reasons: []string{"json", "crash", "json"}, Fields: []string{"f", "", ""}, Details: []string{"d", "", ""},
+				RecordKeys: [][]byte{key, nil, nil}, RecordValues: [][]byte{key, nil, key}, RecordHeaders: []json.RawMessage{json.RawMessage(`[]`), json.RawMessage(`[]`), json.RawMessage(`[]`)}, RecordTimes: []time.Time{now, {}, {}},
+				Lengths: []int64{1, 0, 1}, Sums: [][]byte{key, nil, key}, Complete: []bool{true, false, true},
+			})
 		}, false},
 		{"InsertDefinitionEvent", func(ctx context.Context, q *dbsqlc.Queries) error {
 			zero := int32(0)

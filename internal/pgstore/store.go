@@ -25,14 +25,16 @@ type Config struct {
 	IdleTimeout      time.Duration // of a session that is idle in a transaction
 	ConnectTimeout   time.Duration
 	ApplicationName  string
+	Quarantine       QuarantineLimits
 }
 
 // Store is a pool of connections to the service's schema. It is safe for
 // concurrent use.
 type Store struct {
-	pool  *pgxpool.Pool
-	q     *dbsqlc.Queries
-	types columnTypes
+	pool       *pgxpool.Pool
+	q          *dbsqlc.Queries
+	types      columnTypes
+	quarantine QuarantineLimits
 }
 
 // Open makes the pool. It does not connect: a database that is down is an
@@ -72,7 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
 	}
-	return &Store{pool: pool, q: dbsqlc.New(pool)}, nil
+	return &Store{pool: pool, q: dbsqlc.New(pool), quarantine: cfg.Quarantine}, nil
 }
 
 // planning are the settings of a session under which its statements, all of
@@ -203,6 +205,9 @@ type Tx struct {
 	writes   *pipeline
 	now      time.Time
 	timeline uint32 // 0: not known yet
+
+	quarantine  QuarantineLimits
+	quarantined Quarantined
 }
 
 // Now is the one time that all rows of the transaction get.
@@ -234,7 +239,7 @@ func (s *Store) transact(ctx context.Context, now time.Time, work func(*Tx) erro
 		_ = tx.Rollback(ctx) // after a commit it does nothing; else the first error is the one that counts
 	}()
 	writes := newPipeline(tx, &s.types)
-	if err := work(&Tx{q: s.q.WithTx(tx), queued: dbsqlc.New(writes), writes: writes, now: now}); err != nil {
+	if err := work(&Tx{q: s.q.WithTx(tx), queued: dbsqlc.New(writes), writes: writes, now: now, quarantine: s.quarantine}); err != nil {
 		return err
 	}
 	if err := writes.flush(ctx); err != nil {

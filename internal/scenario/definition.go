@@ -155,6 +155,7 @@ func (d *Definition) read(limits Limits) Problems {
 		template:   d.Kind == KindTemplate,
 		open:       find(find(d.root, "metadata"), "extends") != nil,
 		budget:     limits.DefinitionBytes,
+		guesses:    printed,
 	})
 	r.problems = append(r.problems, problems...)
 	r.pending = pending

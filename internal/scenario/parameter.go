@@ -170,7 +170,11 @@ func (d *Definition) bind(object json.RawMessage) (map[string]Value, Problems) {
 	}
 	for i := 0; i+1 < len(given.Content); i += 2 {
 		if name := given.Content[i].Value; !slices.Contains(known, name) {
-			problems.add((*place)(nil).field(name).String(), "", "unknown parameter%s", nearest(name, known))
+			guess := ""
+			if len(problems) < printed { // beyond, nobody reads it, and thousands may be wrong
+				guess = nearest(name, known)
+			}
+			problems.add((*place)(nil).field(name).String(), "", "unknown parameter%s", guess)
 		}
 	}
 	return values, problems

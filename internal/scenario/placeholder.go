@@ -27,6 +27,10 @@ type names struct {
 	// budget is how many more bytes of values may be put in place of their
 	// names: variables made of variables double as fast as YAML's aliases do.
 	budget int
+
+	// guesses is how many more unknown names are compared with those declared:
+	// a document can hold thousands of each.
+	guesses int
 }
 
 // operand is what an expression begins with: a reference (set and name), or
@@ -109,7 +113,12 @@ func (ns *names) reference(set, name string) (v Value, wrong string) {
 	if ns.open {
 		return unknown(typeAny), ""
 	}
-	return Value{}, "unknown name ." + set + "." + fact.Cut(name) + nearest(name, sortedKeys(declared))
+	guess := ""
+	if ns.guesses > 0 {
+		ns.guesses--
+		guess = nearest(name, sortedKeys(declared))
+	}
+	return Value{}, "unknown name ." + set + "." + fact.Cut(name) + guess
 }
 
 // expand replaces the placeholders of a text. A text that is one placeholder

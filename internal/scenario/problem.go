@@ -87,9 +87,17 @@ func (ps Problems) sorted() Problems {
 	return ps
 }
 
+// longestWord is how long, in bytes, a mistyped word may be for a guess.
+const longestWord = 64
+
 // nearest is the known word that was probably meant, with a question mark and
-// in brackets, ready to be appended to a message; empty when none is close.
+// in brackets, ready to be appended to a message; empty when none is close. It
+// takes time for each known word: whoever has many, and many to ask about, asks
+// for the first problems only.
 func nearest(word string, known []string) string {
+	if len(word) > longestWord {
+		return ""
+	}
 	best, at := 3, ""
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k), best); d < best && d < len(k) {

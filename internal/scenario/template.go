@@ -26,7 +26,7 @@ func (d *Definition) Instantiate(parameters json.RawMessage, limits Limits) (*De
 		return nil, problems
 	}
 	resolved, _, problems := resolve(d.root, names{
-		parameters: values, template: true, bound: true, budget: limits.DefinitionBytes,
+		parameters: values, template: true, bound: true, budget: limits.DefinitionBytes, guesses: printed,
 	})
 	if len(problems) > 0 {
 		return nil, problems.sorted()

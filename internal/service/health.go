@@ -25,6 +25,7 @@ func (s *service) checks() []opshttp.Check {
 		checks = append(checks,
 			opshttp.Check{Name: "kafka", Critical: true, Timeout: checkTimeout, Probe: s.kafka.Preflight},
 			opshttp.Check{Name: "partitions", Timeout: checkTimeout, Probe: s.partitionsRun},
+			opshttp.Check{Name: "quarantine", Timeout: checkTimeout, Probe: s.quarantineHasRoom},
 		)
 	}
 	if s.redis != nil {
@@ -59,6 +60,16 @@ func (s *service) partitionsRun(ctx context.Context) error {
 		return fmt.Errorf("%s; see tcda partitions list", strings.Join(stopped, "; "))
 	}
 	return nil
+}
+
+// quarantineHasRoom fails while the open quarantined records take more than the
+// soft limit.
+func (s *service) quarantineHasRoom(ctx context.Context) error {
+	usage, err := s.store.QuarantineUsage(ctx)
+	if err != nil {
+		return err
+	}
+	return s.store.QuarantineLimits().Exceeded(usage)
 }
 
 // redisServes fails while Redis is away, and for every finding that degrades a

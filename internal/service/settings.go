@@ -41,6 +41,10 @@ func Postgres(cfg *config.Config) pgstore.Config {
 		LockTimeout:      c.LockTimeout,
 		IdleTimeout:      c.IdleTimeout,
 		ApplicationName:  "tcda",
+		Quarantine: pgstore.QuarantineLimits{
+			Soft: int64(cfg.Quarantine.SoftLimit),
+			Hard: int64(cfg.Quarantine.HardLimit),
+		},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
@@ -241,6 +242,39 @@ func TestAStoppedPartitionDegrades(t *testing.T) {
 	if got := check(report, "partitions"); code != http.StatusOK || got.Status != opshttp.Degraded || !strings.Contains(got.Detail, "is stopped: a test; see tcda partitions list") {
 		t.Errorf("readiness is %d %+v", code, report)
 	}
+}
+
+// A quarantine over its soft limit is seen in readiness, until there is room
+// again.
+func TestAFullQuarantineDegrades(t *testing.T) {
+	t.Parallel()
+	db, redis, kafka := testenv.Postgres(t), testenv.Redis(t), testenv.Kafka(t)
+	cfg := settingsFor(db, redis, kafka).with("QUARANTINE_SOFT_LIMIT", "1MiB").load(t)
+	tcda := start(t, cfg)
+	large := &kgo.Record{Topic: cfg.Kafka.TopicExecutions, Value: bytes.Repeat([]byte("x"), 520_000)}
+	small := &kgo.Record{Topic: cfg.Kafka.TopicExecutions, Value: []byte("[]")}
+	client := kafka.Client(t)
+	for _, r := range append([]*kgo.Record{large, large}, slices.Repeat([]*kgo.Record{small}, 20)...) {
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: r.Topic, Value: r.Value}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	quarantine := func() opshttp.Result {
+		code, report := tcda.report(t)
+		if code != http.StatusOK {
+			t.Errorf("readiness is %d %+v", code, report)
+		}
+		return check(report, "quarantine")
+	}
+	testenv.Eventually(t, "readiness is degraded", func() bool { return quarantine().Status == opshttp.Degraded })
+	if detail := quarantine().Detail; !strings.Contains(detail, "the soft limit is 1048576: only the beginnings of further ones are kept; requeue or discard some") {
+		t.Errorf("readiness says %q", detail)
+	}
+	store := openStore(t, cfg)
+	if _, err := store.DiscardOpen(t.Context(), pgstore.Discard{UpTo: 1 << 60, Most: 100, By: "operator", Why: "a test", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, "readiness is well again", func() bool { return quarantine().Status == opshttp.OK })
 }
 
 // A role that needs no Kafka is played without one.

@@ -57,6 +57,9 @@ type Metrics struct {
 	timelineChanges      prometheus.Counter
 	redisUp              prometheus.Gauge
 	defaultPartitionRows prometheus.Gauge
+	quarantineRecords    prometheus.Gauge
+	quarantineBytes      prometheus.Gauge
+	quarantinedInPart    prometheus.Counter
 }
 
 // NewMetrics registers the service's metrics, those of the Go runtime and the
@@ -82,6 +85,9 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 		timelineChanges:      counter("tcda_timeline_changes_total", "Changes of the PostgreSQL timeline: failovers seen."),
 		redisUp:              gauge("tcda_redis_up", "1 while Redis is in use, 0 while it is unreachable or switched off."),
 		defaultPartitionRows: gauge("tcda_default_partition_rows", "Rows in default partitions, which should be empty."),
+		quarantineRecords:    gauge("tcda_quarantine_open_records", "Quarantined records that are neither requeued nor discarded."),
+		quarantineBytes:      gauge("tcda_quarantine_open_bytes", "What those take of the disk; compare with quarantine-soft-limit and quarantine-hard-limit."),
+		quarantinedInPart:    counter("tcda_records_quarantined_in_part_total", "Quarantined records of which only the beginnings are kept, because the quarantine was over its soft limit."),
 	}
 	for _, by := range []FoundBy{FoundByBatch, FoundByHint, FoundByStore} {
 		m.duplicates.WithLabelValues(string(by))
@@ -102,7 +108,7 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 
 	for _, c := range []prometheus.Collector{
 		m.applied, m.duplicates, m.quarantined, m.batchRecords, m.stepSeconds, m.lag, m.stopped, m.fenced, m.gaps,
-		m.keyMismatches, m.timelineChanges, m.redisUp, m.defaultPartitionRows, info,
+		m.keyMismatches, m.timelineChanges, m.redisUp, m.defaultPartitionRows, m.quarantineRecords, m.quarantineBytes, m.quarantinedInPart, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := registry.Register(c); err != nil {
@@ -126,6 +132,15 @@ func (m *Metrics) Duplicates(by FoundBy, n int) {
 func (m *Metrics) Quarantined(reason fact.Reason, n int) {
 	m.quarantined.WithLabelValues(string(reason)).Add(float64(n))
 }
+
+// QuarantineUsage shows what the open quarantined records are and take.
+func (m *Metrics) QuarantineUsage(records, bytes int64) {
+	m.quarantineRecords.Set(float64(records))
+	m.quarantineBytes.Set(float64(bytes))
+}
+
+// QuarantinedInPart counts n records that were not kept whole for want of room.
+func (m *Metrics) QuarantinedInPart(n int) { m.quarantinedInPart.Add(float64(n)) }
 
 // Batch records the size of a committed batch.
 func (m *Metrics) Batch(records int) { m.batchRecords.Observe(float64(records)) }

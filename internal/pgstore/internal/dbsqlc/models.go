@@ -302,7 +302,7 @@ type QuarantinedRecord struct {
 	// The value (cut) and the rule that it broke.
 	Detail    string
 	RecordKey []byte
-	// NULL for a tombstone. The first 64 KiB where complete is false.
+	// NULL for a tombstone. Where complete is false only the first bytes: 64 KiB of a record that is too large, 1 KiB when the quarantine was over its soft limit, none when the record was never read. Given up when the record is settled.
 	RecordValue []byte
 	// Array of [name, value] in base64, in order; a null value is null.
 	RecordHeaders json.RawMessage

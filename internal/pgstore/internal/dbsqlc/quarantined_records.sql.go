@@ -7,8 +7,141 @@ package dbsqlc
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
+
+const discardQuarantined = `-- name: DiscardQuarantined :execrows
+WITH oldest AS MATERIALIZED (
+  SELECT o.id FROM test_coordination.quarantined_records AS o
+  WHERE o.status = 'open' AND o.id <= $4 AND ($5::text = '' OR o.reason = $5::text)
+  ORDER BY o.id LIMIT $6)
+UPDATE test_coordination.quarantined_records AS r SET status = 'discarded', resolved_at = $1::timestamptz, resolved_by = $2, resolution = $3,
+  record_key = substring(r.record_key FROM 1 FOR 1024), record_value = NULL, record_headers = '[]', complete = false
+FROM oldest WHERE r.id = oldest.id AND r.status = 'open'
+`
+
+type DiscardQuarantinedParams struct {
+	Now        time.Time
+	ResolvedBy string
+	Resolution string
+	UpTo       int64
+	Reason     string
+	Most       int32
+}
+
+// DiscardQuarantined settles as discarded the oldest open records, of a reason
+// or of all, as ResolveQuarantined does.
+func (q *Queries) DiscardQuarantined(ctx context.Context, arg DiscardQuarantinedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, discardQuarantined,
+		arg.Now,
+		arg.ResolvedBy,
+		arg.Resolution,
+		arg.UpTo,
+		arg.Reason,
+		arg.Most,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const lockQuarantineUsage = `-- name: LockQuarantineUsage :one
+INSERT INTO test_coordination.quarantine_usage (singleton) VALUES (true)
+ON CONFLICT (singleton) DO UPDATE SET singleton = true
+RETURNING open_records, open_bytes
+`
+
+type LockQuarantineUsageRow struct {
+	OpenRecords int64
+	OpenBytes   int64
+}
+
+// LockQuarantineUsage tells what the open records take, and keeps others from
+// changing it until this transaction ends: what fits is decided by the answer.
+// Whoever writes to quarantined_records takes this lock first: a replay waits
+// for the row of an address that is being settled, and whoever settles it for
+// the sum.
+func (q *Queries) LockQuarantineUsage(ctx context.Context) (LockQuarantineUsageRow, error) {
+	row := q.db.QueryRow(ctx, lockQuarantineUsage)
+	var i LockQuarantineUsageRow
+	err := row.Scan(&i.OpenRecords, &i.OpenBytes)
+	return i, err
+}
+
+const quarantine = `-- name: Quarantine :exec
+INSERT INTO test_coordination.quarantined_records
+  (topic, partition, generation, kafka_offset, reason, field, detail, record_key, record_value, record_headers, record_time,
+   value_length, value_sha256, complete, quarantined_at)
+SELECT $1::text, $2::integer, $3::integer, u.kafka_offset, u.reason, u.field, u.detail,
+   u.record_key, u.record_value, u.record_headers, NULLIF(u.record_time, '0001-01-01 00:00:00+00'), u.value_length, u.value_sha256, u.complete, $4::timestamptz
+FROM ROWS FROM (
+  unnest($5::bigint[]), unnest($6::text[]), unnest($7::text[]), unnest($8::text[]),
+  unnest($9::bytea[]), unnest($10::bytea[]), unnest($11::jsonb[]), unnest($12::timestamptz[]),
+  unnest($13::bigint[]), unnest($14::bytea[]), unnest($15::boolean[])
+) AS u(kafka_offset, reason, field, detail, record_key, record_value, record_headers, record_time, value_length, value_sha256, complete)
+ON CONFLICT (topic, partition, generation, kafka_offset) DO NOTHING
+`
+
+type QuarantineParams struct {
+	Topic         string
+	Partition     int32
+	Generation    int32
+	QuarantinedAt time.Time
+	Offsets       []int64
+	Reasons       []string
+	Fields        []string
+	Details       []string
+	RecordKeys    [][]byte
+	RecordValues  [][]byte
+	RecordHeaders []json.RawMessage
+	RecordTimes   []time.Time
+	Lengths       []int64
+	Sums          [][]byte
+	Complete      []bool
+}
+
+// Quarantine is S4f: the bad records' bytes and the reasons, in the batch's own
+// transaction. An address is quarantined once, whatever is replayed. The year 1
+// stands for no time.
+func (q *Queries) Quarantine(ctx context.Context, arg QuarantineParams) error {
+	_, err := q.db.Exec(ctx, quarantine,
+		arg.Topic,
+		arg.Partition,
+		arg.Generation,
+		arg.QuarantinedAt,
+		arg.Offsets,
+		arg.Reasons,
+		arg.Fields,
+		arg.Details,
+		arg.RecordKeys,
+		arg.RecordValues,
+		arg.RecordHeaders,
+		arg.RecordTimes,
+		arg.Lengths,
+		arg.Sums,
+		arg.Complete,
+	)
+	return err
+}
+
+const quarantineUsage = `-- name: QuarantineUsage :one
+SELECT coalesce(sum(open_records), 0)::bigint AS open_records, coalesce(sum(open_bytes), 0)::bigint AS open_bytes FROM test_coordination.quarantine_usage
+`
+
+type QuarantineUsageRow struct {
+	OpenRecords int64
+	OpenBytes   int64
+}
+
+// QuarantineUsage is what the open records take. It locks nothing.
+func (q *Queries) QuarantineUsage(ctx context.Context) (QuarantineUsageRow, error) {
+	row := q.db.QueryRow(ctx, quarantineUsage)
+	var i QuarantineUsageRow
+	err := row.Scan(&i.OpenRecords, &i.OpenBytes)
+	return i, err
+}
 
 const quarantinedCount = `-- name: QuarantinedCount :many
 SELECT reason, status, count(*)::bigint AS records FROM test_coordination.quarantined_records GROUP BY reason, status ORDER BY reason, status
@@ -42,7 +175,7 @@ func (q *Queries) QuarantinedCount(ctx context.Context) ([]QuarantinedCountRow, 
 }
 
 const quarantinedPage = `-- name: QuarantinedPage :many
-SELECT id, topic, partition, generation, kafka_offset, reason, field, detail, record_time, value_length, complete, status, quarantined_at, resolved_at, resolved_by, resolution
+SELECT id, topic, partition, generation, kafka_offset, reason, field, detail, record_time, value_length, value_sha256, complete, status, quarantined_at, resolved_at, resolved_by, resolution
 FROM test_coordination.quarantined_records
 WHERE id < $1
   AND ($2::text = '' OR status = $2::text)
@@ -68,6 +201,7 @@ type QuarantinedPageRow struct {
 	Detail        string
 	RecordTime    *time.Time
 	ValueLength   int64
+	ValueSHA256   []byte
 	Complete      bool
 	Status        string
 	QuarantinedAt time.Time
@@ -102,6 +236,7 @@ func (q *Queries) QuarantinedPage(ctx context.Context, arg QuarantinedPageParams
 			&i.Detail,
 			&i.RecordTime,
 			&i.ValueLength,
+			&i.ValueSHA256,
 			&i.Complete,
 			&i.Status,
 			&i.QuarantinedAt,
@@ -153,7 +288,8 @@ func (q *Queries) QuarantinedRecord(ctx context.Context, id int64) (QuarantinedR
 }
 
 const resolveQuarantined = `-- name: ResolveQuarantined :execrows
-UPDATE test_coordination.quarantined_records SET status = $1, resolved_at = $2::timestamptz, resolved_by = $3, resolution = $4
+UPDATE test_coordination.quarantined_records SET status = $1, resolved_at = $2::timestamptz, resolved_by = $3, resolution = $4,
+  record_key = substring(record_key FROM 1 FOR 1024), record_value = NULL, record_headers = '[]', complete = false
 WHERE id = $5 AND status = 'open'
 `
 
@@ -165,7 +301,10 @@ type ResolveQuarantinedParams struct {
 	ID         int64
 }
 
-// ResolveQuarantined settles an open record; no row means that it was settled before.
+// ResolveQuarantined settles an open record; no row means that it was settled
+// before. Its bytes are given up: requeued they are in Kafka again, discarded
+// nobody wants them. What it was stays provable: address, reason, key, length
+// and sum.
 func (q *Queries) ResolveQuarantined(ctx context.Context, arg ResolveQuarantinedParams) (int64, error) {
 	result, err := q.db.Exec(ctx, resolveQuarantined,
 		arg.Status,
