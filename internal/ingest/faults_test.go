@@ -190,6 +190,8 @@ type faultLoad struct {
 
 const faultExecutions = 8
 
+func executionNumber(n int) execution.ID { return execution.ID(fmt.Sprint("exec-", n)) }
+
 func (w *world) newFaultLoad() *faultLoad {
 	l := &faultLoad{world: w, events: map[string]int{}, malformed: map[string]int{}, statuses: map[execution.ID]execution.Status{}}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -202,7 +204,7 @@ func (w *world) newFaultLoad() *faultLoad {
 	for part := range 3 {
 		var records []kafkarecord.Record
 		for n := range faultExecutions {
-			id := execution.ID(fmt.Sprint("exec-", n))
+			id := executionNumber(n)
 			if l.statuses[id].Terminal() {
 				continue
 			}
@@ -385,15 +387,18 @@ func (b *logbook) logger() zerolog.Logger {
 }
 
 // says tells whether a line has all of the words.
-func (b *logbook) says(words ...string) bool {
+func (b *logbook) says(words ...string) bool { return b.count(words...) > 0 }
+
+// count is how many lines have all of the words.
+func (b *logbook) count(words ...string) (lines int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for line := range strings.Lines(b.all.String()) {
 		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
-			return true
+			lines++
 		}
 	}
-	return false
+	return lines
 }
 
 // tail is the end of the book, for a test that fails.

@@ -16,7 +16,7 @@ func TestProxyDoesWhatBadNetworksDo(t *testing.T) {
 	server := testenv.Redis(t)
 	direct := server.Client(t)
 	for name, c := range map[string]struct {
-		harm  func(*testenv.NetworkProxy)
+		harm    func(*testenv.NetworkProxy)
 		arrives bool
 	}{
 		"nothing":          {func(*testenv.NetworkProxy) {}, true},
