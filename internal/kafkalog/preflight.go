@@ -60,7 +60,7 @@ func (c *Client) Preflight(ctx context.Context) error {
 func (c *Client) tryBroker(ctx context.Context, broker string) (Stage, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.DialTimeout)
 	defer cancel()
-	connection, err := dialWithin(c.config.DialTimeout)(ctx, "tcp", broker)
+	connection, err := c.config.dial(ctx, "tcp", broker)
 	if err != nil {
 		return StageConnect, err
 	}
