@@ -176,11 +176,14 @@ func (w *world) watchRedis() {
 
 // faultLoad is what is sent while something breaks: several executions at once
 // on both partitions, out of order, with duplicates and malformed records. Some
-// end before the fault, some during it, some after it and some not at all. It
-// keeps a ledger of what the broker has acknowledged.
+// begin or end before the fault, some during it, some after it, and some do not
+// end. It keeps a ledger of what the broker has acknowledged.
 type faultLoad struct {
 	*world
-	parts [][]kafkarecord.Record // not yet sent
+	random    *rand.Rand
+	part      int // that comes next
+	sequences map[execution.ID]int
+	good      []kafkarecord.Record
 
 	events     map[string]int // acknowledged, by the event's id
 	malformed  map[string]int // acknowledged, by its bytes
@@ -188,62 +191,22 @@ type faultLoad struct {
 	statuses   map[execution.ID]execution.Status
 }
 
-const faultExecutions = 8
-
-func executionNumber(n int) execution.ID { return execution.ID(fmt.Sprint("exec-", n)) }
+const (
+	faultExecutions = 10 // the last two begin during the fault
+	faultParts      = 3
+)
 
 func (w *world) newFaultLoad() *faultLoad {
-	l := &faultLoad{world: w, events: map[string]int{}, malformed: map[string]int{}, statuses: map[execution.ID]execution.Status{}}
-	random := rand.New(rand.NewPCG(1, 2))
-	sequences := map[execution.ID]int{}
-	say := func(id execution.ID, m contractMessage) kafkarecord.Record {
-		sequences[id]++
-		return w.say(m, withSequence(sequences[id]))
+	return &faultLoad{
+		world: w, random: rand.New(rand.NewPCG(1, 2)), sequences: map[execution.ID]int{},
+		events: map[string]int{}, malformed: map[string]int{}, statuses: map[execution.ID]execution.Status{},
 	}
-	var good []kafkarecord.Record
-	for part := range 3 {
-		var records []kafkarecord.Record
-		for n := range faultExecutions {
-			id := executionNumber(n)
-			if l.statuses[id].Terminal() {
-				continue
-			}
-			if part == 0 {
-				records = append(records, say(id, &contract.ExecutionStarted{ExecutionId: string(id), CoordinatorId: "c1"}))
-				l.statuses[id] = execution.StatusRunning
-			}
-			for k := range 4 {
-				step := fmt.Sprintf("step-%d-%d", part, k)
-				records = append(records,
-					say(id, &contract.ExecutionStepFinished{ExecutionId: string(id), StepId: step, Kind: "action", Status: "passed"}),
-					say(id, &contract.ExecutionLogAppended{ExecutionId: string(id), Lines: []*contract.LogLine{{Message: step}}}),
-					say(id, &contract.ExecutionHeartbeat{ExecutionId: string(id), Message: step}),
-				)
-			}
-			if n%4 == part { // and every fourth not at all
-				records = append(records, say(id, &contract.ExecutionFinished{ExecutionId: string(id), Outcome: "passed"}))
-				l.statuses[id] = execution.StatusPassed
-			}
-		}
-		good = append(good, records...)
-		for range 12 {
-			records = append(records, good[random.IntN(len(good))])
-		}
-		for k := range 3 {
-			records = append(records, kafkarecord.Record{Key: []byte("x"), Value: fmt.Appendf(nil, `{"not": "an event", "number": %d%d`, part, k)})
-		}
-		random.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
-		l.parts = append(l.parts, records)
-	}
-	return l
 }
 
 // send produces the next part, on both partitions.
 func (l *faultLoad) send() {
 	l.Helper()
-	part := l.parts[0]
-	l.parts = l.parts[1:]
-	for i, r := range part {
+	for i, r := range l.nextPart() {
 		partition := i % 2
 		l.produceTo(int32(partition), r)
 		l.partitions[partition]++
@@ -256,9 +219,50 @@ func (l *faultLoad) send() {
 	}
 }
 
+func (l *faultLoad) nextPart() []kafkarecord.Record {
+	l.Helper()
+	var records []kafkarecord.Record
+	for n := range faultExecutions {
+		id := executionNumber(n)
+		if n/8 > l.part || l.statuses[id].Terminal() {
+			continue
+		}
+		say := func(m contractMessage) {
+			l.sequences[id]++
+			records = append(records, l.say(m, withSequence(l.sequences[id])))
+		}
+		if l.statuses[id] == "" {
+			say(&contract.ExecutionStarted{ExecutionId: string(id), CoordinatorId: "c1"})
+			l.statuses[id] = execution.StatusRunning
+		}
+		for k := range 4 {
+			step := fmt.Sprintf("step-%d-%d", l.part, k)
+			say(&contract.ExecutionStepFinished{ExecutionId: string(id), StepId: step, Kind: "action", Status: "passed"})
+			say(&contract.ExecutionLogAppended{ExecutionId: string(id), Lines: []*contract.LogLine{{Message: step}}})
+			say(&contract.ExecutionHeartbeat{ExecutionId: string(id), Message: step})
+		}
+		if n%4 == l.part {
+			say(&contract.ExecutionFinished{ExecutionId: string(id), Outcome: "passed"})
+			l.statuses[id] = execution.StatusPassed
+		}
+	}
+	l.good = append(l.good, records...)
+	for range 12 {
+		records = append(records, l.good[l.random.IntN(len(l.good))])
+	}
+	for k := range 3 {
+		records = append(records, kafkarecord.Record{Key: []byte("x"), Value: fmt.Appendf(nil, `{"not": "an event", "number": %d%d`, l.part, k)})
+	}
+	l.random.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+	l.part++
+	return records
+}
+
+func executionNumber(n int) execution.ID { return execution.ID(fmt.Sprint("exec-", n)) }
+
 func (l *faultLoad) sendAll() {
 	l.Helper()
-	for len(l.parts) > 0 {
+	for l.part < faultParts {
 		l.send()
 	}
 }
