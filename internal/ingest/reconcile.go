@@ -88,6 +88,9 @@ func (r *reconciler) pass(ctx context.Context) error {
 		return err
 	}
 	begun := r.Now()
+	if begun.Before(r.done) {
+		r.done = time.Time{} // our clock went back: what changes now is dated before the last pass
+	}
 	switch state {
 	case redisstore.SentinelNewer:
 		return fmt.Errorf("live state is of a later timeline than %s: this database was replaced by a failover; point tcda at the present primary", epoch)
