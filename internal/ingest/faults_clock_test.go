@@ -8,10 +8,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
-const (
-	anHour   = time.Hour
-	tenYears = 10 * 365 * 24 * time.Hour
-)
+const tenYears = 10 * 365 * 24 * time.Hour
 
 // What clocks may do, ours and those of producers. Order is the sequence's, not
 // a clock's, so every promise holds for every row, in the time of the fault and
@@ -28,8 +25,8 @@ const (
 func TestFaultsOfClocks(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]func(*world) *fault{
-		"ours an hour ahead":                          func(w *world) *fault { return w.ourClock(anHour, "recorded_at > now() + interval '30 minutes'") },
-		"ours an hour behind":                         func(w *world) *fault { return w.ourClock(-anHour, "recorded_at < now() - interval '30 minutes'") },
+		"ours an hour ahead":                          func(w *world) *fault { return w.ourClock(time.Hour, "recorded_at > now() + interval '30 minutes'") },
+		"ours an hour behind":                         func(w *world) *fault { return w.ourClock(-time.Hour, "recorded_at < now() - interval '30 minutes'") },
 		"ours back from an hour ahead, without Redis": (*world).ourClockBackWithoutRedis,
 		"ours ten years ahead": func(w *world) *fault {
 			return w.ourClock(tenYears, "bucket > now() + interval '9 years' AND tableoid::regclass::text LIKE '%default'")
@@ -37,8 +34,8 @@ func TestFaultsOfClocks(t *testing.T) {
 		"ours ten years behind": func(w *world) *fault {
 			return w.ourClock(-tenYears, "bucket < now() - interval '9 years' AND tableoid::regclass::text LIKE '%default' AND time_suspect")
 		},
-		"producers an hour ahead":    func(w *world) *fault { return w.producersClock(2*anHour, "event_time > now()") }, // they begin an hour behind
-		"producers an hour behind":   func(w *world) *fault { return w.producersClock(-anHour, "event_time < now() - interval '90 minutes'") },
+		"producers an hour ahead":    func(w *world) *fault { return w.producersClock(2*time.Hour, "event_time > now()") }, // they begin an hour behind
+		"producers an hour behind":   func(w *world) *fault { return w.producersClock(-time.Hour, "event_time < now() - interval '90 minutes'") },
 		"producers ten years ahead":  func(w *world) *fault { return w.producersClock(tenYears, "time_suspect") },
 		"producers ten years behind": func(w *world) *fault { return w.producersClock(-tenYears, "event_time < now() - interval '9 years'") },
 	} {
@@ -83,7 +80,7 @@ func (w *world) ourClockBackWithoutRedis() *fault {
 	offset := new(atomic.Int64)
 	f := w.jumpingClock(offset)
 	f.inject = func() {
-		offset.Store(int64(anHour))
+		offset.Store(int64(time.Hour))
 		before := passes()
 		testenv.Eventually(w, "passes of reconciliation in the hour ahead", func() bool { return passes() > before+1 })
 		proxy.Refuse()

@@ -31,7 +31,8 @@ import (
 // fault is a row of the fault tables: what goes wrong in the middle of a load,
 // and how it is known that it did. The promises are the same for every row; see
 // wantPromises. The tables are the comments at the top of faults_redis_test.go,
-// faults_kafka_test.go, faults_postgres_test.go and faults_process_test.go.
+// faults_kafka_test.go, faults_clock_test.go, faults_postgres_test.go and
+// faults_process_test.go.
 //
 // A row is a test of its own that makes a world, with servers of its own where
 // it needs them, and withstands a fault:
