@@ -34,8 +34,10 @@ func TestFaultsOfClocks(t *testing.T) {
 		"ours ten years behind": func(w *world) *fault {
 			return w.ourClock(-tenYears, "bucket < now() - interval '9 years' AND tableoid::regclass::text LIKE '%default' AND time_suspect")
 		},
-		"producers an hour ahead":    func(w *world) *fault { return w.producersClock(2*time.Hour, "event_time > now()") }, // they begin an hour behind
-		"producers an hour behind":   func(w *world) *fault { return w.producersClock(-time.Hour, "event_time < now() - interval '90 minutes'") },
+		"producers an hour ahead": func(w *world) *fault { return w.producersClock(2*time.Hour, "event_time > now()") }, // they begin an hour behind
+		"producers an hour behind": func(w *world) *fault {
+			return w.producersClock(-time.Hour, "event_time < now() - interval '90 minutes'")
+		},
 		"producers ten years ahead":  func(w *world) *fault { return w.producersClock(tenYears, "time_suspect") },
 		"producers ten years behind": func(w *world) *fault { return w.producersClock(-tenYears, "event_time < now() - interval '9 years'") },
 	} {
