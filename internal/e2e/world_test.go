@@ -44,8 +44,19 @@ func newWorld(t testing.TB) *world {
 func newWorldOn(t testing.TB, kafka *testenv.KafkaCluster) *world {
 	t.Helper()
 	db := testenv.EmptyPostgres(t)
+	redis := testenv.Redis(t)
+	w := worldOf(t, kafka, redis, map[string]string{"POSTGRES_URL": db.URL, "REDIS_URL": redis.URL()})
+	start(t, w.env, "tcda", "migrate", "up").wantSuccess()
+	w.connect(db.URL)
+	return w
+}
+
+// worldOf has topics of its own and these servers, at addresses that settings
+// name. Nothing is migrated yet.
+func worldOf(t testing.TB, kafka *testenv.KafkaCluster, redis *testenv.RedisServer, settings map[string]string) *world {
+	t.Helper()
 	w := &world{
-		TB: t, redis: testenv.Redis(t), kafka: kafka,
+		TB: t, redis: redis, kafka: kafka,
 		topics: coordsim.Topics{Executions: testenv.UniqueName("executions"), Scenarios: testenv.UniqueName("scenarios")},
 	}
 	w.kafka.CreateTopic(t, w.topics.Executions, executionPartitions, nil)
@@ -53,8 +64,6 @@ func newWorldOn(t testing.TB, kafka *testenv.KafkaCluster) *world {
 	w.env = map[string]string{}
 	for name, value := range map[string]string{
 		"INSTANCE":               "e2e",
-		"POSTGRES_URL":           db.URL,
-		"REDIS_URL":              w.redis.URL(),
 		"KAFKA_BROKERS":          w.kafka.Brokers[0],
 		"KAFKA_GROUP_ID":         testenv.UniqueName("tcda"),
 		"KAFKA_TOPIC_EXECUTIONS": w.topics.Executions,
@@ -75,8 +84,9 @@ func newWorldOn(t testing.TB, kafka *testenv.KafkaCluster) *world {
 	} {
 		w.env[config.EnvPrefix+name] = value
 	}
-	start(t, w.env, "tcda", "migrate", "up").wantSuccess()
-	w.connect(db.URL)
+	for name, value := range settings {
+		w.env[config.EnvPrefix+name] = value
+	}
 	return w
 }
 

@@ -20,6 +20,7 @@ type reconciler struct {
 	*Engine
 	cluster pgstore.Cluster
 	redisID string    // of the running Redis, where it can be seen
+	passes  int64     // their number in Redis after our last one
 	done    time.Time // when the last pass that succeeded began; zero: sweep
 }
 
@@ -82,7 +83,14 @@ func (r *reconciler) pass(ctx context.Context) error {
 		}
 		r.redisID = id
 	}
+	passes, err := r.Redis.Passes(ctx)
+	if err != nil {
+		return err
+	}
 	begun := r.Now()
+	if begun.Before(r.done) {
+		r.done = time.Time{} // our clock went back: what changes now is dated before the last pass
+	}
 	switch state {
 	case redisstore.SentinelNewer:
 		return fmt.Errorf("live state is of a later timeline than %s: this database was replaced by a failover; point tcda at the present primary", epoch)
@@ -96,6 +104,11 @@ func (r *reconciler) pass(ctx context.Context) error {
 	case redisstore.SentinelMissing, redisstore.SentinelOlder:
 		r.done = time.Time{}
 	case redisstore.SentinelSame:
+		// Content as old as our last pass, or newer, lacks only what changed since.
+		if passes < r.passes {
+			r.Log.Warn().Msg("Redis went back to an older content: live state is built anew")
+			r.done = time.Time{}
+		}
 	}
 	full := r.done.IsZero()
 	since := r.done.Add(-2 * r.cfg.ApplyBudget)
@@ -116,7 +129,11 @@ func (r *reconciler) pass(ctx context.Context) error {
 		}
 		r.Log.Info().Int("live", live).Int("settled", settled).Msg("live state swept")
 	}
-	r.done = begun
+	passes = max(passes, r.passes) + 1
+	if err := r.Redis.SetPasses(ctx, passes); err != nil {
+		return err
+	}
+	r.passes, r.done = passes, begun
 	return nil
 }
 

@@ -60,6 +60,9 @@ type Config struct {
 	MaxResponseBytes int
 
 	Logger zerolog.Logger // the zero value discards
+
+	// Dial makes the connections; nil: a net.Dialer. Tests stand in the way there.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Mechanism is a way to authenticate.
@@ -120,6 +123,9 @@ func Open(config Config) (*Client, error) {
 	config.RequestTimeout = cmp.Or(config.RequestTimeout, 10*time.Second)
 	config.MetadataAge = cmp.Or(config.MetadataAge, 2*time.Second)
 	config.MaxResponseBytes = cmp.Or(config.MaxResponseBytes, 100<<20)
+	if config.Dial == nil {
+		config.Dial = (&net.Dialer{}).DialContext
+	}
 
 	var mechanism sasl.Mechanism
 	if config.SASL != nil {
@@ -134,12 +140,12 @@ func Open(config Config) (*Client, error) {
 		dialer: &kafka.Dialer{
 			ClientID:      config.ClientID,
 			Timeout:       config.DialTimeout,
-			DialFunc:      dialWithin(config.DialTimeout),
+			DialFunc:      config.dial,
 			TLS:           config.TLS,
 			SASLMechanism: mechanism,
 		},
 		transport: &kafka.Transport{
-			Dial:           dialWithin(config.DialTimeout),
+			Dial:           config.dial,
 			DialTimeout:    config.DialTimeout,
 			MetadataTTL:    config.MetadataAge,
 			MetadataTopics: config.Topics,
@@ -150,20 +156,20 @@ func Open(config Config) (*Client, error) {
 	}, nil
 }
 
-// dialWithin dials connections on which nothing waits for ever.
-func dialWithin(timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		bounded := boundedConn{conn, timeout}
-		if err := bounded.SetDeadline(time.Time{}); err != nil {
-			_ = conn.Close()
-			return nil, err
-		}
-		return bounded, nil
+// dial makes connections on which nothing waits for ever.
+func (c Config) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialing, cancel := context.WithTimeout(ctx, c.DialTimeout)
+	defer cancel()
+	conn, err := c.Dial(dialing, network, address)
+	if err != nil {
+		return nil, err
 	}
+	bounded := boundedConn{conn, c.DialTimeout}
+	if err := bounded.SetDeadline(time.Time{}); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return bounded, nil
 }
 
 // boundedConn has a deadline where kafka-go wants none. kafka-go sets one for

@@ -76,7 +76,7 @@ func (p *probing) close() {
 }
 
 func (c *Client) probe(ctx context.Context, broker string) (*probing, error) {
-	conn, err := dialWithin(c.config.DialTimeout)(ctx, "tcp", broker)
+	conn, err := c.config.dial(ctx, "tcp", broker)
 	if err != nil {
 		return nil, err
 	}

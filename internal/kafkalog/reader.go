@@ -54,6 +54,7 @@ type PartitionReader struct {
 	config    ReadConfig
 
 	next     int64   // offset to go on from
+	ask      int32   // bytes of the next fetch
 	response *answer // what decoder reads, nil when it is used up
 	bounds   bounds  // of the log, as the last response gave them
 	decoder  recordbatch.Decoder
@@ -61,7 +62,8 @@ type PartitionReader struct {
 
 // NewPartitionReader returns a reader of a partition from an offset on.
 func (c *Client) NewPartitionReader(topic string, partition int32, offset int64, config ReadConfig) *PartitionReader {
-	return &PartitionReader{client: c, topic: topic, partition: partition, next: offset, config: config.withDefaults()}
+	config = config.withDefaults()
+	return &PartitionReader{client: c, topic: topic, partition: partition, next: offset, ask: config.FetchBytes, config: config}
 }
 
 type bounds struct{ start, lastStable, highWatermark int64 }
@@ -169,13 +171,14 @@ func (r *PartitionReader) fetch(ctx context.Context) error {
 	askedPartition := kmsg.NewFetchRequestTopicPartition()
 	askedPartition.Partition = r.partition
 	askedPartition.FetchOffset = r.next
-	askedPartition.PartitionMaxBytes = r.config.FetchBytes
+	askedPartition.PartitionMaxBytes = r.ask
 	askedTopic := kmsg.NewFetchRequestTopic()
 	askedTopic.Topic, askedTopic.TopicID = r.topic, r.config.TopicID
 	askedTopic.Partitions = append(askedTopic.Partitions, askedPartition)
 	request.Topics = append(request.Topics, askedTopic)
 
 	answer, err := r.client.exchange(ctx, request, toLeader(r.topic, r.partition), r.config.MaxWait+r.client.config.RequestTimeout)
+	r.adapt(err)
 	if err != nil {
 		return err
 	}
@@ -196,6 +199,23 @@ func (r *PartitionReader) fetch(ctx context.Context) error {
 	r.decoder.Reset(log.RecordBatches, r.next, aborted)
 	return nil
 }
+
+// adapt asks for half as much after a response that did not come in time: what a
+// slow network cannot carry within the deadline would be asked for, and thrown
+// away, for ever. What comes in time is followed by slightly more.
+func (r *PartitionReader) adapt(err error) {
+	var late interface{ Timeout() bool }
+	switch {
+	case err == nil:
+		r.ask = min(r.ask+r.ask/8, r.config.FetchBytes)
+	case errors.As(err, &late) && late.Timeout():
+		r.ask = max(r.ask/2, min(leastFetch, r.config.FetchBytes))
+	}
+}
+
+// leastFetch is what is asked for at least, in bytes. A larger record batch
+// comes all the same, and as a whole.
+const leastFetch = 4 << 10
 
 // find returns our partition in a response.
 func (r *PartitionReader) find(response *kmsg.FetchResponse) (*kmsg.FetchResponseTopicPartition, error) {

@@ -88,6 +88,38 @@ func (s *Store) SetSentinel(ctx context.Context, e Epoch) error {
 	})
 }
 
+// Passes is the number that SetPasses has set last, 0 if it is lost. Less than it
+// was before means that Redis holds an older content: it was restored from a
+// file, or a replica took over that was behind. Unlike a restart, that is seen
+// without the right to INFO, and unlike a flush it leaves the sentinel.
+func (s *Store) Passes(ctx context.Context) (int64, error) {
+	var text string
+	err := s.do(ctx, "read number of passes", s.cfg.Budget, func(ctx context.Context) error {
+		var err error
+		text, err = s.client.Get(ctx, s.keys.passes()).Result()
+		if errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE") {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	passes, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, nil //nolint:nilerr // what is not ours says nothing
+	}
+	return passes, nil
+}
+
+// SetPasses says that Redis has been made right for the n-th time: it holds all
+// that was stored before that pass began.
+func (s *Store) SetPasses(ctx context.Context, n int64) error {
+	return s.do(ctx, "set number of passes", s.cfg.Budget, func(ctx context.Context) error {
+		return s.client.Set(ctx, s.keys.passes(), n, 0).Err()
+	})
+}
+
 // DeleteOwnKeys removes every key of this store, and no other of the shared
 // server or of the prefix, and returns how many. It scans the whole keyspace in
 // bounded steps; ctx bounds the sum.
@@ -141,7 +173,7 @@ func (s *Store) deleteMatching(ctx context.Context, node *redis.Client, pattern 
 
 // RunID identifies the running server process, or processes of a cluster, where
 // INFO is allowed; it changes when one restarts. Without the right it is an
-// ErrDenied, and the sentinel alone tells of restarts that lost data.
+// ErrDenied, and the sentinel and Passes alone tell of restarts that lost data.
 func (s *Store) RunID(ctx context.Context) (string, error) {
 	var ids []string
 	err := s.do(ctx, "read run id", s.cfg.Budget, func(ctx context.Context) error {

@@ -56,6 +56,30 @@ func TestFlushAndGarbageLeaveNoSentinel(t *testing.T) {
 	}
 }
 
+func TestPassesAreWhatWasSetLast(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, adapterACL)
+	store := open(t, redisstore.Config{URL: srv.adapterURL()})
+	want := func(want int64, when string) {
+		t.Helper()
+		if got, err := store.Passes(t.Context()); err != nil || got != want {
+			t.Errorf("passes %s = %d, %v, want %d", when, got, err, want)
+		}
+	}
+	want(0, "at first")
+	for _, n := range []int64{1, 2} {
+		must(t, store.SetPasses(t.Context(), n))
+		want(n, "after they were set")
+	}
+	must(t, srv.Set(t.Context(), "test:passes", "many", 0).Err())
+	want(0, "of another program")
+	must(t, srv.Del(t.Context(), "test:passes").Err())
+	must(t, srv.HSet(t.Context(), "test:passes", "a", "b").Err())
+	want(0, "of another type")
+	must(t, store.SetPasses(t.Context(), 3))
+	want(3, "after they were set")
+}
+
 func TestOnlyOwnKeysAreDeleted(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, "user test-adapter on >pw ~te?t:* +@read +@write +@keyspace -@dangerous")
@@ -68,6 +92,9 @@ func TestOnlyOwnKeysAreDeleted(t *testing.T) {
 	if err := store.SetSentinel(t.Context(), redisstore.Epoch{System: "7", Timeline: 1}); err != nil {
 		t.Fatalf("set sentinel: %v", err)
 	}
+	if err := store.SetPasses(t.Context(), 7); err != nil {
+		t.Fatalf("set passes: %v", err)
+	}
 	foreign := []string{"market:{exec:1}:state", "te?t:of-a-sibling", "test:epoch", "test:{exec:1}:state"}
 	for _, key := range foreign {
 		if err := srv.Set(t.Context(), key, "1", 0).Err(); err != nil {
@@ -75,8 +102,8 @@ func TestOnlyOwnKeysAreDeleted(t *testing.T) {
 		}
 	}
 	deleted, err := store.DeleteOwnKeys(t.Context())
-	if err != nil || deleted != 6 { // state, stream, active set, two hints, sentinel
-		t.Errorf("deleted = %d, %v, want 6", deleted, err)
+	if err != nil || deleted != 7 { // state, stream, active set, two hints, sentinel, passes
+		t.Errorf("deleted = %d, %v, want 7", deleted, err)
 	}
 	left := make(map[string]bool)
 	for _, key := range srv.Keys(t.Context(), "*").Val() {

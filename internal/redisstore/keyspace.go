@@ -17,6 +17,7 @@ func (k keyspace) state(id execution.ID) string  { return k.execution(id) + ":st
 func (k keyspace) stream(id execution.ID) string { return k.execution(id) + ":stream" }
 func (k keyspace) active() string                { return string(k) + "active-executions" }
 func (k keyspace) epoch() string                 { return string(k) + "epoch" }
+func (k keyspace) passes() string                { return string(k) + "passes" }
 func (k keyspace) check() string                 { return string(k) + "check" }
 
 func (k keyspace) execution(id execution.ID) string {
@@ -34,7 +35,7 @@ func (k keyspace) hint(key fact.Key) string {
 // this store. The prefix is shared with others, so it is not a pattern itself.
 func (k keyspace) families() []string {
 	p := globEscaper.Replace(string(k))
-	return []string{p + "{exec:*}:*", p + "idempotency:*", p + "active-executions", p + "epoch"}
+	return []string{p + "{exec:*}:*", p + "idempotency:*", p + "active-executions", p + "epoch", p + "passes"}
 }
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`)
