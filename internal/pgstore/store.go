@@ -64,11 +64,21 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.ApplicationName != "" {
 		params["application_name"] = cfg.ApplicationName
 	}
+	pc.AfterRelease = writable
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
 	}
 	return &Store{pool: pool, q: dbsqlc.New(pool)}, nil
+}
+
+// writable tells whether a session that was given back is worth keeping. One
+// that began on a standby, or when the database was read-only, would go on to
+// refuse every write after the address leads to a primary again, or after the
+// setting is gone. The server reports both without being asked.
+func writable(c *pgx.Conn) bool {
+	session := c.PgConn()
+	return session.ParameterStatus("in_hot_standby") != "on" && session.ParameterStatus("default_transaction_read_only") != "on"
 }
 
 // Close waits for connections in use and closes the pool.
