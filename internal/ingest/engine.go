@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -102,6 +103,9 @@ type Engine struct {
 
 	publisher *publisher    // nil without Redis
 	turn      chan struct{} // held by who makes an attempt
+
+	reached  sync.Map     // partitionName -> pgstore.Position: how far this process has come itself
+	wentBack atomic.Int64 // how often PostgreSQL was behind that: restored from a backup
 }
 
 // New makes an engine; Ingest starts it.

@@ -123,6 +123,16 @@ type Cluster struct {
 	Timeline         uint32 // rises with each failover; 0 on a standby
 }
 
+// History is where a cluster stands in its own past: it falls only when the
+// cluster is restored from a copy of former days.
+type History int64
+
+// History asks for the position in the write-ahead log; 0 on a standby.
+func (s *Store) History(ctx context.Context) (History, error) {
+	position, err := s.q.WALPosition(ctx)
+	return History(position), interpret("read position of the write-ahead log", err)
+}
+
 // Cluster asks which cluster this is, and on which timeline.
 func (s *Store) Cluster(ctx context.Context) (Cluster, error) {
 	row, err := s.q.ClusterIdentity(ctx)
