@@ -49,7 +49,7 @@ type Options struct {
 	// alone loses nothing either way.
 	Durable bool
 	// Settings are passed to the server over its defaults, by the names of
-	// postgresql.conf.
+	// postgresql.conf. wal_segment_size is a new cluster's for ever: in MiB.
 	Settings map[string]string
 	// Installation is what to run; zero means the version of the cluster, or for
 	// a new one the newest of the machine, downloaded if there is none.
@@ -273,6 +273,7 @@ func (s *Server) arguments() []string {
 		settings["full_page_writes"] = "off"
 	}
 	maps.Copy(settings, s.options.Settings)
+	delete(settings, segmentSetting)
 	args := []string{"-D", s.cluster.path(clusterName)}
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "-c", name+"="+settings[name])
