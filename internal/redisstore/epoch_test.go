@@ -41,7 +41,7 @@ func TestFlushAndGarbageLeaveNoSentinel(t *testing.T) {
 	if err := store.SetSentinel(t.Context(), epoch); err != nil {
 		t.Fatalf("set sentinel: %v", err)
 	}
-	if got := srv.Get(t.Context(), "test:epoch").Val(); got != "7312000000000000001:3" {
+	if got := srv.Get(t.Context(), "test:epoch").Val(); got != "7312000000000000001:3:0" {
 		t.Errorf("sentinel key holds %q", got)
 	}
 	lose := map[string]func() error{
