@@ -9,6 +9,10 @@
 //	ledger_test.go       what Kafka has acknowledged, held against what is stored
 //	golden_test.go       the golden events of the contract as records
 //	crash_test.go        SIGKILL at random moments
+//	zombie_test.go       frozen, overtaken, awake
+//	memory_linux_test.go bombs and deadly records under a limit of memory
+//	versions_test.go     schemas of other versions, and migrations beneath a service
+//	upgrade_test.go      a rolling upgrade from the previous program (previous_test.go builds it)
 //	service_test.go      health, metrics, a graceful stop, Redis away
 //	emit_test.go         tcda-lab as the sender and the judge
 //	interop_test.go      coordinator.py, which shares nothing with us but the .proto

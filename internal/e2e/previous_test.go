@@ -42,7 +42,7 @@ var previousProgram = sync.OnceValues(func() (file string, err error) {
 })
 
 func buildPrevious(file string) error {
-	tree, err := os.MkdirTemp("", "tcda-previous-") //nolint:usetesting // of no test alone
+	tree, err := os.MkdirTemp("", "tcda-previous-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the previous source: %w", err)
 	}
