@@ -53,6 +53,13 @@ WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition) AND epoch = sq
 UPDATE test_coordination.ingest_partitions SET attempts = 0, clean_stop = false
 WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition) AND epoch = sqlc.arg(epoch);
 
+-- TakeBackDeath corrects what a claim has taken for a death: the owner before it
+-- lives, it was only overtaken. Where records were committed since, the deaths
+-- are forgotten already.
+-- name: TakeBackDeath :exec
+UPDATE test_coordination.ingest_partitions SET attempts = attempts - 1
+WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition) AND epoch > sqlc.arg(epoch) AND next_offset = sqlc.arg(position) AND attempts > 0;
+
 -- ReleasePartition is a clean stop: the next claim counts no attempt.
 -- name: ReleasePartition :execrows
 UPDATE test_coordination.ingest_partitions SET clean_stop = true, owner = '', updated_at = sqlc.arg(now)

@@ -6,6 +6,11 @@
 SELECT ((SELECT system_identifier FROM pg_control_system())::text || '.' || 'test_coordination'::regnamespace::oid::text)::text AS system_identifier,
   CASE WHEN pg_is_in_recovery() THEN '00000000' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END::text AS timeline_hex;
 
+-- WALPosition is how much this cluster has ever written: it falls only when the
+-- cluster is restored from a backup.
+-- name: WALPosition :one
+SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_lsn() - '0/0'::pg_lsn END::bigint AS position;
+
 -- TryLeadership takes the lock of a loop that runs once among all instances,
 -- for the length of the connection's session.
 -- name: TryLeadership :one

@@ -9,6 +9,10 @@
 //	ledger_test.go       what Kafka has acknowledged, held against what is stored
 //	golden_test.go       the golden events of the contract as records
 //	crash_test.go        SIGKILL at random moments
+//	zombie_test.go       frozen, overtaken, awake
+//	memory_linux_test.go bombs and deadly records under a limit of memory
+//	versions_test.go     schemas of other versions, and migrations beneath a service
+//	upgrade_test.go      a rolling upgrade from the previous program (previous_test.go builds it)
 //	service_test.go      health, metrics, a graceful stop, Redis away
 //	kafka_test.go        what Kafka may do to a log: transactions, compaction, retention, new partitions
 //	gaps_test.go         partitions that stop at a gap; topics made again

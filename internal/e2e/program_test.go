@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -107,9 +109,35 @@ func (p *process) kill() {
 // interrupt asks the program to stop in order.
 func (p *process) interrupt() {
 	p.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		p.Fatalf("send SIGTERM to %s: %v", p.name, err)
+	p.signal(syscall.SIGTERM)
+}
+
+// freeze stops the program where it is; thaw lets it go on.
+func (p *process) freeze() {
+	p.Helper()
+	p.signal(syscall.SIGSTOP)
+}
+
+func (p *process) thaw() {
+	p.Helper()
+	p.signal(syscall.SIGCONT)
+}
+
+func (p *process) signal(s syscall.Signal) {
+	p.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.Fatalf("send %v to %s: %v", s, p.name, err)
 	}
+}
+
+// says tells whether the program has said all of the words in one line.
+func (p *process) says(words ...string) bool {
+	for line := range strings.Lines(p.said.text()) {
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // wait waits for the end of the program and returns its exit code.

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,7 +9,6 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/opshttp"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
@@ -112,9 +110,7 @@ func TestServiceRefusesToStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			env := maps.Clone(w.env)
-			env[config.EnvPrefix+c.setting] = c.value
-			p := start(t, env, "tcda", "serve")
+			p := start(t, w.with(c.setting, c.value), "tcda", "serve")
 			if code := p.wait(); code != c.code || !strings.Contains(p.said.tail(), c.says) {
 				t.Errorf("exit code %d, want %d; it should name %q and said:\n%s", code, c.code, c.says, p.said.tail())
 			}

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"testing"
@@ -27,6 +28,7 @@ const (
 type world struct {
 	testing.TB
 	topics coordsim.Topics
+	db     *testenv.DB
 	redis  *testenv.RedisServer
 	kafka  *testenv.KafkaCluster
 	http   string            // address of health and metrics of the service started last
@@ -43,10 +45,17 @@ func newWorld(t testing.TB) *world {
 
 func newWorldOn(t testing.TB, kafka *testenv.KafkaCluster) *world {
 	t.Helper()
-	db := testenv.EmptyPostgres(t)
-	redis := testenv.Redis(t)
-	w := worldOf(t, kafka, redis, map[string]string{"POSTGRES_URL": db.URL, "REDIS_URL": redis.URL()})
+	w := newEmptyWorld(t, kafka)
 	start(t, w.env, "tcda", "migrate", "up").wantSuccess()
+	return w
+}
+
+// newEmptyWorld is one whose database has no schema yet.
+func newEmptyWorld(t testing.TB, kafka *testenv.KafkaCluster) *world {
+	t.Helper()
+	db, redis := testenv.EmptyPostgres(t), testenv.Redis(t)
+	w := worldOf(t, kafka, redis, map[string]string{"POSTGRES_URL": db.URL, "REDIS_URL": redis.URL()})
+	w.db = db
 	w.connect(db.URL)
 	return w
 }
@@ -122,7 +131,28 @@ var listening = regexp.MustCompile(`"http":"([^"]+)"`)
 // serve starts the service and waits until it is ready.
 func (w *world) serve() *process {
 	w.Helper()
-	p := start(w, w.env, "tcda", "serve")
+	return w.ready(start(w, w.env, "tcda", "serve"))
+}
+
+// serveAs is serve for one of several services, under a name of its own.
+func (w *world) serveAs(instance string) *process {
+	w.Helper()
+	return w.ready(start(w, w.with("INSTANCE", instance), "tcda", "serve"))
+}
+
+// with is the environment of all programs, with some settings changed: name,
+// value, and so on.
+func (w *world) with(pairs ...string) map[string]string {
+	env := maps.Clone(w.env)
+	for i := 0; i < len(pairs); i += 2 {
+		env[config.EnvPrefix+pairs[i]] = pairs[i+1]
+	}
+	return env
+}
+
+// ready waits until a service is ready.
+func (w *world) ready(p *process) *process {
+	w.Helper()
 	w.http = ""
 	testenv.Eventually(w, "the service is ready", func() bool {
 		if !p.running() {

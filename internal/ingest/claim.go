@@ -36,6 +36,7 @@ func (w *worker) claimPartition(ctx context.Context) error {
 	w.topicID = meta.ID
 	w.log.Info().Int64("epoch", w.claim.Epoch).Int64("next_offset", w.claim.Next).Int64("log_end", log.End).Msg("partition claimed")
 	w.offsetAt.Store(w.claim.Next)
+	w.compareWithPast()
 	// Asked again: while the claim waited for the former owner's last transaction,
 	// records were written, and that transaction may have taken them. Against the
 	// first answer the position would lie beyond the end of the log.
@@ -61,6 +62,32 @@ func (w *worker) claimPartition(ctx context.Context) error {
 		return w.quarantineDeadly(ctx)
 	}
 	return nil
+}
+
+// compareWithPast notices that PostgreSQL is behind what this process has
+// committed itself: it was restored from a backup, or a standby without the last
+// commits has taken over. An operator who moves a position raises the epoch.
+func (w *worker) compareWithPast() {
+	past, known := w.reached.Load(w.name())
+	if !known || w.claim.Epoch > past.(pgstore.Position).Epoch+1 || w.claim.Next >= past.(pgstore.Position).Next {
+		return
+	}
+	w.log.Error().Int64("had", past.(pgstore.Position).Next).Int64("has", w.claim.Next).
+		Msg("PostgreSQL holds less than was committed: it was restored from a backup or has failed over; reading again what it lost")
+	if w.publisher != nil {
+		w.publisher.forget()
+	}
+	w.wentBack.Add(1)
+}
+
+// partitionName names a partition.
+type partitionName struct {
+	topic  string
+	number int32
+}
+
+func (w *worker) name() partitionName {
+	return partitionName{topic: w.assignment.Topic, number: w.assignment.Partition}
 }
 
 // stopAtGap notes that offsets are missing and stops the partition: only an

@@ -63,6 +63,7 @@ func (w *worker) commitWhole(ctx context.Context, b *batch) (err error) {
 		return err
 	}
 	w.offsetAt.Store(b.next)
+	w.reached.Store(w.name(), pgstore.Position{Epoch: w.claim.Epoch, Next: b.next})
 	w.report(b, out)
 	if w.publisher != nil {
 		w.publisher.committed(out.timeline, out.live(), out.known)

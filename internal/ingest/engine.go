@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -107,6 +108,9 @@ type Engine struct {
 	turn      chan struct{}       // held by who makes an attempt
 	decoders  chan struct{}       // held by who decodes
 	inFlight  *semaphore.Weighted // bytes; held by batches from before they are decoded until they are committed
+
+	reached  sync.Map     // partitionName -> pgstore.Position: how far this process has come itself
+	wentBack atomic.Int64 // how often PostgreSQL was behind that: restored from a backup
 }
 
 // New makes an engine; Ingest starts it.

@@ -67,6 +67,12 @@ func promote(t *testing.T, server *pgserver.Server, standby string) {
 	// Its being there is the signal; a copy has the owner that the server's files have.
 	copyFiles(t, filepath.Join(clusterOf(server), "PG_VERSION"), filepath.Join(clusterOf(server), "standby.signal"))
 	must(t, server.Restart(t.Context()))
+	promoteRunning(t, server)
+}
+
+// promoteRunning lets a standby begin a new timeline.
+func promoteRunning(t *testing.T, server *pgserver.Server) {
+	t.Helper()
 	store := openStore(t, server.URL("migrated"))
 	conn := (&testenv.DB{URL: server.URL("migrated")}).Pool(t)
 	if _, err := conn.Exec(t.Context(), "SELECT pg_promote()"); err != nil {

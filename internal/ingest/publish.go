@@ -65,6 +65,13 @@ func (p *publisher) committed(timeline uint32, states []execution.Live, hints []
 	}
 }
 
+// forget drops the states that wait: the database that they are of has lost them.
+func (p *publisher) forget() {
+	p.mu.Lock()
+	clear(p.states)
+	p.mu.Unlock()
+}
+
 // newer tells whether a is a later picture of an execution than b.
 func newer(a, b execution.Live) bool {
 	return a.Run > b.Run || a.Run == b.Run && a.Version > b.Version

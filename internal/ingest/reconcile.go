@@ -22,6 +22,7 @@ type reconciler struct {
 	redisID string    // of the running Redis, where it can be seen
 	passes  int64     // their number in Redis after our last one
 	done    time.Time // when the last pass that succeeded began; zero: sweep
+	rebuilt int64     // how often that was because PostgreSQL had gone back
 }
 
 // Reconcile runs S9 now and then until ctx ends; one instance at a time does.
@@ -71,11 +72,26 @@ func (r *reconciler) readCluster(ctx context.Context) error {
 
 // pass makes Redis right: a full sweep when its content is not known to be
 // ours and whole, else what changed since the last pass.
-func (r *reconciler) pass(ctx context.Context) error {
-	epoch := redisstore.Epoch{System: r.cluster.SystemIdentifier, Timeline: r.cluster.Timeline}
+func (r *reconciler) pass(ctx context.Context) (failed error) {
+	// Asked under the lock of this loop: whoever wrote the sentinel had asked before.
+	position, err := r.Store.History(ctx)
+	if err != nil {
+		return err
+	}
+	epoch := redisstore.Epoch{System: r.cluster.SystemIdentifier, Timeline: r.cluster.Timeline, Position: int64(position)}
 	state, err := r.Redis.CheckSentinel(ctx, epoch)
 	if err != nil {
 		return err
+	}
+	if wentBack := r.wentBack.Load(); wentBack > r.rebuilt {
+		if state == redisstore.SentinelSame { // a worker has seen what the position of a busy cluster hides
+			state = redisstore.SentinelAhead
+		}
+		defer func() {
+			if failed == nil {
+				r.rebuilt = wentBack
+			}
+		}()
 	}
 	if id, err := r.Redis.RunID(ctx); err == nil && id != r.redisID {
 		if r.redisID != "" {
@@ -94,12 +110,12 @@ func (r *reconciler) pass(ctx context.Context) error {
 	switch state {
 	case redisstore.SentinelNewer:
 		return fmt.Errorf("live state is of a later timeline than %s: this database was replaced by a failover; point tcda at the present primary", epoch)
-	case redisstore.SentinelForeign:
+	case redisstore.SentinelForeign, redisstore.SentinelAhead:
 		n, err := r.Redis.DeleteOwnKeys(ctx)
 		if err != nil {
 			return err
 		}
-		r.Log.Warn().Int("keys", n).Msg("live state was of another database cluster: removed")
+		r.Log.Warn().Int("keys", n).Str("was", string(state)).Msg("live state was of another database cluster, or of a later time of this one, which was restored: removed")
 		r.done = time.Time{}
 	case redisstore.SentinelMissing, redisstore.SentinelOlder:
 		r.done = time.Time{}
@@ -123,10 +139,10 @@ func (r *reconciler) pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.Redis.SetSentinel(ctx, epoch); err != nil {
+		return err
+	}
 	if full {
-		if err := r.Redis.SetSentinel(ctx, epoch); err != nil {
-			return err
-		}
 		r.Log.Info().Int("live", live).Int("settled", settled).Msg("live state swept")
 	}
 	passes = max(passes, r.passes) + 1

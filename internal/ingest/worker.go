@@ -67,11 +67,13 @@ func (w *worker) run(ctx context.Context) error {
 
 	pause := w.newPause()
 	for ctx.Err() == nil {
-		before := w.progress.Load()
+		before, begun := w.progress.Load(), time.Now()
 		err := w.tenure(ctx)
-		if w.progress.Load() != before {
-			// Not when the claim succeeds: two workers that each believe to own the
-			// partition would fence each other at full speed.
+		// Two workers that each believe to own the partition would fence each other
+		// batch by batch. So a claim that was soon lost again is no reason to come
+		// back sooner, whatever was done under it: their tenures grow longer.
+		soonLost := errors.Is(err, errFenced) && time.Since(begun) < 2*pause.next
+		if w.progress.Load() != before && !soonLost {
 			pause.reset()
 		}
 		switch {
@@ -100,7 +102,11 @@ func (w *worker) tenure(ctx context.Context) error {
 	if err == nil {
 		err = w.ingest(ctx)
 	}
-	if w.claim.Epoch == 0 || errors.Is(err, errFenced) {
+	if w.claim.Epoch == 0 {
+		return err
+	}
+	if errors.Is(err, errFenced) {
+		w.outlive(ctx)
 		return err
 	}
 	// Whatever ended the work, this process is alive: the next claim must not
@@ -111,6 +117,22 @@ func (w *worker) tenure(ctx context.Context) error {
 		w.log.Warn().Err(err).Msg("partition could not be released; the next claim counts an unclean stop")
 	}
 	return err
+}
+
+// outlive tells whoever has overtaken this worker that it did not die: overtaken
+// again and again, a record that harms nobody would be left out as a deadly one.
+// Each of those who believe to own the partition says so before it claims again,
+// so that no more deaths stand there by mistake than there are others.
+func (w *worker) outlive(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.ReleaseBudget)
+	defer cancel()
+	position := w.claim.Next
+	if at, ok := w.reached.Load(w.name()); ok && at.(pgstore.Position).Epoch == w.claim.Epoch {
+		position = at.(pgstore.Position).Next
+	}
+	if err := w.Store.Outlived(ctx, w.claim, position); err != nil {
+		w.log.Warn().Err(err).Msg("the next claim counts a death that was none")
+	}
 }
 
 // ingest runs S1 to S3 ahead of S4, batch by batch, until ctx ends.

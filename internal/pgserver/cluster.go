@@ -25,6 +25,9 @@ const (
 // the folder that was asked for.
 const reachableDir = "/var/lib/tcda"
 
+// segmentSetting is the one setting that initdb takes and the server only shows.
+const segmentSetting = "wal_segment_size"
+
 // cluster is a database cluster on disk with what is kept beside it.
 type cluster struct {
 	dir          string // resolved
@@ -52,7 +55,7 @@ func openCluster(ctx context.Context, o Options, progress io.Writer) (*cluster, 
 		return nil, err
 	}
 	if _, err := os.Stat(c.path(clusterName)); errors.Is(err, os.ErrNotExist) {
-		if err := c.initialize(ctx, o.Durable); err != nil {
+		if err := c.initialize(ctx, o); err != nil {
 			return nil, fmt.Errorf("make a database cluster in %s: %w", c.dir, err)
 		}
 	}
@@ -154,7 +157,7 @@ func (c *cluster) choosePrograms(ctx context.Context, given Installation, progre
 
 // initialize makes the cluster under another name and renames it when it is
 // whole, so that an initdb that was killed leaves nothing that looks usable.
-func (c *cluster) initialize(ctx context.Context, durable bool) error {
+func (c *cluster) initialize(ctx context.Context, o Options) error {
 	unfinished := c.path(clusterName + ".unfinished")
 	if err := os.RemoveAll(unfinished); err != nil {
 		return err
@@ -170,8 +173,11 @@ func (c *cluster) initialize(ctx context.Context, durable bool) error {
 		"--pgdata", unfinished, "--username", superuser, "--pwfile", password, "--auth", "scram-sha-256",
 		"--encoding", "UTF8", "--locale", "C", "--no-instructions",
 	}
-	if !durable {
+	if !o.Durable {
 		args = append(args, "--no-sync")
+	}
+	if size := o.Settings[segmentSetting]; size != "" {
+		args = append(args, "--wal-segsize", size)
 	}
 	cmd := c.installation.Command(ctx, "initdb", args...)
 	cmd.Dir = c.dir

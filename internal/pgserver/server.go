@@ -49,7 +49,7 @@ type Options struct {
 	// alone loses nothing either way.
 	Durable bool
 	// Settings are passed to the server over its defaults, by the names of
-	// postgresql.conf.
+	// postgresql.conf. wal_segment_size is a new cluster's for ever: in MiB.
 	Settings map[string]string
 	// Installation is what to run; zero means the version of the cluster, or for
 	// a new one the newest of the machine, downloaded if there is none.
@@ -66,6 +66,8 @@ type Server struct {
 	options Options
 	port    int
 	process *childproc.Process
+
+	fileLimit int64 // bytes; 0: none
 }
 
 // Start starts a server and waits until it takes connections. The context
@@ -181,6 +183,12 @@ func (s *Server) Restart(ctx context.Context) error {
 	return nil
 }
 
+// LimitFiles lets no file of the server grow beyond so many bytes, a multiple of
+// 512, from the next start on; 0 ends that. The server meets what it meets on a
+// full disk: a write that is too short, or fails. Unlike a small file system this
+// needs no rights.
+func (s *Server) LimitFiles(bytes int64) { s.fileLimit = bytes }
+
 // What the server says when it cannot start yet, or not on this port.
 var (
 	errPortTaken  = errors.New("the port is taken")
@@ -216,9 +224,15 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	path, args := filepath.Join(s.cluster.installation.BinDir, "postgres"), s.arguments()
+	if s.fileLimit > 0 {
+		// A shell's unit is half a KiB. The server takes the shell's place.
+		args = append([]string{"-c", `ulimit -f "$0" && exec "$@"`, strconv.FormatInt(s.fileLimit/512, 10), path}, args...)
+		path = "/bin/sh"
+	}
 	s.process, err = childproc.Start(childproc.Spec{
-		Path:       filepath.Join(s.cluster.installation.BinDir, "postgres"),
-		Args:       s.arguments(),
+		Path:       path,
+		Args:       args,
 		Env:        s.cluster.installation.env(),
 		Dir:        s.cluster.dir,
 		LogFile:    s.LogFile(),
@@ -262,6 +276,7 @@ func (s *Server) arguments() []string {
 		settings["full_page_writes"] = "off"
 	}
 	maps.Copy(settings, s.options.Settings)
+	delete(settings, segmentSetting)
 	args := []string{"-D", s.cluster.path(clusterName)}
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "-c", name+"="+settings[name])

@@ -103,6 +103,14 @@ func (s *Store) Decoded(ctx context.Context, p Partition) error {
 	return fencedUnless(n, "note decoded attempt", err)
 }
 
+// Outlived says of a worker that another has overtaken at a position that it is
+// alive: the claim of the other has counted a death that was none.
+func (s *Store) Outlived(ctx context.Context, p Partition, position int64) error {
+	return interpret("take back a death", s.q.TakeBackDeath(ctx, dbsqlc.TakeBackDeathParams{
+		Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch, Position: position,
+	}))
+}
+
 // Stop keeps everybody from ingesting the partition until an operator acts.
 func (s *Store) Stop(ctx context.Context, p Partition, reason string, now time.Time) error {
 	n, err := s.q.StopPartition(ctx, dbsqlc.StopPartitionParams{Reason: reason, Now: now, Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch})

@@ -96,6 +96,9 @@ func reading(found *int) []call {
 		writes("ReleasePartition", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return affected(q.ReleasePartition(ctx, dbsqlc.ReleasePartitionParams{Now: now, Topic: "t", Epoch: 2}))
 		}),
+		writes("TakeBackDeath", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.TakeBackDeath(ctx, dbsqlc.TakeBackDeathParams{Topic: "t", Epoch: 1, Position: 1})
+		}),
 		rows("PartitionPosition", func(ctx context.Context, q *dbsqlc.Queries) error {
 			p, err := q.PartitionPosition(ctx, "t", 0)
 			return oneOf(found, p, err)
@@ -343,6 +346,10 @@ func reading(found *int) []call {
 		}),
 		rows("ClusterIdentity", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.ClusterIdentity(ctx)
+			return oneOf(found, r, err)
+		}),
+		rows("WALPosition", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.WALPosition(ctx)
 			return oneOf(found, r, err)
 		}),
 		rows("TryLeadership", func(ctx context.Context, q *dbsqlc.Queries) error {

@@ -70,6 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.ApplicationName != "" {
 		params["application_name"] = cfg.ApplicationName
 	}
+	pc.AfterRelease = writable
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
@@ -88,6 +89,15 @@ var planning = map[string]string{
 	"enable_hashjoin":  "off",
 	"enable_mergejoin": "off",
 	"jit":              "off", // what the settings above forbid looks expensive enough to compile
+}
+
+// writable tells whether a session that was given back is worth keeping. One
+// that began on a standby, or when the database was read-only, would go on to
+// refuse every write after the address leads to a primary again, or after the
+// setting is gone. The server reports both without being asked.
+func writable(c *pgx.Conn) bool {
+	session := c.PgConn()
+	return session.ParameterStatus("in_hot_standby") != "on" && session.ParameterStatus("default_transaction_read_only") != "on"
 }
 
 // Close waits for connections in use and closes the pool.
@@ -130,6 +140,16 @@ func reasonWithoutURL(err error) string {
 type Cluster struct {
 	SystemIdentifier string // of the cluster, and the oid of our schema in it
 	Timeline         uint32 // rises with each failover; 0 on a standby
+}
+
+// History is where a cluster stands in its own past: it falls only when the
+// cluster is restored from a copy of former days.
+type History int64
+
+// History asks for the position in the write-ahead log; 0 on a standby.
+func (s *Store) History(ctx context.Context) (History, error) {
+	position, err := s.q.WALPosition(ctx)
+	return History(position), interpret("read position of the write-ahead log", err)
 }
 
 // Cluster asks which cluster this is, and on which timeline.

@@ -16,18 +16,23 @@ import (
 type Epoch struct {
 	System   string // system identifier; opaque here
 	Timeline uint32
+	Position int64 // how far that timeline had come; 0: not known
 }
 
-// String is the epoch as the sentinel holds it: system:timeline.
-func (e Epoch) String() string { return fmt.Sprintf("%s:%d", e.System, e.Timeline) }
+// String is the epoch as the sentinel holds it: system:timeline:position.
+func (e Epoch) String() string { return fmt.Sprintf("%s:%d:%d", e.System, e.Timeline, e.Position) }
 
 func parseEpoch(text string) (Epoch, bool) {
-	i := strings.LastIndexByte(text, ':')
-	if i < 1 {
+	parts := strings.Split(text, ":")
+	if len(parts) == 2 {
+		parts = append(parts, "0") // of a version that did not know positions
+	}
+	if len(parts) != 3 || parts[0] == "" {
 		return Epoch{}, false
 	}
-	timeline, err := strconv.ParseUint(text[i+1:], 10, 32)
-	return Epoch{System: text[:i], Timeline: uint32(timeline)}, err == nil
+	timeline, errTimeline := strconv.ParseUint(parts[1], 10, 32)
+	position, errPosition := strconv.ParseInt(parts[2], 10, 64)
+	return Epoch{System: parts[0], Timeline: uint32(timeline), Position: position}, errTimeline == nil && errPosition == nil
 }
 
 // SentinelState is what the sentinel says about the content of Redis.
@@ -46,6 +51,10 @@ const (
 	// SentinelNewer: the content is of a timeline that this PostgreSQL has
 	// not reached: the caller talks to a primary that was replaced. Leave it.
 	SentinelNewer SentinelState = "newer_timeline"
+	// SentinelAhead: the content is of a later time than this PostgreSQL, which was
+	// restored from a backup: row versions come again. DeleteOwnKeys, sweep, then
+	// SetSentinel.
+	SentinelAhead SentinelState = "later_position"
 	// SentinelForeign: the content is of another cluster and says nothing.
 	// DeleteOwnKeys, sweep, then SetSentinel.
 	SentinelForeign SentinelState = "other_system"
@@ -76,6 +85,8 @@ func (s *Store) CheckSentinel(ctx context.Context, want Epoch) (SentinelState, e
 		return SentinelOlder, nil
 	case held.Timeline > want.Timeline:
 		return SentinelNewer, nil
+	case held.Position > want.Position:
+		return SentinelAhead, nil
 	}
 	return SentinelSame, nil
 }

@@ -12,17 +12,19 @@ import (
 func TestSentinelTellsWhereTheContentCameFrom(t *testing.T) {
 	t.Parallel()
 	store := open(t, redisstore.Config{URL: startServer(t).URL()})
-	if err := store.SetSentinel(t.Context(), redisstore.Epoch{System: "7312000000000000001", Timeline: 3}); err != nil {
+	if err := store.SetSentinel(t.Context(), redisstore.Epoch{System: "7312000000000000001", Timeline: 3, Position: 100}); err != nil {
 		t.Fatalf("set sentinel: %v", err)
 	}
 	tests := []struct {
 		epoch redisstore.Epoch
 		want  redisstore.SentinelState
 	}{
-		{redisstore.Epoch{System: "7312000000000000001", Timeline: 3}, redisstore.SentinelSame},
+		{redisstore.Epoch{System: "7312000000000000001", Timeline: 3, Position: 100}, redisstore.SentinelSame},
+		{redisstore.Epoch{System: "7312000000000000001", Timeline: 3, Position: 101}, redisstore.SentinelSame},
+		{redisstore.Epoch{System: "7312000000000000001", Timeline: 3, Position: 99}, redisstore.SentinelAhead},
 		{redisstore.Epoch{System: "7312000000000000001", Timeline: 4}, redisstore.SentinelOlder},
-		{redisstore.Epoch{System: "7312000000000000001", Timeline: 2}, redisstore.SentinelNewer},
-		{redisstore.Epoch{System: "7312000000000000002", Timeline: 3}, redisstore.SentinelForeign},
+		{redisstore.Epoch{System: "7312000000000000001", Timeline: 2, Position: 101}, redisstore.SentinelNewer},
+		{redisstore.Epoch{System: "7312000000000000002", Timeline: 3, Position: 99}, redisstore.SentinelForeign},
 	}
 	for _, test := range tests {
 		if got, err := store.CheckSentinel(t.Context(), test.epoch); err != nil || got != test.want {
@@ -39,7 +41,7 @@ func TestFlushAndGarbageLeaveNoSentinel(t *testing.T) {
 	if err := store.SetSentinel(t.Context(), epoch); err != nil {
 		t.Fatalf("set sentinel: %v", err)
 	}
-	if got := srv.Get(t.Context(), "test:epoch").Val(); got != "7312000000000000001:3" {
+	if got := srv.Get(t.Context(), "test:epoch").Val(); got != "7312000000000000001:3:0" {
 		t.Errorf("sentinel key holds %q", got)
 	}
 	lose := map[string]func() error{

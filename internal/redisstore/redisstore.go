@@ -23,7 +23,7 @@
 //	test:{exec:<id>}:stream      the same fields, an entry a version, capped
 //	test:active-executions       sorted set: id by last sign of life, unix seconds
 //	test:idempotency:<22 chars>  hint: a part of the event's digest
-//	test:epoch                   sentinel: system_identifier:timeline
+//	test:epoch                   sentinel: system_identifier:timeline:position of the write-ahead log
 //	test:passes                  how often reconciliation made it right; less than it was: Redis went back
 //
 // The package must not know of PostgreSQL, Kafka or events; it is told what

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,9 +68,10 @@ func (db *DB) Pool(t testing.TB) *pgxpool.Pool {
 
 // PostgresServer runs a server for this test alone, which the test may stop,
 // kill, freeze and restart. It has one database, with all migrations applied.
-func PostgresServer(t testing.TB) (*pgserver.Server, *DB) {
+// Settings given here come over those of other servers of tests.
+func PostgresServer(t testing.TB, settings ...map[string]string) (*pgserver.Server, *DB) {
 	t.Helper()
-	server, err := startPostgres(t.Context(), filepath.Join(testDir(t, "postgres"), "data"))
+	server, err := startPostgres(t.Context(), filepath.Join(testDir(t, "postgres"), "data"), settings...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +81,28 @@ func PostgresServer(t testing.TB) (*pgserver.Server, *DB) {
 		}
 	})
 	return server, &DB{Name: template, URL: server.URL(template), ServerURL: server.URL("postgres")}
+}
+
+// StartPostgres runs a server on the files that a test has put into a data
+// directory: a copy of another server's, or a base backup.
+func StartPostgres(t testing.TB, dir string) *pgserver.Server {
+	t.Helper()
+	programs, err := postgresPrograms()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
+	defer cancel()
+	server, err := pgserver.Start(ctx, pgserver.Options{DataDir: dir, Installation: programs, Settings: serverSettings, Progress: os.Stderr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
 }
 
 // sharedPostgres is the server of the process. Nobody stops it: it ends with the
@@ -97,17 +121,21 @@ var postgresPrograms = sync.OnceValues(func() (pgserver.Installation, error) {
 })
 
 // startPostgres runs a server that holds the template.
-func startPostgres(ctx context.Context, dir string) (*pgserver.Server, error) {
+func startPostgres(ctx context.Context, dir string, settings ...map[string]string) (*pgserver.Server, error) {
 	programs, err := postgresPrograms()
 	if err != nil {
 		return nil, err
+	}
+	all := maps.Clone(serverSettings)
+	for _, s := range settings {
+		maps.Copy(all, s)
 	}
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	server, err := pgserver.Start(ctx, pgserver.Options{
 		DataDir:      dir,
 		Installation: programs,
-		Settings:     serverSettings,
+		Settings:     all,
 		Progress:     os.Stderr,
 	})
 	if err != nil {

@@ -350,3 +350,28 @@ func (q *Queries) StopPartition(ctx context.Context, arg StopPartitionParams) (i
 	}
 	return result.RowsAffected(), nil
 }
+
+const takeBackDeath = `-- name: TakeBackDeath :exec
+UPDATE test_coordination.ingest_partitions SET attempts = attempts - 1
+WHERE topic = $1 AND partition = $2 AND epoch > $3 AND next_offset = $4 AND attempts > 0
+`
+
+type TakeBackDeathParams struct {
+	Topic     string
+	Partition int32
+	Epoch     int64
+	Position  int64
+}
+
+// TakeBackDeath corrects what a claim has taken for a death: the owner before it
+// lives, it was only overtaken. Where records were committed since, the deaths
+// are forgotten already.
+func (q *Queries) TakeBackDeath(ctx context.Context, arg TakeBackDeathParams) error {
+	_, err := q.db.Exec(ctx, takeBackDeath,
+		arg.Topic,
+		arg.Partition,
+		arg.Epoch,
+		arg.Position,
+	)
+	return err
+}

@@ -54,3 +54,16 @@ func (q *Queries) TryLeadership(ctx context.Context, loop string) (bool, error) 
 	err := row.Scan(&won)
 	return won, err
 }
+
+const wALPosition = `-- name: WALPosition :one
+SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_lsn() - '0/0'::pg_lsn END::bigint AS position
+`
+
+// WALPosition is how much this cluster has ever written: it falls only when the
+// cluster is restored from a backup.
+func (q *Queries) WALPosition(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, wALPosition)
+	var position int64
+	err := row.Scan(&position)
+	return position, err
+}
