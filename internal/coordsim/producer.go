@@ -42,6 +42,7 @@ type ProducerConfig struct {
 
 	Compression   string // none, gzip, snappy, lz4 or zstd; empty is the library's choice
 	Transactional string // id of a producer that sends in transactions; empty: none
+	Patient       bool   // Kafka may restart: where it says that a topic does not exist, ask again
 }
 
 // Producer sends records as a Java client does by default: by murmur2 of the
@@ -81,7 +82,10 @@ func NewProducer(c ProducerConfig) (*Producer, error) {
 		options = append(options, kgo.ProducerBatchCompression(codec))
 	}
 	if c.Transactional != "" {
-		options = append(options, kgo.TransactionalID(c.Transactional))
+		options = append(options, kgo.TransactionalID(c.Transactional), kgo.TransactionTimeout(10*time.Second))
+	}
+	if c.Patient {
+		options = append(options, kgo.UnknownTopicRetries(-1))
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
@@ -172,6 +176,14 @@ func (p *Producer) Transact(ctx context.Context, records []Record, commit bool, 
 		if err := acknowledged(&records[i], Address{Topic: sent.Topic, Partition: sent.Partition, Offset: sent.Offset}); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// TakeOver ends what a transactional producer of the same id has left open.
+func (p *Producer) TakeOver(ctx context.Context) error {
+	if _, _, err := p.client.ProducerID(ctx); err != nil {
+		return fmt.Errorf("take over transactions: %w", err)
 	}
 	return nil
 }

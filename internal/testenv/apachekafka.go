@@ -142,27 +142,26 @@ var sharedApacheKafka = sync.OnceValues(func() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
-	defer cancel()
-	address, err := programs.start(ctx, filepath.Join(s.dir, "apache-kafka"))
+	server, err := programs.Start(context.Background(), filepath.Join(s.dir, "apache-kafka"), "")
 	if err != nil {
-		return nil, fmt.Errorf("start Apache Kafka: %w", err)
+		return nil, err
 	}
-	return []string{address}, nil
+	return []string{server.Addr()}, nil
 })
 
 // kafkaSettings is a node that is broker and controller in one, with a single
-// copy of everything, and sessions as short as tests want them.
+// copy of everything, and sessions as short as tests want them. OUTSIDE is
+// for clients that come through a proxy.
 const kafkaSettings = `
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:%[2]d
-listeners=BROKER://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
-advertised.listeners=BROKER://127.0.0.1:%[1]d
-listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=BROKER://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d,OUTSIDE://127.0.0.1:%[3]d
+advertised.listeners=BROKER://127.0.0.1:%[1]d,OUTSIDE://%[4]s
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT,OUTSIDE:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=BROKER
-log.dirs=%[3]s
+log.dirs=%[5]s
 auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -175,50 +174,118 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=50
 `
 
-func (p KafkaPrograms) start(ctx context.Context, dir string) (address string, err error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return "", err
-	}
-	port, err := childproc.FreePort(ctx)
-	if err != nil {
-		return "", err
-	}
-	controllerPort, err := childproc.FreePort(ctx)
-	if err != nil {
-		return "", err
-	}
-	settings := filepath.Join(dir, "server.properties")
-	text := fmt.Sprintf(kafkaSettings, port, controllerPort, filepath.Join(dir, "data"))
-	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
-		return "", err
-	}
+// ApacheKafkaServer is a running Apache Kafka, or one that was stopped and can
+// be started again on the same ports and data.
+type ApacheKafkaServer struct {
+	programs      KafkaPrograms
+	dir           string
+	port, outside int
+	process       *childproc.Process
+}
 
-	format := exec.CommandContext(ctx, p.Java, p.arguments("kafka.tools.StorageTool",
-		"format", "--standalone", "--cluster-id", clusterID(), "--config", settings)...)
+// Start runs a server with its files in a folder that it makes. Clients that
+// come by OutsideAddr are sent to the address outside, which should be a proxy
+// before it; empty is OutsideAddr itself. It ends with this process.
+func (p KafkaPrograms) Start(ctx context.Context, dir, outside string) (*ApacheKafkaServer, error) {
+	s := &ApacheKafkaServer{programs: p, dir: dir}
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	err := s.prepare(ctx, outside)
+	if err == nil {
+		err = s.launch(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start Apache Kafka: %w", err)
+	}
+	return s, nil
+}
+
+// Addr is the address of the server itself.
+func (s *ApacheKafkaServer) Addr() string { return "127.0.0.1:" + strconv.Itoa(s.port) }
+
+// OutsideAddr is what a proxy before the server leads to.
+func (s *ApacheKafkaServer) OutsideAddr() string { return "127.0.0.1:" + strconv.Itoa(s.outside) }
+
+// Stop ends the server in order.
+func (s *ApacheKafkaServer) Stop() error {
+	// A frozen server could not obey.
+	if err := s.process.Resume(); err != nil {
+		return err
+	}
+	return s.process.Stop(syscall.SIGTERM, startLimit)
+}
+
+// Kill ends the server with SIGKILL.
+func (s *ApacheKafkaServer) Kill() error { return s.process.Kill() }
+
+// Pause freezes the server: connections stay open, and nobody answers.
+func (s *ApacheKafkaServer) Pause() error { return s.process.Pause() }
+
+// Resume ends a Pause.
+func (s *ApacheKafkaServer) Resume() error { return s.process.Resume() }
+
+// Restart starts the server again, after Stop or Kill; one that still runs is
+// stopped first.
+func (s *ApacheKafkaServer) Restart(ctx context.Context) error {
+	if err := s.Stop(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if err := s.launch(ctx); err != nil {
+		return fmt.Errorf("restart Apache Kafka: %w", err)
+	}
+	return nil
+}
+
+func (s *ApacheKafkaServer) settings() string { return filepath.Join(s.dir, "server.properties") }
+
+// prepare formats the storage.
+func (s *ApacheKafkaServer) prepare(ctx context.Context, outside string) (err error) {
+	if err := os.Mkdir(s.dir, 0o700); err != nil {
+		return err
+	}
+	var controller int
+	for _, port := range []*int{&s.port, &s.outside, &controller} {
+		if *port, err = childproc.FreePort(ctx); err != nil {
+			return err
+		}
+	}
+	if outside == "" {
+		outside = s.OutsideAddr()
+	}
+	text := fmt.Sprintf(kafkaSettings, s.port, controller, s.outside, outside, filepath.Join(s.dir, "data"))
+	if err := os.WriteFile(s.settings(), []byte(text), 0o600); err != nil {
+		return err
+	}
+	format := exec.CommandContext(ctx, s.programs.Java, s.programs.arguments("kafka.tools.StorageTool",
+		"format", "--standalone", "--cluster-id", clusterID(), "--config", s.settings())...)
 	if said, err := format.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("format the storage: %w: %s", err, bytes.TrimSpace(said))
+		return fmt.Errorf("format the storage: %w: %s", err, bytes.TrimSpace(said))
 	}
+	return nil
+}
 
-	log := filepath.Join(dir, "kafka.log")
-	process, err := childproc.Start(childproc.Spec{
-		Path:          p.Java,
-		Args:          p.arguments("kafka.Kafka", settings),
+func (s *ApacheKafkaServer) launch(ctx context.Context) (err error) {
+	log := filepath.Join(s.dir, "kafka.log")
+	s.process, err = childproc.Start(childproc.Spec{
+		Path:          s.programs.Java,
+		Args:          s.programs.arguments("kafka.Kafka", s.settings()),
 		Env:           []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"},
-		Dir:           dir,
+		Dir:           s.dir,
 		LogFile:       log,
 		OnParentDeath: syscall.SIGKILL,
 	})
 	if err != nil {
-		return "", err
+		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "kafka.pid"), []byte(strconv.Itoa(process.PID())), 0o600); err != nil {
-		return "", errors.Join(err, process.Kill())
+	if err := os.WriteFile(filepath.Join(s.dir, "kafka.pid"), []byte(strconv.Itoa(s.process.PID())), 0o600); err != nil {
+		return errors.Join(err, s.process.Kill())
 	}
-	address = "127.0.0.1:" + strconv.Itoa(port)
-	if err := awaitAnswer(ctx, process, func(ctx context.Context) bool { return kafkaAnswers(ctx, address) }); err != nil {
-		return "", errors.Join(fmt.Errorf("%w; it said: %s", err, lastLines(log)), process.Kill())
+	if err := awaitAnswer(ctx, s.process, func(ctx context.Context) bool { return kafkaAnswers(ctx, s.Addr()) }); err != nil {
+		return errors.Join(fmt.Errorf("%w; it said: %s", err, lastLines(log)), s.process.Kill())
 	}
-	return address, nil
+	return nil
 }
 
 // arguments run a class in a small Java that starts fast.

@@ -75,18 +75,9 @@ func Redis(t testing.TB, config ...string) *RedisServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &RedisServer{programs: programs, dir: testDir(t, "redis"), config: config}
-	// Another program may take the free port before the server does.
-	for range 5 {
-		if s.port, err = childproc.FreePort(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err = s.launch(t.Context()); !errors.Is(err, errPortTaken) {
-			break
-		}
-	}
+	s, err := programs.Start(t.Context(), testDir(t, "redis"), config...)
 	if err != nil {
-		t.Fatalf("start redis-server: %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := s.process.Kill(); err != nil {
@@ -94,6 +85,26 @@ func Redis(t testing.TB, config ...string) *RedisServer {
 		}
 	})
 	return s
+}
+
+// Start runs a server with its files in a folder that exists; it ends with this
+// process.
+func (p RedisPrograms) Start(ctx context.Context, dir string, config ...string) (*RedisServer, error) {
+	s := &RedisServer{programs: p, dir: dir, config: config}
+	// Another program may take the free port before the server does.
+	var err error
+	for range 5 {
+		if s.port, err = childproc.FreePort(ctx); err != nil {
+			return nil, err
+		}
+		if err = s.launch(ctx); !errors.Is(err, errPortTaken) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start redis-server: %w", err)
+	}
+	return s, nil
 }
 
 // Addr is the host and port, the same over restarts.

@@ -51,7 +51,7 @@ func (p *Postgres) Rows(ctx context.Context, table, from, to string) iter.Seq2[R
 	name := pgx.Identifier{"test_coordination", table}.Sanitize()
 	query, args := "SELECT * FROM "+name, []any(nil)
 	if slices.Contains(byExecution, table) {
-		query += ` WHERE execution_id COLLATE "C" >= $1 AND ($2 = '' OR execution_id COLLATE "C" < $2) ORDER BY execution_id COLLATE "C"`
+		query += ` WHERE execution_id >= $1 AND ($2 = '' OR execution_id < $2) ORDER BY execution_id`
 		args = []any{from, to}
 	}
 	return func(yield func(Row, error) bool) {
@@ -112,7 +112,7 @@ func (p *Postgres) Split(ctx context.Context, ranges int) ([]string, error) {
 		return nil, nil
 	}
 	rows, err := p.pool.Query(ctx, `SELECT min(execution_id) FROM (
-		SELECT execution_id, ntile($1) OVER (ORDER BY execution_id COLLATE "C") AS part FROM test_coordination.execution_ids
+		SELECT execution_id, ntile($1) OVER (ORDER BY execution_id) AS part FROM test_coordination.execution_ids
 	) AS parts GROUP BY part ORDER BY part OFFSET 1`, ranges)
 	if err != nil {
 		return nil, fmt.Errorf("divide the execution ids: %w", err)
