@@ -14,6 +14,7 @@ import (
 func (w *world) workerFaults() lane {
 	return lane{gap: 5 * time.Second, faults: []fault{
 		{"worker.kill", 4, w.killWorker},
+		{"worker.kill-busy", 2, w.killBusyWorkers},
 		{"worker.stop", 2, w.stopWorker},
 		{"worker.zombie", 2, w.freezeWorker},
 		{"group.rebalance", 2, w.joinAndLeave},
@@ -33,6 +34,27 @@ func (w *world) killWorker(ctx context.Context, random *rand.Rand) (bool, error)
 	}
 	wait(ctx, between(random, 0, time.Second))
 	return true, x.start()
+}
+
+// killBusyWorkers is a crash of everybody, with transactions in hand that cannot
+// be committed: whatever was done about their records before, must not count.
+func (w *world) killBusyWorkers(ctx context.Context, _ *rand.Rand) (bool, error) {
+	w.postgresProxy.Hold(true)
+	defer w.postgresProxy.Hold(false)
+	wait(ctx, 1500*time.Millisecond) // long enough to do something about them
+	for _, x := range w.workers {
+		if err := x.kill(); err != nil {
+			return false, err
+		}
+	}
+	w.postgresProxy.Cut()
+	w.postgresProxy.Hold(false)
+	for _, x := range w.workers {
+		if err := x.start(); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // stopWorker is a restart, as of a new version.

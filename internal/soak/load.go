@@ -47,7 +47,7 @@ type load struct {
 }
 
 // maxLag is how far the senders run ahead of the service.
-const maxLag = 120_000
+func (l *load) maxLag() int64 { return min(120_000, max(5_000, l.options.Records/8)) }
 
 // send sends until it is enough, and returns when all is acknowledged.
 func (l *load) send(ctx context.Context) error {
@@ -91,7 +91,7 @@ func (l *load) untilEnough(ctx context.Context, storm iter.Seq2[coordsim.Record,
 	return func(yield func(coordsim.Record, error) bool) {
 		n := 0
 		for r, err := range storm {
-			for n%100 == 0 && l.ledger.len()-l.taken.Load() > maxLag && l.more() && wait(ctx, 50*time.Millisecond) {
+			for n%100 == 0 && l.ledger.len()-l.taken.Load() > l.maxLag() && l.more() && wait(ctx, 50*time.Millisecond) {
 			}
 			n++
 			if !l.more() || !yield(r, err) {

@@ -19,6 +19,7 @@ type proxy struct {
 	target    string // empty: nobody is there
 	links     map[*link]bool
 	delay     time.Duration // of each piece, in both directions
+	held      chan struct{} // closed when what is held may go on; nil: nothing is held
 	commits   int           // that many COMMITs are still to be cut
 	delivered bool          // the server hears those
 	cut       int           // were cut
@@ -31,6 +32,8 @@ type link struct {
 	client, server net.Conn
 	muted          bool // the client hears no more; guarded by the proxy
 	answered       chan struct{}
+	gone           chan struct{} // closed with the link
+	once           sync.Once
 }
 
 func newProxy(ctx context.Context) (*proxy, error) {
@@ -52,6 +55,7 @@ func (p *proxy) Close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
+	p.Hold(false)
 	_ = p.listener.Close() // nobody listens any more, either way
 	p.Cut()
 	p.serving.Wait()
@@ -80,6 +84,19 @@ func (p *proxy) Slow(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
+}
+
+// Hold keeps everything that is said from now on, until it is called again.
+func (p *proxy) Hold(hold bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case hold && p.held == nil:
+		p.held = make(chan struct{})
+	case !hold && p.held != nil:
+		close(p.held)
+		p.held = nil
+	}
 }
 
 // CutCommits cuts the next n COMMITs: before the server hears them, or, where
@@ -117,7 +134,7 @@ func (p *proxy) serve(client net.Conn) {
 		reset(client)
 		return
 	}
-	l := &link{client: client, server: server, answered: make(chan struct{}, 1)}
+	l := &link{client: client, server: server, answered: make(chan struct{}, 1), gone: make(chan struct{})}
 	p.mu.Lock()
 	p.links[l] = true
 	if p.closed {
@@ -144,7 +161,7 @@ func (p *proxy) pass(l *link, from, to net.Conn) {
 		n, err := from.Read(buffer)
 		piece := buffer[:n]
 		p.mu.Lock()
-		delay, muted := p.delay, l.muted
+		delay, muted, held := p.delay, l.muted, p.held
 		cuts := from == l.client && p.commits > 0 && bytes.Contains(piece, []byte("commit\x00"))
 		if cuts {
 			p.commits--
@@ -161,7 +178,8 @@ func (p *proxy) pass(l *link, from, to net.Conn) {
 			if _, err := to.Write(piece); err == nil {
 				select {
 				case <-l.answered:
-				case <-time.After(5 * time.Second): // the server died meanwhile
+				case <-l.gone: // cut meanwhile
+				case <-time.After(5 * time.Second): // or the server has died
 				}
 			}
 			return
@@ -170,6 +188,13 @@ func (p *proxy) pass(l *link, from, to net.Conn) {
 		}
 		if delay > 0 && n > 0 {
 			wait(context.Background(), delay)
+		}
+		if held != nil {
+			select {
+			case <-held:
+			case <-l.gone:
+				return
+			}
 		}
 		if n > 0 {
 			if _, err := to.Write(piece); err != nil {
@@ -183,6 +208,7 @@ func (p *proxy) pass(l *link, from, to net.Conn) {
 }
 
 func (l *link) close() {
+	l.once.Do(func() { close(l.gone) })
 	reset(l.client)
 	reset(l.server)
 }

@@ -141,6 +141,7 @@ func (s *soak) tellProgress() {
 func (s *soak) drain(ctx context.Context) error {
 	for _, p := range []*proxy{s.kafkaProxy, s.redisProxy, s.postgresProxy} {
 		p.Slow(0)
+		p.Hold(false)
 		p.CutCommits(0, false)
 	}
 	log := checker.Kafka{Brokers: []string{s.kafka.Direct()}, Topics: []string{topics.Executions, topics.Scenarios}}

@@ -105,6 +105,25 @@ func (c *check) runs(ctx context.Context) error {
 // records that are no event of any.
 func (c *check) pass(ctx context.Context, from, to string, first bool) error {
 	events := map[string][]*event{}
+	var chunk []Record
+	flush := func() {
+		for i, d := range c.decodeAll(chunk) {
+			switch {
+			case d.reason != "":
+				if first {
+					c.refused(&chunk[i], d.reason)
+				}
+			case !ofExecution(d.event):
+				if first {
+					kind, _, _ := strings.Cut(d.name, ".")
+					c.definitions[kind+" "+d.subject] = append(c.definitions[kind+" "+d.subject], d.event)
+				}
+			case within(d.subject, from, to):
+				events[d.subject] = append(events[d.subject], d.event)
+			}
+		}
+		chunk = chunk[:0]
+	}
 	for r, err := range c.Log.Records(ctx) {
 		if err != nil {
 			return err
@@ -114,22 +133,35 @@ func (c *check) pass(ctx context.Context, from, to string, first bool) error {
 		} else if id := subjectOf(&r); id != "" && !within(id, from, to) {
 			continue
 		}
-		e, reason := decode(&r, c.ahead)
-		switch {
-		case reason != "":
-			if first {
-				c.refused(&r, reason)
-			}
-		case !ofExecution(e):
-			if first {
-				kind, _, _ := strings.Cut(e.name, ".")
-				c.definitions[kind+" "+e.subject] = append(c.definitions[kind+" "+e.subject], e)
-			}
-		case within(e.subject, from, to):
-			events[e.subject] = append(events[e.subject], e)
+		if chunk = append(chunk, r); len(chunk) >= chunkRecords {
+			flush()
 		}
 	}
+	flush()
 	return c.judgeRange(ctx, from, to, events)
+}
+
+// chunkRecords are decoded at a time, on all processors.
+const chunkRecords = 2048
+
+type decoded struct {
+	*event
+	reason string
+}
+
+func (c *check) decodeAll(records []Record) []decoded {
+	out := make([]decoded, len(records))
+	var group errgroup.Group
+	for part := range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			for i := part; i < len(records); i += runtime.GOMAXPROCS(0) {
+				out[i].event, out[i].reason = decode(&records[i], c.ahead)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // they return no errors
+	return out
 }
 
 // subjectOf is the subject where it is quickly found; empty where it is not.

@@ -130,7 +130,7 @@ func decode(r *Record, ahead time.Time) (*event, string) {
 	if media == "application/cloudevents+json" || len(a) == 0 {
 		return structured(r, ahead)
 	}
-	return judge(r.Address, a, nil, r.Value, media, ahead)
+	return judge(r.Address, a, nil, r.Value, media, false, ahead)
 }
 
 func headers(r *Record) (a attributes, contentType, reason string) {
@@ -156,7 +156,7 @@ func headers(r *Record) (a attributes, contentType, reason string) {
 
 // structured reads a CloudEvent that is one JSON object.
 func structured(r *Record, ahead time.Time) (*event, string) {
-	if reason := scan(r.Value); reason != "" {
+	if reason := scan(r.Value, maxDepth+1); reason != "" {
 		return nil, reason
 	}
 	var members map[string]json.RawMessage
@@ -166,22 +166,24 @@ func structured(r *Record, ahead time.Time) (*event, string) {
 	a := attributes{}
 	var others map[string]any
 	var data []byte
-	media := "application/json"
+	media, scanned := "application/json", true
 	for name, raw := range members {
+		if name == "data" {
+			data = raw
+			continue
+		}
 		var value any
 		if json.Unmarshal(raw, &value) != nil {
 			return nil, "json"
 		}
 		text, isText := value.(string)
 		switch {
-		case name == "data":
-			data = raw
 		case name == "data_base64":
 			decoded, err := base64.StdEncoding.DecodeString(text)
 			if err != nil {
 				return nil, "encoding"
 			}
-			data = decoded
+			data, scanned = decoded, false
 		case isText:
 			a[name] = text
 		case name == "sequence": // CloudEvents has integers, too
@@ -197,7 +199,7 @@ func structured(r *Record, ahead time.Time) (*event, string) {
 	if given := a["datacontenttype"]; given != "" {
 		media = given
 	}
-	return judge(r.Address, a, others, data, media, ahead)
+	return judge(r.Address, a, others, data, media, scanned, ahead)
 }
 
 var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$`)
@@ -208,8 +210,9 @@ var named = map[string]bool{
 	"sequence": true, "runid": true, "traceparent": true, "correlationid": true,
 }
 
-// judge holds the attributes and the data to the contract.
-func judge(at Address, a attributes, others map[string]any, data []byte, media string, ahead time.Time) (*event, string) {
+// judge holds the attributes and the data to the contract; scanned data is known
+// to be strict JSON.
+func judge(at Address, a attributes, others map[string]any, data []byte, media string, scanned bool, ahead time.Time) (*event, string) {
 	for _, required := range []string{"specversion", "type", "source", "id", "subject", "time"} {
 		if a[required] == "" {
 			return nil, "schema"
@@ -252,7 +255,7 @@ func judge(at Address, a attributes, others map[string]any, data []byte, media s
 		e.sequence = n
 	}
 	e.message = message()
-	if reason := read(e.message, data, media); reason != "" {
+	if reason := read(e.message, data, media, scanned); reason != "" {
 		return nil, reason
 	}
 	normalise(e.message)
@@ -279,7 +282,7 @@ func moment(text string) (time.Time, string) {
 }
 
 // read reads the data of an event.
-func read(m proto.Message, data []byte, media string) string {
+func read(m proto.Message, data []byte, media string, scanned bool) string {
 	looksLikeJSON := bytes.HasPrefix(bytes.TrimSpace(data), []byte("{"))
 	switch media {
 	case "application/protobuf":
@@ -292,8 +295,10 @@ func read(m proto.Message, data []byte, media string) string {
 		m.ProtoReflect().SetUnknown(nil)
 		return ""
 	case "", "application/json":
-		if reason := scan(data); reason != "" {
-			return reason
+		if !scanned {
+			if reason := scan(data, maxDepth); reason != "" {
+				return reason
+			}
 		}
 		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, m); err != nil {
 			return "schema"

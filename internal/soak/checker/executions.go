@@ -140,7 +140,8 @@ func (x *execution) matchEvents(rows map[Address]Row) []placed {
 		for _, e := range group { // a doubled one is in its run, too
 			known[e.at] = true
 			if row := rows[e.at]; row != nil {
-				applied = append(applied, placed{event: e, run: row.number("run"), arrival: row.number("arrival"), guessed: row.flag("run_guessed")})
+				written, _ := timeOfRow(row, "recorded_at")
+				applied = append(applied, placed{event: e, run: row.number("run"), arrival: row.number("arrival"), guessed: row.flag("run_guessed"), written: written})
 				x.compareEvent(e, row)
 			}
 		}

@@ -11,8 +11,8 @@ import (
 )
 
 // scan holds a text to the strict JSON of the contract: one object, valid
-// UTF-8, no name twice, no NUL, at most 32 deep, numbers that are finite.
-func scan(text []byte) (reason string) {
+// UTF-8, no name twice, no NUL, at most so deep, numbers that are finite.
+func scan(text []byte, deepest int) (reason string) {
 	if !utf8.Valid(text) {
 		return "utf8"
 	}
@@ -28,7 +28,7 @@ func scan(text []byte) (reason string) {
 		}
 		return "not_object"
 	}
-	if reason := scanObject(tokens, 1); reason != "" {
+	if reason := scanObject(tokens, deepest); reason != "" {
 		return reason
 	}
 	if _, err := tokens.Token(); !errors.Is(err, io.EOF) {
@@ -37,7 +37,7 @@ func scan(text []byte) (reason string) {
 	return ""
 }
 
-func scanObject(tokens *json.Decoder, depth int) string {
+func scanObject(tokens *json.Decoder, deepest int) string {
 	seen := map[string]bool{}
 	for tokens.More() {
 		name, err := tokens.Token()
@@ -52,7 +52,7 @@ func scanObject(tokens *json.Decoder, depth int) string {
 			return "duplicate_key"
 		}
 		seen[text] = true
-		if reason := scanValue(tokens, depth); reason != "" {
+		if reason := scanValue(tokens, deepest); reason != "" {
 			return reason
 		}
 	}
@@ -65,21 +65,21 @@ func scanObject(tokens *json.Decoder, depth int) string {
 // maxDepth is how deep objects and arrays may lie in one another.
 const maxDepth = 32
 
-func scanValue(tokens *json.Decoder, depth int) string {
+func scanValue(tokens *json.Decoder, deepest int) string {
 	token, err := tokens.Token()
 	if err != nil {
 		return "json"
 	}
 	switch v := token.(type) {
 	case json.Delim:
-		if depth >= maxDepth {
+		if deepest <= 1 {
 			return "depth"
 		}
 		if v == '{' {
-			return scanObject(tokens, depth+1)
+			return scanObject(tokens, deepest-1)
 		}
 		for tokens.More() {
-			if reason := scanValue(tokens, depth+1); reason != "" {
+			if reason := scanValue(tokens, deepest-1); reason != "" {
 				return reason
 			}
 		}

@@ -1,7 +1,9 @@
 package checker
 
 import (
+	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
@@ -13,6 +15,7 @@ type placed struct {
 	run     int64
 	arrival int64
 	guessed bool
+	written time.Time // by the service's clock
 }
 
 // own is an event of the service: it has interrupted a run.
@@ -145,10 +148,12 @@ func decide(runs map[int64]runSoFar, e *event) decision {
 
 // placing replays how the events of one execution id were accepted: those of a
 // partition in the order of their offsets, those of a run in the order of their
-// arrival. Where that leaves a choice, every choice is tried.
+// arrival. Where that leaves a choice, every choice is tried, the one first that
+// was written first.
 type placing struct {
 	queues   [][]placed // of each partition
 	owns     map[[2]int64]*own
+	failed   map[string]bool // from where no choice leads on
 	tries    int
 	best     int    // how many events were placed at most
 	mismatch func() // reports where that ended
@@ -168,6 +173,7 @@ const maxTries = 20_000
 // replay tells whether the stored places follow the rule, and whether that
 // could be decided.
 func (p *placing) replay() (follows, decided bool) {
+	p.failed = map[string]bool{}
 	ok := p.from(placingState{heads: make([]int, len(p.queues)), runs: map[int64]runSoFar{}})
 	return ok, ok || p.tries < maxTries
 }
@@ -209,6 +215,13 @@ func (p *placing) from(s placingState) bool {
 				return false
 			}
 		default:
+			at := fmt.Sprint(s.heads) // what was accepted so far says what the runs are
+			if p.failed[at] {
+				return false
+			}
+			slices.SortFunc(candidates, func(a, b int) int {
+				return p.queues[a][s.heads[a]].written.Compare(p.queues[b][s.heads[b]].written)
+			})
 			for _, q := range candidates {
 				if p.tries++; p.tries >= maxTries {
 					return false
@@ -218,6 +231,7 @@ func (p *placing) from(s placingState) bool {
 					return true
 				}
 			}
+			p.failed[at] = true
 			return false
 		}
 	}
