@@ -42,6 +42,7 @@ type load struct {
 	*world
 	ledger  ledger
 	enough  chan struct{} // closed when no more is to be sent
+	said    atomic.Int64  // records that were handed to Kafka's client
 	taken   atomic.Int64  // records that the service has taken, as last seen
 	aborted atomic.Int64  // records in transactions that were aborted
 }
@@ -91,12 +92,13 @@ func (l *load) untilEnough(ctx context.Context, storm iter.Seq2[coordsim.Record,
 	return func(yield func(coordsim.Record, error) bool) {
 		n := 0
 		for r, err := range storm {
-			for n%100 == 0 && l.ledger.len()-l.taken.Load() > l.maxLag() && l.more() && wait(ctx, 50*time.Millisecond) {
+			for n%100 == 0 && l.said.Load()-l.taken.Load() > l.maxLag() && l.more() && wait(ctx, 50*time.Millisecond) {
 			}
 			n++
 			if !l.more() || !yield(r, err) {
 				return
 			}
+			l.said.Add(1)
 		}
 	}
 }
@@ -152,6 +154,7 @@ func (l *load) transactions(ctx context.Context, number int) error {
 			producer = nil
 		} else if !commit {
 			l.aborted.Add(int64(len(records)))
+			l.said.Add(int64(-len(records))) // nobody will take them
 		}
 		wait(ctx, 100*time.Millisecond)
 	}

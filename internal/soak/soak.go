@@ -28,6 +28,8 @@ type Options struct {
 	// two minutes if zero.
 	DrainLimit time.Duration
 	Progress   io.Writer // tells people; nil: nobody
+	// KeepFailed leaves the servers' files behind when the soak is not passed.
+	KeepFailed bool
 }
 
 // progressEvery is between two lines about how it goes.
@@ -56,7 +58,7 @@ func Run(ctx context.Context, o Options) (summary *Summary, err error) {
 	if s.world, err = newWorld(ctx, o); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, s.close(o.KeepFailed && (summary == nil || !summary.Passed))) }()
 	s.load = &load{world: s.world, enough: make(chan struct{})}
 	s.faults = newFaults(s.world)
 	s.tell("%d kinds of faults; seed %d; files in %s", len(s.faults.counts), o.Seed, s.dir)

@@ -101,8 +101,8 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 	return w, nil
 }
 
-// close ends everything.
-func (w *world) close() error {
+// close ends everything, and removes all files unless they are to be kept.
+func (w *world) close(keep bool) error {
 	var errs []error
 	for _, x := range w.workers {
 		if x.process != nil {
@@ -113,9 +113,13 @@ func (w *world) close() error {
 		p.Close()
 	}
 	errs = append(errs, w.kafka.Kill(), w.redis.Kill(), w.primary().Close())
-	if len(w.problems) == 0 {
+	if !keep {
 		errs = append(errs, os.RemoveAll(w.dir))
+		return errors.Join(errs...)
 	}
+	fmt.Fprintf(w.options.Progress, "the files are left; PostgreSQL opens them with\n\tgo run ./internal/testenv/cmd/testdb %s %s\nand they go with\n\trm -rf %s\n",
+		w.primary().DataDir(), database, w.dir)
+	errs = append(errs, testenv.KeepProcessDirs())
 	return errors.Join(errs...)
 }
 

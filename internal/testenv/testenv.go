@@ -141,6 +141,16 @@ func ProcessDir(name string) (string, error) {
 	return dir, nil
 }
 
+// KeepProcessDirs leaves what ProcessDir has made in place when this process
+// ends.
+func KeepProcessDirs() error {
+	s, err := processScratch()
+	if err != nil {
+		return err
+	}
+	return s.keep()
+}
+
 // testDir makes a folder for a server of one test, gone when the test ends.
 func testDir(t testing.TB, name string) string {
 	t.Helper()

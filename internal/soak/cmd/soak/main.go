@@ -81,7 +81,8 @@ func (f *flags) soak(ctx context.Context, out, progress io.Writer) (passed bool,
 		return false, fmt.Errorf("build tcda: %w: %s", err, said)
 	}
 	summary, err := soak.Run(ctx, soak.Options{
-		Seed: f.Seed, Program: program, Kafka: f.Kafka, Duration: f.Duration, Records: f.Records, Faults: f.Faults, Rate: f.Rate, Only: f.Only, Progress: progress,
+		Seed: f.Seed, Program: program, Kafka: f.Kafka, Duration: f.Duration, Records: f.Records, Faults: f.Faults, Rate: f.Rate, Only: f.Only,
+		Progress: progress, KeepFailed: true,
 	})
 	if summary == nil {
 		return false, err
