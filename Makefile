@@ -51,8 +51,8 @@ demo: ## Run the whole system on an embedded default and show it
 test: c-compiler ## Run every test with the race detector; what passed and did not change since is not run again
 	@echo "test: real PostgreSQL and redis-server are found on this machine, or fetched for this user; nothing is left running"
 	@go run ./internal/testenv/cmd/provision
-	go test $(RACE) $(SHUFFLE) -timeout=15m $$(go list ./... | grep -v /internal/e2e)
-	go test $(RACE) $(SHUFFLE) -timeout=15m -count=1 ./internal/e2e # of programs that it builds itself: Go does not see that they changed
+	go test $(RACE) $(SHUFFLE) -timeout=15m $$(go list ./... | grep -v -e /internal/e2e -e '/internal/soak$$' -e /internal/soak/sabotage)
+	go test $(RACE) $(SHUFFLE) -timeout=15m -count=1 -p=1 ./internal/e2e ./internal/soak ./internal/soak/sabotage # of programs that they build themselves: Go does not see that they changed
 
 .PHONY: test-short
 test-short: ## Run the tests of the packages that need no server, for while you type
@@ -67,6 +67,20 @@ test-kafka: c-compiler ## Run the tests that must hold on any Kafka on Apache Ka
 test-interop: c-compiler ## Run a coordinator written in Python (fetched from PyPI) against tcda, on Apache Kafka and on the in-process one
 	@go run ./internal/testenv/cmd/provision postgresql redis kafka
 	go test $(RACE) -tags=interop -run=TestPython -count=1 -timeout=10m ./internal/e2e
+
+.PHONY: soak
+soak: ## Let two workers suffer every kind of fault, and judge what they made of the load: duration=5m records=1000000 seed=N kafka=apache
+	@go run ./internal/testenv/cmd/provision postgresql redis $(filter-out kfake,$(subst apache,kafka,$(kafka)))
+	@go run ./internal/soak/cmd/soak --duration=$(duration) --records=$(records) --kafka=$(kafka) $(if $(seed),--seed=$(seed)) $(if $(json),--json)
+
+duration ?= 5m
+records  ?= 1000000
+kafka    ?= apache
+
+.PHONY: soak-proof
+soak-proof: ## Prove that the soak's checker sees a service with a broken rule, for four rules
+	@go run ./internal/testenv/cmd/provision
+	go test -count=1 -timeout=15m -v -run=TestCheckerSeesABrokenRule ./internal/soak/sabotage
 
 .PHONY: bench
 bench: ## Run the benchmarks

@@ -240,9 +240,9 @@ type lateRecord struct {
 
 type lateRecords []lateRecord
 
-func (l lateRecords) Len() int           { return len(l) }
-func (l lateRecords) Less(i, j int) bool { return l[i].due < l[j].due }
-func (l lateRecords) Swap(i, j int)      { l[i], l[j] = l[j], l[i] }
+func (l *lateRecords) Len() int           { return len(*l) }
+func (l *lateRecords) Less(i, j int) bool { return (*l)[i].due < (*l)[j].due }
+func (l *lateRecords) Swap(i, j int)      { (*l)[i], (*l)[j] = (*l)[j], (*l)[i] }
 
 // Push and Pop are heap's.
 func (l *lateRecords) Push(r any) { *l = append(*l, r.(lateRecord)) }

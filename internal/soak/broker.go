@@ -71,7 +71,10 @@ func newInProcess(ctx context.Context, dir string) (*inProcess, error) {
 		return nil, err
 	}
 	b := &inProcess{dir: dir, port: port}
-	return b, b.Restart(ctx)
+	if err := b.Restart(ctx); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 func (b *inProcess) Direct() string  { return net.JoinHostPort("127.0.0.1", strconv.Itoa(b.port)) }

@@ -11,7 +11,7 @@
 //
 //	soak.go        a soak from beginning to end    summary.go   what came of it
 //	world.go       the servers                     worker.go    the service
-//	load.go        storms, senders, ledger         proxy.go     cut, slow, and the COMMIT that is never answered
+//	load.go        storms, senders, ledger         faultproxy   cut, slow, and the COMMIT that is never answered
 //	fault.go       faults, and when they strike
 //	faultsworker.go faultspostgres.go failover.go faultsredis.go faultskafka.go
 //

@@ -153,3 +153,15 @@ func (f *faults) covered(total int) bool {
 func between(random *rand.Rand, from, to time.Duration) time.Duration {
 	return from + time.Duration(random.Float64()*float64(to-from))
 }
+
+// wait waits, unless ctx ends before; it tells whether it did not.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/faultproxy"
 )
 
 // kafkaFaults of an in-process Kafka are those that it can have.
@@ -16,8 +18,8 @@ func (w *world) kafkaFaults() lane {
 		restart,
 		{"kafka.kill", 1, w.killKafka},
 		{"kafka.freeze", 2, w.freezeKafka},
-		{"kafka.cut", 4, w.cut(func() *proxy { return w.kafkaProxy })},
-		{"kafka.slow", 3, w.slow(func() *proxy { return w.kafkaProxy }, 100*time.Millisecond)},
+		{"kafka.cut", 4, w.cut(func() *faultproxy.Proxy { return w.kafkaProxy })},
+		{"kafka.slow", 3, w.slow(func() *faultproxy.Proxy { return w.kafkaProxy }, 100*time.Millisecond)},
 	}}
 }
 

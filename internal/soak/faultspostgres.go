@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/faultproxy"
 )
 
 func (w *world) postgresFaults() lane {
@@ -14,20 +16,20 @@ func (w *world) postgresFaults() lane {
 		{"postgres.restart", 2, w.restartPostgres},
 		{"postgres.crash", 2, w.crashPostgres},
 		{"postgres.freeze", 2, w.freezePostgres},
-		{"postgres.cut", 6, w.cut(func() *proxy { return w.postgresProxy })},
-		{"postgres.slow", 4, w.slow(func() *proxy { return w.postgresProxy }, 30*time.Millisecond)},
+		{"postgres.cut", 6, w.cut(func() *faultproxy.Proxy { return w.postgresProxy })},
+		{"postgres.slow", 4, w.slow(func() *faultproxy.Proxy { return w.postgresProxy }, 30*time.Millisecond)},
 		{"postgres.commit", 6, w.cutCommits},
 		{"postgres.failover", 1, w.failOver},
 	}}
 }
 
 // cut ends all connections through a proxy.
-func (w *world) cut(of func() *proxy) func(context.Context, *rand.Rand) (bool, error) {
+func (w *world) cut(of func() *faultproxy.Proxy) func(context.Context, *rand.Rand) (bool, error) {
 	return func(context.Context, *rand.Rand) (bool, error) { return of().Cut() > 0, nil }
 }
 
 // slow delays everything through a proxy for a while.
-func (w *world) slow(of func() *proxy, most time.Duration) func(context.Context, *rand.Rand) (bool, error) {
+func (w *world) slow(of func() *faultproxy.Proxy, most time.Duration) func(context.Context, *rand.Rand) (bool, error) {
 	return func(ctx context.Context, random *rand.Rand) (bool, error) {
 		of().Slow(between(random, most/10, most))
 		wait(ctx, between(random, 300*time.Millisecond, 1500*time.Millisecond))

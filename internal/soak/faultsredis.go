@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/faultproxy"
 )
 
 func (w *world) redisFaults() lane {
@@ -13,10 +15,10 @@ func (w *world) redisFaults() lane {
 		{"redis.kill", 2, w.killRedis},
 		{"redis.flush", 3, w.flushRedis},
 		{"redis.freeze", 2, w.freezeRedis},
-		{"redis.cut", 3, w.cut(func() *proxy { return w.redisProxy })},
-		{"redis.slow", 2, w.slow(func() *proxy { return w.redisProxy }, 300*time.Millisecond)},
-		{"redis.demoted", 2, w.whileRedis(func(ctx context.Context, c *redis.Client) error { return c.SlaveOf(ctx, "127.0.0.1", "1").Err() },
-			func(ctx context.Context, c *redis.Client) error { return c.SlaveOf(ctx, "NO", "ONE").Err() })},
+		{"redis.cut", 3, w.cut(func() *faultproxy.Proxy { return w.redisProxy })},
+		{"redis.slow", 2, w.slow(func() *faultproxy.Proxy { return w.redisProxy }, 300*time.Millisecond)},
+		{"redis.demoted", 2, w.whileRedis(func(ctx context.Context, c *redis.Client) error { return c.ReplicaOf(ctx, "127.0.0.1", "1").Err() },
+			func(ctx context.Context, c *redis.Client) error { return c.ReplicaOf(ctx, "NO", "ONE").Err() })},
 		{"redis.full", 2, w.whileRedis(func(ctx context.Context, c *redis.Client) error { return c.ConfigSet(ctx, "maxmemory", "1").Err() },
 			func(ctx context.Context, c *redis.Client) error { return c.ConfigSet(ctx, "maxmemory", "0").Err() })},
 	}}

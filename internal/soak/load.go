@@ -124,22 +124,16 @@ func (l *load) transactions(ctx context.Context, number int) error {
 			producer.Close()
 		}
 	}()
-	next, stop := iter.Pull2(l.untilEnough(ctx, l.storm(number).Generate()))
+	next, stop := iter.Pull2(l.storm(number).Generate()) // slow enough to need no holding up
 	defer stop()
 	for n := 0; l.more() && ctx.Err() == nil; n++ {
 		var records []coordsim.Record
 		for len(records) < size {
-			r, err, ok := next()
+			r, err, _ := next() // a storm has no end
 			if err != nil {
 				return err
 			}
-			if !ok {
-				break
-			}
 			records = append(records, r)
-		}
-		if len(records) == 0 {
-			break
 		}
 		if producer == nil {
 			made, err := l.producer("", "soak-transactions")
@@ -152,9 +146,10 @@ func (l *load) transactions(ctx context.Context, number int) error {
 		if err := producer.Transact(ctx, records, commit, l.ledger.note); err != nil {
 			producer.Close() // the next one fences it, and ends what is open
 			producer = nil
-		} else if !commit {
+		} else if commit {
+			l.said.Add(int64(len(records)))
+		} else {
 			l.aborted.Add(int64(len(records)))
-			l.said.Add(int64(-len(records))) // nobody will take them
 		}
 		wait(ctx, 100*time.Millisecond)
 	}

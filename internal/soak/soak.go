@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/faultproxy"
 )
 
 // Options say what a soak is like.
@@ -141,7 +142,7 @@ func (s *soak) tellProgress() {
 
 // drain waits until the service has taken everything.
 func (s *soak) drain(ctx context.Context) error {
-	for _, p := range []*proxy{s.kafkaProxy, s.redisProxy, s.postgresProxy} {
+	for _, p := range []*faultproxy.Proxy{s.kafkaProxy, s.redisProxy, s.postgresProxy} {
 		p.Slow(0)
 		p.Hold(false)
 		p.CutCommits(0, false)

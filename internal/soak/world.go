@@ -21,6 +21,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/faultproxy"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
@@ -47,7 +48,7 @@ type world struct {
 	redis    *testenv.RedisServer
 	clusters int // that have been made
 
-	kafkaProxy, redisProxy, postgresProxy *proxy
+	kafkaProxy, redisProxy, postgresProxy *faultproxy.Proxy
 
 	workers  []*worker
 	lostTail atomic.Int64 // records whose commits were lost in failovers
@@ -85,8 +86,8 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 		return nil, err
 	}
 	w := &world{options: o, dir: dir}
-	for _, p := range []**proxy{&w.kafkaProxy, &w.redisProxy, &w.postgresProxy} {
-		if *p, err = newProxy(ctx); err != nil {
+	for _, p := range []**faultproxy.Proxy{&w.kafkaProxy, &w.redisProxy, &w.postgresProxy} {
+		if *p, err = faultproxy.New(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +110,7 @@ func (w *world) close(keep bool) error {
 			errs = append(errs, x.kill())
 		}
 	}
-	for _, p := range []*proxy{w.kafkaProxy, w.redisProxy, w.postgresProxy} {
+	for _, p := range []*faultproxy.Proxy{w.kafkaProxy, w.redisProxy, w.postgresProxy} {
 		p.Close()
 	}
 	errs = append(errs, w.kafka.Kill(), w.redis.Kill(), w.primary().Close())

@@ -203,21 +203,25 @@ func (c *check) judgeRange(ctx context.Context, from, to string, events map[stri
 	streams := make([]*stream, len(tables))
 	for i, table := range tables {
 		streams[i] = newStream(c.Store.Rows(ctx, table, from, to))
-		defer streams[i].stop()
 	}
+	defer func() {
+		for _, s := range streams {
+			s.stop()
+		}
+	}()
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for {
-		id, any := "", false
+		id, found := "", false
 		if len(ids) > 0 {
-			id, any = ids[0], true
+			id, found = ids[0], true
 		}
 		for _, s := range streams {
-			if head, ok := s.head(); ok && (!any || head < id) {
-				id, any = head, true
+			if head, ok := s.head(); ok && (!found || head < id) {
+				id, found = head, true
 			}
 		}
-		if !any {
+		if !found {
 			break
 		}
 		x := &execution{check: c, id: id, events: events[id], rows: map[string][]Row{}}

@@ -54,9 +54,10 @@ func (c *check) tallyOf(p Partition) *tally {
 
 // identity holds the records of one event identity against the rows: one of
 // them is applied, equal ones are duplicates, others are in quarantine. rows are
-// by address; the applied ones are given.
-func (c *check) identity(group []*event, rows map[Address]Row) (applied *event) {
+// by address.
+func (c *check) identity(group []*event, rows map[Address]Row) {
 	sort.Slice(group, func(i, k int) bool { return before(group[i].at, group[k].at) })
+	var applied *event
 	for _, e := range group {
 		if rows[e.at] == nil {
 			continue
@@ -76,7 +77,7 @@ func (c *check) identity(group []*event, rows map[Address]Row) (applied *event) 
 		} else {
 			c.report.add(Finding{Lost, first.at.String(), "event " + first.id + " of " + first.subject, "no row", "applied"})
 		}
-		return nil
+		return
 	}
 	for _, e := range group {
 		row := c.quarantinedAt(e.at)
@@ -101,7 +102,6 @@ func (c *check) identity(group []*event, rows map[Address]Row) (applied *event) 
 			c.takeQuarantined(e.at)
 		}
 	}
-	return applied
 }
 
 func before(a, b Address) bool {

@@ -75,7 +75,7 @@ func equal(got, want any) bool {
 
 func show(v any) string {
 	const enough = 200
-	text := ""
+	var text string
 	switch v := v.(type) {
 	case nil:
 		return "NULL"

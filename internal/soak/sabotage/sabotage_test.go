@@ -17,6 +17,8 @@ const repository = "../../.."
 
 // The proof that the checker sees: where a rule of the service is broken, a soak
 // with the faults that the rule is for must be red, and for the right reason.
+//
+//nolint:tparallel // one after the other: each soak has several servers
 func TestCheckerSeesABrokenRule(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -24,7 +26,6 @@ func TestCheckerSeesABrokenRule(t *testing.T) {
 	}
 	for _, s := range sabotage.All() {
 		t.Run(s.Name, func(t *testing.T) {
-			// One after the other: each soak has several servers.
 			program, err := s.Build(t.Context(), repository, t.TempDir())
 			if err != nil {
 				t.Fatal(err)

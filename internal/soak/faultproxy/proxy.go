@@ -1,4 +1,6 @@
-package soak
+// Package faultproxy stands between a client and a server, and lets the network
+// between them fail.
+package faultproxy
 
 import (
 	"bytes"
@@ -9,10 +11,10 @@ import (
 	"time"
 )
 
-// proxy stands before a server, under an address that stays when the server is
+// Proxy stands before a server, under an address that stays when the server is
 // another one. It can cut all connections, slow them down, and cut a COMMIT of
 // PostgreSQL in the middle, which no general proxy knows.
-type proxy struct {
+type Proxy struct {
 	listener net.Listener
 
 	mu        sync.Mutex
@@ -36,22 +38,23 @@ type link struct {
 	once           sync.Once
 }
 
-func newProxy(ctx context.Context) (*proxy, error) {
+// New starts a proxy on a free port. It leads nowhere yet.
+func New(ctx context.Context) (*Proxy, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start a proxy: %w", err)
 	}
-	p := &proxy{listener: l, links: map[*link]bool{}}
+	p := &Proxy{listener: l, links: map[*link]bool{}}
 	p.serving.Go(p.accept)
 	return p, nil
 }
 
 // Addr is where clients come to.
-func (p *proxy) Addr() string { return p.listener.Addr().String() }
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
 // Close ends the proxy and all connections.
-func (p *proxy) Close() {
+func (p *Proxy) Close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
@@ -62,14 +65,14 @@ func (p *proxy) Close() {
 }
 
 // LeadTo lets new connections lead to a server.
-func (p *proxy) LeadTo(target string) {
+func (p *Proxy) LeadTo(target string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.target = target
 }
 
 // Cut ends all connections without a word, and tells how many.
-func (p *proxy) Cut() int {
+func (p *Proxy) Cut() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := len(p.links)
@@ -80,14 +83,14 @@ func (p *proxy) Cut() int {
 }
 
 // Slow delays everything by d; 0 ends it.
-func (p *proxy) Slow(d time.Duration) {
+func (p *Proxy) Slow(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
 }
 
 // Hold keeps everything that is said from now on, until it is called again.
-func (p *proxy) Hold(hold bool) {
+func (p *Proxy) Hold(hold bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -101,20 +104,20 @@ func (p *proxy) Hold(hold bool) {
 
 // CutCommits cuts the next n COMMITs: before the server hears them, or, where
 // they are to be delivered, before the client hears the answer.
-func (p *proxy) CutCommits(n int, delivered bool) {
+func (p *Proxy) CutCommits(n int, delivered bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.commits, p.delivered, p.cut = n, delivered, 0
 }
 
 // Commits is how many were cut since CutCommits.
-func (p *proxy) Commits() int {
+func (p *Proxy) Commits() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cut
 }
 
-func (p *proxy) accept() {
+func (p *Proxy) accept() {
 	for {
 		client, err := p.listener.Accept()
 		if err != nil {
@@ -124,7 +127,7 @@ func (p *proxy) accept() {
 	}
 }
 
-func (p *proxy) serve(client net.Conn) {
+func (p *Proxy) serve(client net.Conn) {
 	p.mu.Lock()
 	target := p.target
 	p.mu.Unlock()
@@ -155,7 +158,7 @@ func (p *proxy) serve(client net.Conn) {
 }
 
 // pass passes on what comes from one side until something ends it.
-func (p *proxy) pass(l *link, from, to net.Conn) {
+func (p *Proxy) pass(l *link, from, to net.Conn) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
@@ -187,7 +190,12 @@ func (p *proxy) pass(l *link, from, to net.Conn) {
 			return
 		}
 		if delay > 0 && n > 0 {
-			wait(context.Background(), delay)
+			timer := time.NewTimer(delay)
+			select {
+			case <-timer.C:
+			case <-l.gone:
+			}
+			timer.Stop()
 		}
 		if held != nil {
 			select {
@@ -219,16 +227,4 @@ func reset(c net.Conn) {
 		_ = t.SetLinger(0) // as good as it gets
 	}
 	_ = c.Close() // it is to be gone
-}
-
-// wait waits, unless ctx ends before; it tells whether it did not.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -1,4 +1,4 @@
-package soak
+package faultproxy_test
 
 import (
 	"bufio"
@@ -6,6 +6,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/faultproxy"
 )
 
 // echo is a server that answers each line with the same, and tells what it
@@ -51,7 +53,7 @@ type client struct {
 	in   *bufio.Reader
 }
 
-func dial(t *testing.T, p *proxy) *client {
+func dial(t *testing.T, p *faultproxy.Proxy) *client {
 	t.Helper()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(t.Context(), "tcp", p.Addr())
@@ -87,9 +89,9 @@ func (c *client) wantNone(line string) {
 	}
 }
 
-func startProxy(t *testing.T, target string) *proxy {
+func startProxy(t *testing.T, target string) *faultproxy.Proxy {
 	t.Helper()
-	p, err := newProxy(context.Background())
+	p, err := faultproxy.New(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
