@@ -90,7 +90,7 @@ func (f *faults) drive(ctx context.Context, l lane, random *rand.Rand) error {
 		}
 	}
 	for {
-		gap := time.Duration(random.Float64() * 2 * float64(l.gap))
+		gap := time.Duration(random.Float64() * 2 * float64(l.gap) * f.options.Rest)
 		if !wait(ctx, gap) {
 			return nil
 		}

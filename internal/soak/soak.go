@@ -25,6 +25,7 @@ type Options struct {
 	Faults   int           // to strike, at least
 	Rate     float64       // records a second at most; 0: as the service follows
 	Only     []string      // kinds of faults; nil: all
+	Rest     float64       // how long nothing strikes, against what is usual; 0: 1
 	// DrainLimit is how long the service may take nothing while something is left:
 	// two minutes if zero.
 	DrainLimit time.Duration
@@ -51,6 +52,9 @@ type soak struct {
 func Run(ctx context.Context, o Options) (summary *Summary, err error) {
 	if o.Progress == nil {
 		o.Progress = io.Discard
+	}
+	if o.Rest == 0 {
+		o.Rest = 1
 	}
 	if o.DrainLimit == 0 {
 		o.DrainLimit = 2 * time.Minute

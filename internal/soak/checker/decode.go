@@ -156,34 +156,20 @@ func headers(r *Record) (a attributes, contentType, reason string) {
 
 // structured reads a CloudEvent that is one JSON object.
 func structured(r *Record, ahead time.Time) (*event, string) {
-	if reason := scan(r.Value, maxDepth+1); reason != "" {
-		return nil, reason
-	}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(r.Value, &members) != nil {
-		return nil, "json"
-	}
 	a := attributes{}
 	var others map[string]any
 	var data []byte
-	media, scanned := "application/json", true
-	for name, raw := range members {
-		if name == "data" {
-			data = raw
-			continue
-		}
-		var value any
-		if json.Unmarshal(raw, &value) != nil {
-			return nil, "json"
-		}
-		text, isText := value.(string)
-		switch {
-		case name == "data_base64":
+	media, scanned := "application/json", false
+	reason := scanMembers(r.Value, maxDepth+1, func(name string, value json.Token, raw []byte) string {
+		switch text, isText := value.(string); {
+		case name == "data":
+			data, scanned = raw, true
+		case name == "data_base64" && isText:
 			decoded, err := base64.StdEncoding.DecodeString(text)
 			if err != nil {
-				return nil, "encoding"
+				return "encoding"
 			}
-			data, scanned = decoded, false
+			data = decoded
 		case isText:
 			a[name] = text
 		case name == "sequence": // CloudEvents has integers, too
@@ -193,8 +179,16 @@ func structured(r *Record, ahead time.Time) (*event, string) {
 			if others == nil {
 				others = map[string]any{}
 			}
-			others[name] = value
+			var other any
+			if json.Unmarshal(raw, &other) != nil {
+				return "json"
+			}
+			others[name] = other
 		}
+		return ""
+	})
+	if reason != "" {
+		return nil, reason
 	}
 	if given := a["datacontenttype"]; given != "" {
 		media = given

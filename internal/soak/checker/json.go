@@ -13,6 +13,12 @@ import (
 // scan holds a text to the strict JSON of the contract: one object, valid
 // UTF-8, no name twice, no NUL, at most so deep, numbers that are finite.
 func scan(text []byte, deepest int) (reason string) {
+	return scanMembers(text, deepest, func(string, json.Token, []byte) string { return "" })
+}
+
+// scanMembers is scan, and gives each member of the object: its name, its first
+// token and its text.
+func scanMembers(text []byte, deepest int, member func(name string, value json.Token, raw []byte) (reason string)) (reason string) {
 	if !utf8.Valid(text) {
 		return "utf8"
 	}
@@ -28,7 +34,7 @@ func scan(text []byte, deepest int) (reason string) {
 		}
 		return "not_object"
 	}
-	if reason := scanObject(tokens, deepest); reason != "" {
+	if reason := scanObject(tokens, deepest, text, member); reason != "" {
 		return reason
 	}
 	if _, err := tokens.Token(); !errors.Is(err, io.EOF) {
@@ -37,22 +43,27 @@ func scan(text []byte, deepest int) (reason string) {
 	return ""
 }
 
-func scanObject(tokens *json.Decoder, deepest int) string {
+func scanObject(tokens *json.Decoder, deepest int, text []byte, member func(string, json.Token, []byte) string) string {
 	seen := map[string]bool{}
 	for tokens.More() {
-		name, err := tokens.Token()
+		token, err := tokens.Token()
 		if err != nil {
 			return "json"
 		}
-		text, _ := name.(string)
-		if strings.ContainsRune(text, 0) {
+		name, _ := token.(string)
+		if strings.ContainsRune(name, 0) {
 			return "nul"
 		}
-		if seen[text] {
+		if seen[name] {
 			return "duplicate_key"
 		}
-		seen[text] = true
-		if reason := scanValue(tokens, deepest); reason != "" {
+		seen[name] = true
+		begin := tokens.InputOffset()
+		value, reason := scanValue(tokens, deepest)
+		if reason == "" && member != nil {
+			reason = member(name, value, bytes.TrimLeft(text[begin:tokens.InputOffset()], ": \t\r\n"))
+		}
+		if reason != "" {
 			return reason
 		}
 	}
@@ -65,35 +76,36 @@ func scanObject(tokens *json.Decoder, deepest int) string {
 // maxDepth is how deep objects and arrays may lie in one another.
 const maxDepth = 32
 
-func scanValue(tokens *json.Decoder, deepest int) string {
+// scanValue gives the first token of a value.
+func scanValue(tokens *json.Decoder, deepest int) (json.Token, string) {
 	token, err := tokens.Token()
 	if err != nil {
-		return "json"
+		return nil, "json"
 	}
 	switch v := token.(type) {
 	case json.Delim:
 		if deepest <= 1 {
-			return "depth"
+			return nil, "depth"
 		}
 		if v == '{' {
-			return scanObject(tokens, deepest-1)
+			return token, scanObject(tokens, deepest-1, nil, nil)
 		}
 		for tokens.More() {
-			if reason := scanValue(tokens, deepest-1); reason != "" {
-				return reason
+			if _, reason := scanValue(tokens, deepest-1); reason != "" {
+				return nil, reason
 			}
 		}
 		if _, err := tokens.Token(); err != nil {
-			return "json"
+			return nil, "json"
 		}
 	case json.Number:
 		if _, err := strconv.ParseFloat(v.String(), 64); err != nil || len(v) > 32 {
-			return "number"
+			return nil, "number"
 		}
 	case string:
 		if strings.ContainsRune(v, 0) {
-			return "nul"
+			return nil, "nul"
 		}
 	}
-	return ""
+	return token, ""
 }
