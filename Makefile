@@ -69,9 +69,9 @@ test-interop: c-compiler ## Run a coordinator written in Python (fetched from Py
 	go test $(RACE) -tags=interop -run=TestPython -count=1 -timeout=10m ./internal/e2e
 
 .PHONY: soak
-soak: ## Let two workers suffer every kind of fault, and judge what they made of the load: duration=5m records=1000000 seed=N kafka=apache
+soak: ## Let two workers suffer every kind of fault, and judge what they made: duration=5m records=1000000 kafka=apache seed=N rate=N
 	@go run ./internal/testenv/cmd/provision postgresql redis $(filter-out kfake,$(subst apache,kafka,$(kafka)))
-	@go run ./internal/soak/cmd/soak --duration=$(duration) --records=$(records) --kafka=$(kafka) $(if $(seed),--seed=$(seed)) $(if $(json),--json)
+	@go run ./internal/soak/cmd/soak --duration=$(duration) --records=$(records) --kafka=$(kafka) $(if $(seed),--seed=$(seed)) $(if $(rate),--rate=$(rate)) $(if $(json),--json)
 
 duration ?= 5m
 records  ?= 1000000

@@ -21,6 +21,12 @@ import (
 // commits. They were acknowledged, and they are gone: it counts only if there
 // were some.
 func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
+	// Where the database is large it takes long, and the other faults wait for it.
+	if begun := time.Now(); begun.Before(w.nextFailover) {
+		return false, nil
+	} else {
+		defer func() { w.nextFailover = time.Now().Add(10 * time.Since(begun)) }()
+	}
 	standby, err := w.newStandby(ctx)
 	if err != nil {
 		return false, err

@@ -41,7 +41,7 @@ type faults struct {
 	present map[string]bool // that strike at this moment
 }
 
-func newFaults(w *world) *faults {
+func newFaults(w *world) (*faults, error) {
 	f := &faults{world: w, seed: w.options.Seed, counts: map[string]int{}, present: map[string]bool{}}
 	for _, l := range w.lanes() {
 		if only := w.options.Only; only != nil {
@@ -54,7 +54,12 @@ func newFaults(w *world) *faults {
 			f.lanes = append(f.lanes, l)
 		}
 	}
-	return f
+	for _, kind := range w.options.Only {
+		if _, known := f.counts[kind]; !known {
+			return nil, fmt.Errorf("no fault is called %q on this Kafka", kind)
+		}
+	}
+	return f, nil
 }
 
 // run lets faults strike until ctx ends, and the last ones be mended.
@@ -110,8 +115,9 @@ func (f *faults) drive(ctx context.Context, l lane, random *rand.Rand) error {
 	}
 }
 
-// strikeLimit bounds one fault with its mending.
-const strikeLimit = 3 * time.Minute
+// strikeLimit bounds one fault with its mending. What takes longest is the copy
+// of a large database, for a failover.
+const strikeLimit = 20 * time.Minute
 
 func (f *faults) strike(ctx context.Context, x fault, random *rand.Rand) (happened bool, err error) {
 	// What was begun is mended, also when it is enough.

@@ -16,22 +16,27 @@ import (
 
 // ledger is what Kafka has acknowledged.
 type ledger struct {
-	mu   sync.Mutex
-	acks []checker.Ack
+	mu    sync.Mutex
+	acks  map[checker.Partition][]checker.Ack
+	count int64
 }
 
 func (l *ledger) note(r *coordsim.Record, at coordsim.Address) error {
-	ack := checker.Ack{Address: checker.Address{Topic: at.Topic, Partition: at.Partition, Offset: at.Offset}, Sum: checker.Sum(r.Key, r.Value)}
+	p, ack := checker.Partition{Topic: at.Topic, Number: at.Partition}, checker.Ack{Offset: at.Offset, Sum: checker.Sum(r.Key, r.Value)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.acks = append(l.acks, ack)
+	if l.acks == nil {
+		l.acks = map[checker.Partition][]checker.Ack{}
+	}
+	l.acks[p] = append(l.acks[p], ack)
+	l.count++
 	return nil
 }
 
 func (l *ledger) len() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return int64(len(l.acks))
+	return l.count
 }
 
 // compressions are all that Kafka knows; a sender for each.

@@ -65,7 +65,9 @@ func Run(ctx context.Context, o Options) (summary *Summary, err error) {
 	}
 	defer func() { err = errors.Join(err, s.close(o.KeepFailed && (summary == nil || !summary.Passed))) }()
 	s.load = &load{world: s.world, enough: make(chan struct{})}
-	s.faults = newFaults(s.world)
+	if s.faults, err = newFaults(s.world); err != nil {
+		return nil, err
+	}
 	s.tell("%d kinds of faults; seed %d; files in %s", len(s.faults.counts), o.Seed, s.dir)
 	for _, x := range s.workers {
 		if err := x.start(); err != nil {

@@ -48,6 +48,8 @@ type world struct {
 	redis    *testenv.RedisServer
 	clusters int // that have been made
 
+	nextFailover time.Time // there is none before; of the lane of PostgreSQL
+
 	kafkaProxy, redisProxy, postgresProxy *faultproxy.Proxy
 
 	workers  []*worker

@@ -23,7 +23,7 @@ type check struct {
 	judged      map[Partition]*tally     // what was found of each partition
 	definitions map[string][]*event      // by kind and subject
 	live        map[string]liveWant      // by execution id
-	seen        map[Partition][]seenSum  // what lies in Kafka
+	seen        map[Partition][]Ack      // what lies in Kafka
 	applied     map[Partition]*rowCounts // by the rows of events
 }
 
@@ -31,11 +31,6 @@ type check struct {
 type tally struct{ records, quarantined int64 }
 
 type rowCounts struct{ applied int64 }
-
-type seenSum struct {
-	offset int64
-	sum    uint64
-}
 
 // Check judges a history. An error says that it could not be read.
 func Check(ctx context.Context, h History) (*Report, error) {
@@ -45,7 +40,7 @@ func Check(ctx context.Context, h History) (*Report, error) {
 	c := &check{
 		History: &h, report: &Report{}, ahead: time.Now().Add(24 * time.Hour),
 		quarantined: map[Address]Row{}, judged: map[Partition]*tally{}, definitions: map[string][]*event{}, live: map[string]liveWant{},
-		seen: map[Partition][]seenSum{}, applied: map[Partition]*rowCounts{},
+		seen: map[Partition][]Ack{}, applied: map[Partition]*rowCounts{},
 	}
 	for _, step := range []func(context.Context) error{
 		c.readEnds, c.readQuarantine, c.runs, c.definitionRows, c.leftovers, c.partitions, c.ledger, c.liveStates,
@@ -179,7 +174,7 @@ func within(id, from, to string) bool { return id >= from && (to == "" || id < t
 // saw notes that a record lies in Kafka.
 func (c *check) saw(r *Record) {
 	p := r.partition()
-	c.seen[p] = append(c.seen[p], seenSum{r.Offset, Sum(r.Key, r.Value)})
+	c.seen[p] = append(c.seen[p], Ack{r.Offset, Sum(r.Key, r.Value)})
 	if c.judged[p] == nil {
 		c.judged[p] = &tally{}
 	}

@@ -28,7 +28,9 @@ const hashOfDefinition = "steps: none"
 // faultless is a history with one run that ends, one that is superseded by
 // another, a duplicate, a conflict, a spoilt record and a scenario.
 func faultless() *history {
-	h := &history{ends: map[checker.Partition]int64{}, rows: map[string][]checker.Row{}, states: map[string]map[string]string{}, timeline: 1}
+	h := &history{
+		ends: map[checker.Partition]int64{}, rows: map[string][]checker.Row{}, states: map[string]map[string]string{}, ledger: map[checker.Partition][]checker.Ack{}, timeline: 1,
+	}
 	a := func(s said, run, arrival int64, stored string, flags ...string) checker.Address {
 		at := h.send(executionsTopic, 0, s, arrival%2 == 0)
 		h.accepted(&at, s, run, arrival, stored, flags...)
@@ -270,10 +272,11 @@ func TestEachFaultIsSeen(t *testing.T) {
 			h.rows["ingest_partitions"][0]["stopped_reason"] = "a hole"
 		}, checker.Wrong, executionsTopic + "/0", "stopped_reason"},
 		"Kafka has lost what it acknowledged": {func(_ *testing.T, h *history) {
-			h.ledger = append(h.ledger, checker.Ack{Address: checker.Address{Topic: executionsTopic, Partition: 1, Offset: 1}})
+			p := checker.Partition{Topic: executionsTopic, Number: 1}
+			h.ledger[p] = append(h.ledger[p], checker.Ack{Offset: 1})
 		}, checker.Lost, executionsTopic + "/1@1", "record"},
 		"Kafka holds another record than it acknowledged": {func(_ *testing.T, h *history) {
-			h.ledger[0].Sum++
+			h.ledger[checker.Partition{Topic: executionsTopic}][0].Sum++
 		}, checker.Wrong, a0 + "0", "record"},
 		"a state in Redis is missing": {func(_ *testing.T, h *history) {
 			delete(h.states, "exec-b")

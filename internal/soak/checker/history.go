@@ -74,15 +74,15 @@ type Live interface {
 	Active(ctx context.Context) ([]string, error)
 }
 
-// Ack is a record that Kafka has acknowledged to its sender.
+// Ack is a record of a partition that Kafka has acknowledged to its sender.
 type Ack struct {
-	Address
-	Sum uint64 // of key and value; see Sum
+	Offset int64
+	Sum    uint64 // of key and value; see Sum
 }
 
 // History is what is judged.
 type History struct {
-	Ledger []Ack // what was acknowledged
+	Ledger map[Partition][]Ack // what was acknowledged
 	Log    Log
 	Store  Store
 	Live   Live // nil: not in use

@@ -38,7 +38,7 @@ type history struct {
 	rows     map[string][]checker.Row
 	states   map[string]map[string]string
 	active   []string
-	ledger   []checker.Ack
+	ledger   map[checker.Partition][]checker.Ack
 	timeline uint32
 }
 
@@ -162,7 +162,7 @@ func (h *history) put(topic string, partition int32, r checker.Record) checker.A
 	r.Address = checker.Address{Topic: topic, Partition: partition, Offset: h.ends[p]}
 	h.ends[p]++
 	h.records = append(h.records, r)
-	h.ledger = append(h.ledger, checker.Ack{Address: r.Address, Sum: checker.Sum(r.Key, r.Value)})
+	h.ledger[p] = append(h.ledger[p], checker.Ack{Offset: r.Offset, Sum: checker.Sum(r.Key, r.Value)})
 	return r.Address
 }
 

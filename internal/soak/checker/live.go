@@ -12,7 +12,13 @@ import (
 type liveWant struct {
 	run, version int64
 	active       bool
-	fields       map[string]string
+	values       []string // of liveFields
+}
+
+// liveFields are those of a state that are columns of the run, too.
+var liveFields = []string{
+	"run_id", "status", "scenario_id", "environment", "coordinator_id", "progress", "message", "current_phase", "requested_at", "started_at", "ended_at",
+	"last_event_at", "deadline", "events", "log_lines", "validations_passed", "validations_failed", "faults_active",
 }
 
 func timeOfRow(row Row, column string) (time.Time, bool) {
@@ -37,16 +43,13 @@ func (x *execution) wantLive(row Row, f *folded) {
 			return fmt.Sprint(v)
 		}
 	}
-	want := liveWant{run: row.number("run"), version: row.number("version"), fields: map[string]string{"run": strconv.FormatInt(row.number("run"), 10)}}
+	want := liveWant{run: row.number("run"), version: row.number("version")}
 	switch text("status") {
 	case "pending", "running", "paused":
 		want.active = true
 	}
-	for _, column := range []string{
-		"run_id", "status", "scenario_id", "environment", "coordinator_id", "progress", "message", "current_phase", "requested_at", "started_at", "ended_at",
-		"last_event_at", "deadline", "events", "log_lines", "validations_passed", "validations_failed", "faults_active",
-	} {
-		want.fields[column] = text(column)
+	for _, field := range liveFields {
+		want.values = append(want.values, text(field))
 	}
 	x.report.mu.Lock()
 	defer x.report.mu.Unlock()
@@ -66,12 +69,8 @@ func (c *check) liveStates(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for id, want := range c.live {
-		want.fields["version"] = fmt.Sprintf("%08X-%010d-%019d", timeline, want.run, want.version)
-		c.live[id] = want
-	}
 	for deadline := time.Now().Add(c.Grace); ; {
-		found, err := c.lookAtLive(ctx)
+		found, err := c.lookAtLive(ctx, timeline)
 		if err != nil {
 			return err
 		}
@@ -92,7 +91,7 @@ func (c *check) liveStates(ctx context.Context) error {
 	}
 }
 
-func (c *check) lookAtLive(ctx context.Context) (found []Finding, err error) {
+func (c *check) lookAtLive(ctx context.Context, timeline uint32) (found []Finding, err error) {
 	ids := make([]string, 0, len(c.live))
 	for id := range c.live {
 		ids = append(ids, id)
@@ -104,7 +103,7 @@ func (c *check) lookAtLive(ctx context.Context) (found []Finding, err error) {
 			return nil, err
 		}
 		for i, id := range chunk {
-			found = append(found, compareLive(id, states[i], c.live[id])...)
+			found = append(found, compareLive(id, states[i], c.live[id], timeline)...)
 		}
 	}
 	members, err := c.Live.Active(ctx)
@@ -126,14 +125,20 @@ func (c *check) lookAtLive(ctx context.Context) (found []Finding, err error) {
 	return found, nil
 }
 
-func compareLive(id string, state map[string]string, want liveWant) (found []Finding) {
+func compareLive(id string, state map[string]string, want liveWant, timeline uint32) (found []Finding) {
+	version := fmt.Sprintf("%08X-%010d-%019d", timeline, want.run, want.version)
 	if len(state) == 0 {
-		return []Finding{{Wrong, id, "state in Redis", "absent", "version " + want.fields["version"]}}
+		return []Finding{{Wrong, id, "state in Redis", "absent", "version " + version}}
 	}
-	for field, value := range want.fields {
+	compare := func(field, value string) {
 		if state[field] != value {
 			found = append(found, Finding{Wrong, id, "state in Redis, " + field, strconv.Quote(state[field]), strconv.Quote(value)})
 		}
+	}
+	compare("version", version)
+	compare("run", strconv.FormatInt(want.run, 10))
+	for i, field := range liveFields {
+		compare(field, want.values[i])
 	}
 	return found
 }

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -177,22 +178,15 @@ func (c *check) ledger(context.Context) error {
 	if len(c.Ledger) == 0 {
 		c.report.add(Finding{Wrong, "ledger", "acknowledged records", "none", "some: nobody has sent what was judged"})
 	}
-	for _, ack := range c.Ledger {
-		sums := c.seen[ack.partition()]
-		at, ok := slices.BinarySearchFunc(sums, ack.Offset, func(s seenSum, offset int64) int {
-			switch {
-			case s.offset < offset:
-				return -1
-			case s.offset > offset:
-				return 1
+	for p, acks := range c.Ledger {
+		for _, ack := range acks {
+			where := Address{p.Topic, p.Number, ack.Offset}.String()
+			at, ok := slices.BinarySearchFunc(c.seen[p], ack.Offset, func(s Ack, offset int64) int { return cmp.Compare(s.Offset, offset) })
+			if !ok {
+				c.report.add(Finding{Lost, where, "record", "not in Kafka", "there: it was acknowledged"})
+			} else if c.seen[p][at].Sum != ack.Sum {
+				c.report.add(Finding{Wrong, where, "record", "another one in Kafka", "the one that was acknowledged"})
 			}
-			return 0
-		})
-		switch {
-		case !ok:
-			c.report.add(Finding{Lost, ack.String(), "record", "not in Kafka", "there: it was acknowledged"})
-		case sums[at].sum != ack.Sum:
-			c.report.add(Finding{Wrong, ack.String(), "record", "another one in Kafka", "the one that was acknowledged"})
 		}
 	}
 	return nil
