@@ -66,11 +66,15 @@ func (w *world) stopWorker(_ context.Context, random *rand.Rand) (bool, error) {
 	return true, x.start()
 }
 
-// freezeWorker makes a zombie: it sleeps until the group has given its
-// partitions to others, and then goes on where it was.
+// freezeWorker makes a zombie: it falls asleep with transactions in hand, until
+// the group has given its partitions to others, and then goes on where it was.
 func (w *world) freezeWorker(ctx context.Context, random *rand.Rand) (bool, error) {
 	x := w.anyWorker(random)
-	if err := x.process.Pause(); err != nil {
+	w.postgresProxy.Hold(true)
+	wait(ctx, time.Second) // long enough to have something in hand
+	err := x.process.Pause()
+	w.postgresProxy.Hold(false)
+	if err != nil {
 		return false, err
 	}
 	wait(ctx, session+between(random, 500*time.Millisecond, 2*time.Second))

@@ -31,8 +31,8 @@ func TestCheckerSeesABrokenRule(t *testing.T) {
 				t.Fatal(err)
 			}
 			summary, err := soak.Run(t.Context(), soak.Options{
-				Seed: uint64(time.Now().UnixNano()), Program: program, Kafka: soak.Kfake, Duration: 6 * time.Second, Records: 15_000, Faults: 2, Rate: 5000, Only: s.Faults,
-				DrainLimit: testenv.Patience, Progress: writer{t},
+				Seed: uint64(time.Now().UnixNano()), Program: program, Kafka: soak.Kfake, Duration: 6 * time.Second, Records: 15_000, Faults: 1, Rate: 4000, Rest: 0.3,
+				Only: s.Faults, DrainLimit: testenv.Patience, Progress: writer{t},
 			})
 			if err != nil {
 				t.Fatal(err)
