@@ -213,7 +213,7 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.process, err = childproc.Start(childproc.Spec{
+	process, err := childproc.Start(childproc.Spec{
 		Path:       filepath.Join(s.cluster.installation.BinDir, "postgres"),
 		Args:       s.arguments(),
 		Env:        s.cluster.installation.env(),
@@ -226,6 +226,7 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.process = process // the former one stays where there is no new one
 	if err := s.cluster.awaitReady(ctx, s.process); err != nil {
 		if !s.process.Exited() {
 			return errors.Join(err, s.process.Kill())

@@ -22,11 +22,11 @@ import (
 // were some.
 func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
 	// Where the database is large it takes long, and the other faults wait for it.
-	if begun := time.Now(); begun.Before(w.nextFailover) {
+	begun := time.Now()
+	if begun.Before(w.nextFailover) {
 		return false, nil
-	} else {
-		defer func() { w.nextFailover = time.Now().Add(10 * time.Since(begun)) }()
 	}
+	defer func() { w.nextFailover = time.Now().Add(10 * time.Since(begun)) }()
 	standby, err := w.newStandby(ctx)
 	if err != nil {
 		return false, err

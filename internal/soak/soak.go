@@ -101,25 +101,32 @@ func (s *soak) suffer(ctx context.Context) error {
 	all.Go(func() error { return s.faults.run(striking) })
 	all.Go(func() error {
 		defer calm()
-		return s.watch(ctx)
+		return s.watch(ctx, calm)
 	})
 	return all.Wait()
 }
 
-// watch looks how it goes and says when it is enough.
-func (s *soak) watch(ctx context.Context) error {
-	began, told := time.Now(), time.Now()
+// watch looks how it goes and says when it is enough. On a slow machine faults
+// could keep the load from ever being taken: after twice their time they end.
+func (s *soak) watch(ctx context.Context, calm func()) error {
+	began, told, striking := time.Now(), time.Now(), true
 	for wait(ctx, 250*time.Millisecond) {
 		s.look(ctx)
 		if time.Since(told) >= progressEvery {
 			told = time.Now()
 			s.tellProgress()
 		}
-		enoughSent := s.load.ledger.len() >= s.options.Records
-		if enoughSent && time.Since(began) >= s.options.Duration && s.faults.covered(s.options.Faults) {
+		sent := s.load.ledger.len() >= s.options.Records
+		struck := time.Since(began) >= s.options.Duration && s.faults.covered(s.options.Faults)
+		switch {
+		case struck && sent:
 			close(s.load.enough)
 			s.tell("enough: mending everything")
 			return nil
+		case struck && striking && time.Since(began) >= 2*s.options.Duration:
+			striking = false
+			calm()
+			s.tell("enough faults; the load goes on")
 		}
 	}
 	return context.Cause(ctx)

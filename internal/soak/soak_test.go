@@ -30,7 +30,7 @@ func TestServiceOutlivesEveryKindOfFault(t *testing.T) {
 	}
 	seed := uint64(time.Now().UnixNano())
 	summary, err := soak.Run(t.Context(), soak.Options{
-		Seed: seed, Program: program, Kafka: cmp.Or(os.Getenv("TCDA_TEST_KAFKA"), soak.Kfake), Duration: 20 * time.Second, Records: 30_000, Rate: 3000, Rest: 0.3,
+		Seed: seed, Program: program, Kafka: cmp.Or(os.Getenv("TCDA_TEST_KAFKA"), soak.Kfake), Duration: 20 * time.Second, Records: 30_000, Rate: 3000, Rest: 0.5,
 		Progress: writer{t},
 	})
 	if err != nil {

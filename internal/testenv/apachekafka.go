@@ -268,7 +268,7 @@ func (s *ApacheKafkaServer) prepare(ctx context.Context, outside string) (err er
 
 func (s *ApacheKafkaServer) launch(ctx context.Context) (err error) {
 	log := filepath.Join(s.dir, "kafka.log")
-	s.process, err = childproc.Start(childproc.Spec{
+	process, err := childproc.Start(childproc.Spec{
 		Path:          s.programs.Java,
 		Args:          s.programs.arguments("kafka.Kafka", s.settings()),
 		Env:           []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"},
@@ -279,6 +279,7 @@ func (s *ApacheKafkaServer) launch(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.process = process // the former one stays where there is no new one
 	if err := os.WriteFile(filepath.Join(s.dir, "kafka.pid"), []byte(strconv.Itoa(s.process.PID())), 0o600); err != nil {
 		return errors.Join(err, s.process.Kill())
 	}

@@ -177,7 +177,7 @@ func (s *RedisServer) launch(ctx context.Context) error {
 		return err
 	}
 	log := filepath.Join(s.dir, "redis.log")
-	s.process, err = childproc.Start(childproc.Spec{
+	process, err := childproc.Start(childproc.Spec{
 		Path:          s.programs.Server,
 		Args:          []string{config},
 		Env:           []string{"LC_ALL=C", "LD_LIBRARY_PATH=" + s.programs.LibraryPath},
@@ -188,6 +188,7 @@ func (s *RedisServer) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.process = process // the former one stays where there is no new one
 	err = awaitAnswer(ctx, s.process, s.answers)
 	if err == nil {
 		return nil
