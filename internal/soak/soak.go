@@ -98,7 +98,18 @@ func (s *soak) suffer(ctx context.Context) error {
 	striking, calm := context.WithCancel(ctx)
 	defer calm()
 	all.Go(func() error { return s.load.send(ctx) })
-	all.Go(func() error { return s.faults.run(striking) })
+	all.Go(func() error {
+		// A service at work is struck, not one that is about to begin.
+		for begun := time.Now(); s.load.taken.Load() == 0; {
+			if time.Since(begun) > s.options.DrainLimit {
+				return fmt.Errorf("the service takes nothing within %v; worker a said:\n%s", s.options.DrainLimit, s.workers[0].tail())
+			}
+			if !wait(striking, 100*time.Millisecond) {
+				return nil
+			}
+		}
+		return s.faults.run(striking)
+	})
 	all.Go(func() error {
 		defer calm()
 		return s.watch(ctx, calm)
