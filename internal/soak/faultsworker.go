@@ -66,10 +66,25 @@ func (w *world) stopWorker(_ context.Context, random *rand.Rand) (bool, error) {
 	return true, x.start()
 }
 
+// busiest is the worker with the most partitions; any, where that is not known.
+func (w *world) busiest(ctx context.Context, random *rand.Rand) *worker {
+	chosen := w.anyWorker(random)
+	p, err := readPosition(ctx, w.databaseURL(false))
+	if err != nil {
+		return chosen // the database is struck as well
+	}
+	for _, x := range w.workers {
+		if p.owned[x.name] > p.owned[chosen.name] {
+			chosen = x
+		}
+	}
+	return chosen
+}
+
 // freezeWorker makes a zombie: it falls asleep with transactions in hand, until
 // the group has given its partitions to others, and then goes on where it was.
 func (w *world) freezeWorker(ctx context.Context, random *rand.Rand) (bool, error) {
-	x := w.anyWorker(random)
+	x := w.busiest(ctx, random)
 	w.postgresProxy.Hold(true)
 	wait(ctx, time.Second) // long enough to have something in hand
 	err := x.process.Pause()

@@ -244,7 +244,8 @@ func (w *world) admin() *redis.Client {
 
 // position is how far the service is.
 type position struct {
-	taken int64 // records that it counts
+	taken int64          // records that it counts
+	owned map[string]int // partitions, by worker
 	next  map[partition]int64
 	stops []string // partitions that have stopped, and why
 }
@@ -263,16 +264,17 @@ func readPosition(ctx context.Context, url string) (p position, err error) {
 		return p, err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	rows, err := conn.Query(ctx, `SELECT topic, partition, next_offset, applied + duplicates + quarantined, stopped_reason FROM test_coordination.ingest_partitions`)
+	rows, err := conn.Query(ctx, `SELECT topic, partition, owner, next_offset, applied + duplicates + quarantined, stopped_reason FROM test_coordination.ingest_partitions`)
 	if err != nil {
 		return p, err
 	}
-	p.next = map[partition]int64{}
+	p.next, p.owned = map[partition]int64{}, map[string]int{}
 	var at partition
 	var next, taken int64
-	var stopped string
-	_, err = pgx.ForEachRow(rows, []any{&at.topic, &at.number, &next, &taken, &stopped}, func() error {
+	var owner, stopped string
+	_, err = pgx.ForEachRow(rows, []any{&at.topic, &at.number, &owner, &next, &taken, &stopped}, func() error {
 		p.next[at] = next
+		p.owned[owner]++
 		p.taken += taken
 		if stopped != "" {
 			p.stops = append(p.stops, fmt.Sprintf("%s/%d: %s", at.topic, at.number, stopped))

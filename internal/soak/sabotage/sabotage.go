@@ -29,6 +29,8 @@ type Sabotage struct {
 	Breaks string // the rule, in words
 	// Faults are those that bring it to light, by kind.
 	Faults []string
+	// Strikes is how often they must strike for that.
+	Strikes int
 	// Turns is what the checker must call it.
 	Turns        checker.Class
 	Replacements []Replacement
@@ -48,8 +50,8 @@ func All() []Sabotage {
 		{
 			Name:   "mark-first",
 			Breaks: "an event is noted in Redis only after its commit, and a hint is never believed",
-			Faults: []string{"worker.kill-busy"},
-			Turns:  checker.Lost,
+			Faults: []string{"worker.kill-busy"}, Strikes: 1,
+			Turns: checker.Lost,
 			Replacements: []Replacement{
 				{decodeFile, "	hinted bool\n", "	hinted   bool\n	believed map[int]bool\n"},
 				{decodeFile, "	w.hint(ctx, b)\n	return b\n", `	b.believed = map[int]bool{}
@@ -79,8 +81,8 @@ func All() []Sabotage {
 		{
 			Name:   "no-fence",
 			Breaks: "a batch is committed only by who has claimed the partition, at the position that it was fetched from",
-			Faults: []string{"worker.zombie"},
-			Turns:  checker.Doubled,
+			Faults: []string{"worker.zombie"}, Strikes: 3, // a zombie with nothing but a COMMIT on its way does no harm
+			Turns: checker.Doubled,
 			Replacements: []Replacement{
 				{partitionsSQL, "AND epoch = $5 AND next_offset = $6\nRETURNING left", "AND ($5::bigint > 0 OR $6::bigint >= 0)\nRETURNING left"},
 			},
@@ -88,8 +90,8 @@ func All() []Sabotage {
 		{
 			Name:   "no-identity",
 			Breaks: "an event is known by source, id and subject, wherever it comes from",
-			Faults: []string{"redis.flush"},
-			Turns:  checker.Doubled,
+			Faults: []string{"redis.flush"}, Strikes: 1,
+			Turns: checker.Doubled,
 			Replacements: []Replacement{
 				{decodeFile, "	it.event, it.rejection = w.Decoder.Decode(it.record, now)\n", `	it.event, it.rejection = w.Decoder.Decode(it.record, now)
 	if it.rejection == nil {
@@ -102,8 +104,8 @@ func All() []Sabotage {
 		{
 			Name:   "offsets-in-kafka",
 			Breaks: "work goes on from the position in PostgreSQL; Kafka's committed offset means nothing",
-			Faults: []string{"worker.kill-busy"},
-			Turns:  checker.Lost,
+			Faults: []string{"worker.kill-busy"}, Strikes: 1,
+			Turns: checker.Lost,
 			Replacements: []Replacement{
 				{claimFile, "	w.offsetAt.Store(w.claim.Next)\n", "	w.claim.Next = max(w.assignment.Committed, log.Start)\n	w.offsetAt.Store(w.claim.Next)\n"},
 				{decodeFile, "	w.hint(ctx, b)\n	return b\n", "	w.hint(ctx, b)\n	w.offsetAt.Store(b.next)\n	return b\n"},

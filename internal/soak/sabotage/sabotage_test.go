@@ -31,7 +31,7 @@ func TestCheckerSeesABrokenRule(t *testing.T) {
 				t.Fatal(err)
 			}
 			summary, err := soak.Run(t.Context(), soak.Options{
-				Seed: uint64(time.Now().UnixNano()), Program: program, Kafka: soak.Kfake, Duration: 3 * time.Second, Records: 10_000, Faults: 1, Rate: 4000, Rest: 0.3,
+				Seed: uint64(time.Now().UnixNano()), Program: program, Kafka: soak.Kfake, Duration: 3 * time.Second, Records: 10_000, Faults: s.Strikes, Rate: 4000, Rest: 0.3,
 				Only: s.Faults, DrainLimit: testenv.Patience, Progress: writer{t},
 			})
 			if err != nil {
