@@ -51,8 +51,8 @@ demo: ## Run the whole system on an embedded default and show it
 test: c-compiler ## Run every test with the race detector; what passed and did not change since is not run again
 	@echo "test: real PostgreSQL and redis-server are found on this machine, or fetched for this user; nothing is left running"
 	@go run ./internal/testenv/cmd/provision
-	go test $(RACE) $(SHUFFLE) -timeout=15m $$(go list ./... | grep -v /internal/e2e)
-	go test $(RACE) $(SHUFFLE) -timeout=15m -count=1 ./internal/e2e # of programs that it builds itself: Go does not see that they changed
+	go test $(RACE) $(SHUFFLE) -timeout=15m $$(go list ./... | grep -v -e /internal/e2e -e '/internal/soak$$' -e /internal/soak/sabotage)
+	go test $(RACE) $(SHUFFLE) -timeout=15m -count=1 -p=1 ./internal/e2e ./internal/soak ./internal/soak/sabotage # of programs that they build themselves: Go does not see that they changed
 
 .PHONY: test-short
 test-short: ## Run the tests of the packages that need no server, for while you type
@@ -87,6 +87,20 @@ fuzz: ## Run each fuzz target for a while, two at a time: time=10m
 	export -f one; \
 	printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I{} bash -c 'one "$$1" "$$2"' _ {} "$$logs" \
 		|| { echo "fuzz: the inputs lie in testdata/fuzz of their packages; go test runs them from now on"; exit 1; }
+
+.PHONY: soak
+soak: ## Let two workers suffer every kind of fault, and judge what they made: duration=5m records=1000000 kafka=apache seed=N rate=N
+	@go run ./internal/testenv/cmd/provision postgresql redis $(filter-out kfake,$(subst apache,kafka,$(kafka)))
+	@go run ./internal/soak/cmd/soak --duration=$(duration) --records=$(records) --kafka=$(kafka) $(if $(seed),--seed=$(seed)) $(if $(rate),--rate=$(rate)) $(if $(json),--json)
+
+duration ?= 5m
+records  ?= 1000000
+kafka    ?= apache
+
+.PHONY: soak-proof
+soak-proof: ## Prove that the soak's checker sees a service with a broken rule, for four rules
+	@go run ./internal/testenv/cmd/provision
+	go test -count=1 -timeout=15m -v -run=TestCheckerSeesABrokenRule ./internal/soak/sabotage
 
 .PHONY: bench
 bench: ## Measure the built service against what its database can do at best: ARGS='--only=mixed,ceiling --rounds=1'

@@ -13,6 +13,7 @@
 //	run.go          one run of a coordinator, event by event
 //	plays.go, definitions.go, malformed.go    the plays
 //	load.go         generated load          recording.go    recorded events
+//	storm.go        load without end in which everything goes wrong
 //	producer.go     to Kafka                ledger.go       what was acknowledged
 //
 // It speaks the contract and knows nothing of how the service stores or decides:

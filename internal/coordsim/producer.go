@@ -3,6 +3,7 @@ package coordsim
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -38,6 +39,10 @@ type ProducerConfig struct {
 	TLS     *tls.Config    // nil: no TLS
 	SASL    *kafkalog.SASL // nil: no authentication
 	Topics  Topics         // must exist
+
+	Compression   string // none, gzip, snappy, lz4 or zstd; empty is the library's choice
+	Transactional string // id of a producer that sends in transactions; empty: none
+	Patient       bool   // Kafka may restart: where it says that a topic does not exist, ask again
 }
 
 // Producer sends records as a Java client does by default: by murmur2 of the
@@ -53,7 +58,7 @@ func NewProducer(c ProducerConfig) (*Producer, error) {
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID("tcda-lab"),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // Java's murmur2
+		kgo.RecordPartitioner(spreading{kgo.StickyKeyPartitioner(nil)}), // Java's murmur2
 		kgo.ProducerLinger(5 * time.Millisecond),
 	}
 	if c.TLS != nil {
@@ -69,11 +74,43 @@ func NewProducer(c ProducerConfig) (*Producer, error) {
 			options = append(options, kgo.SASL(scram.Auth{User: s.User, Pass: s.Password}.AsSha512Mechanism()))
 		}
 	}
+	if c.Compression != "" {
+		codec, ok := codecs[c.Compression]
+		if !ok {
+			return nil, fmt.Errorf("make producer: unknown compression %q", c.Compression)
+		}
+		options = append(options, kgo.ProducerBatchCompression(codec))
+	}
+	if c.Transactional != "" {
+		options = append(options, kgo.TransactionalID(c.Transactional), kgo.TransactionTimeout(10*time.Second))
+	}
+	if c.Patient {
+		options = append(options, kgo.UnknownTopicRetries(-1))
+	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return nil, fmt.Errorf("make producer: %w", err)
 	}
 	return &Producer{client: client, topics: c.Topics}, nil
+}
+
+// codecs are the compressions that brokers know.
+var codecs = map[string]kgo.CompressionCodec{
+	"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression(),
+}
+
+// spreading sends a record as many partitions beside that of its key as the
+// record says in place of a partition.
+type spreading struct{ kgo.Partitioner }
+
+func (s spreading) ForTopic(topic string) kgo.TopicPartitioner {
+	return spreadingTopic{s.Partitioner.ForTopic(topic)}
+}
+
+type spreadingTopic struct{ kgo.TopicPartitioner }
+
+func (s spreadingTopic) Partition(r *kgo.Record, n int) int {
+	return (s.TopicPartitioner.Partition(r, n) + int(r.Partition)) % n
 }
 
 // Close ends the connections; records in flight are given up.
@@ -114,8 +151,45 @@ func (p *Producer) Send(ctx context.Context, records iter.Seq2[Record, error], r
 	return nil
 }
 
+// Transact sends records in one transaction and commits or aborts it; only of
+// what was committed is said that it was acknowledged. The producer must be a
+// transactional one.
+func (p *Producer) Transact(ctx context.Context, records []Record, commit bool, acknowledged func(*Record, Address) error) error {
+	if err := p.client.BeginTransaction(); err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	out := make([]*kgo.Record, len(records))
+	for i := range records {
+		out[i] = p.toKafka(&records[i])
+	}
+	if err := p.client.ProduceSync(ctx, out...).FirstErr(); err != nil {
+		// What became of it is unknown; the broker aborts it when the next one begins.
+		return errors.Join(fmt.Errorf("send records in a transaction: %w", err), p.client.AbortBufferedRecords(ctx), p.client.EndTransaction(ctx, kgo.TryAbort))
+	}
+	if err := p.client.EndTransaction(ctx, kgo.TransactionEndTry(commit)); err != nil {
+		return fmt.Errorf("end transaction: %w", err)
+	}
+	if !commit {
+		return nil
+	}
+	for i, sent := range out {
+		if err := acknowledged(&records[i], Address{Topic: sent.Topic, Partition: sent.Partition, Offset: sent.Offset}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TakeOver ends what a transactional producer of the same id has left open.
+func (p *Producer) TakeOver(ctx context.Context) error {
+	if _, _, err := p.client.ProducerID(ctx); err != nil {
+		return fmt.Errorf("take over transactions: %w", err)
+	}
+	return nil
+}
+
 func (p *Producer) toKafka(r *Record) *kgo.Record {
-	out := &kgo.Record{Topic: p.topics.name(r.Topic), Key: r.Key, Value: r.Value}
+	out := &kgo.Record{Topic: p.topics.name(r.Topic), Key: r.Key, Value: r.Value, Partition: int32(r.Spread)} //nolint:gosec // a few
 	for _, h := range r.Headers {
 		out.Headers = append(out.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 	}

@@ -112,3 +112,73 @@ func TestSendEndsWithTheFirstError(t *testing.T) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }
+
+// Of a transaction that is committed all is there, of one that is aborted
+// nothing; whoever takes over from a producer that left one open ends it.
+func TestTransact(t *testing.T) {
+	t.Parallel()
+	_, topics, broker := newProducer(t)
+	config := coordsim.ProducerConfig{Brokers: broker.Brokers, Topics: topics, Compression: "lz4", Transactional: testenv.UniqueName("transactions"), Patient: true}
+	producer, err := coordsim.NewProducer(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(producer.Close)
+	records := firstOf(t, coordsim.Storm{Seed: 1, Instance: "t1", Start: start}, 60)
+	acknowledged := map[coordsim.Address]bool{}
+	note := func(_ *coordsim.Record, at coordsim.Address) error {
+		acknowledged[at] = true
+		return nil
+	}
+	for i, commit := range []bool{true, false, true} {
+		if err := producer.Transact(t.Context(), records[20*i:20*(i+1)], commit, note); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(acknowledged) != 40 {
+		t.Fatalf("%d records acknowledged, want 40", len(acknowledged))
+	}
+	if err := producer.TakeOver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	consumer := broker.Client(t, kgo.ConsumeTopics(topics.Executions, topics.Scenarios), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for read := 0; read < len(acknowledged); {
+		fetched := consumer.PollFetches(ctx)
+		if err := fetched.Err(); err != nil {
+			t.Fatal(err)
+		}
+		fetched.EachRecord(func(got *kgo.Record) {
+			read++
+			if !acknowledged[coordsim.Address{Topic: got.Topic, Partition: got.Partition, Offset: got.Offset}] {
+				t.Errorf("%s/%d offset %d was not acknowledged", got.Topic, got.Partition, got.Offset)
+			}
+		})
+	}
+}
+
+// A record that is spread goes as many partitions beside that of its key.
+func TestSpreadRecordsGoToAnotherPartition(t *testing.T) {
+	t.Parallel()
+	producer, _, _ := newProducer(t)
+	all := firstOf(t, coordsim.Storm{Seed: 1, Instance: "t1", Start: start}, 1)
+	at := map[int]int32{}
+	for spread := range 2 * partitions {
+		r := all[0]
+		r.Spread = spread
+		one := func(yield func(coordsim.Record, error) bool) { yield(r, nil) }
+		err := producer.Send(t.Context(), one, 0, func(_ *coordsim.Record, a coordsim.Address) error {
+			at[spread] = a.Partition
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for spread, partition := range at {
+		if want := (at[0] + int32(spread)) % partitions; partition != want { //nolint:gosec // of three
+			t.Errorf("spread %d goes to partition %d, want %d", spread, partition, want)
+		}
+	}
+}

@@ -85,6 +85,7 @@ type Record struct {
 	Form   string      // of an event; empty when it is in none
 	Reason fact.Reason // for which a Malformed one must be quarantined
 	Play   string      // name of the play that it belongs to
+	Spread int         // how many partitions beside that of its key it goes to
 }
 
 // encode writes an event as a record.

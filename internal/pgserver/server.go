@@ -230,7 +230,7 @@ func (s *Server) launchOnce(ctx context.Context) error {
 		args = append([]string{"-c", `ulimit -f "$0" && exec "$@"`, strconv.FormatInt(s.fileLimit/512, 10), path}, args...)
 		path = "/bin/sh"
 	}
-	s.process, err = childproc.Start(childproc.Spec{
+	process, err := childproc.Start(childproc.Spec{
 		Path:       path,
 		Args:       args,
 		Env:        s.cluster.installation.env(),
@@ -243,6 +243,7 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.process = process // the former one stays where there is no new one
 	if err := s.cluster.awaitReady(ctx, s.process); err != nil {
 		if !s.process.Exited() {
 			return errors.Join(err, s.process.Kill())

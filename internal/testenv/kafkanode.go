@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -98,6 +99,7 @@ type securedListeners struct {
 type kafkaListener struct {
 	name, protocol string
 	port           int
+	advertised     string // the address that clients are sent to, where it is another: a proxy's
 }
 
 // startKafkaNodes starts a cluster in a folder and waits until all that tests
@@ -152,15 +154,16 @@ func (n *kafkaNode) writeSettings(controllerPort, copies int, secured *securedLi
 		return err
 	}
 	roles := "broker"
-	listeners := []kafkaListener{{"BROKER", "PLAINTEXT", n.port}}
+	listeners := []kafkaListener{{name: "BROKER", protocol: "PLAINTEXT", port: n.port}}
 	if secured != nil {
 		listeners = append(listeners, secured.listeners...)
 	}
 	var listen, advertise []string
 	protocols := []string{"CONTROLLER:PLAINTEXT"}
 	for _, l := range listeners {
-		at := fmt.Sprintf("%s://127.0.0.1:%d", l.name, l.port)
-		listen, advertise, protocols = append(listen, at), append(advertise, at), append(protocols, l.name+":"+l.protocol)
+		at := "127.0.0.1:" + strconv.Itoa(l.port)
+		listen, advertise = append(listen, l.name+"://"+at), append(advertise, l.name+"://"+cmp.Or(l.advertised, at))
+		protocols = append(protocols, l.name+":"+l.protocol)
 	}
 	controller := "127.0.0.1:" + strconv.Itoa(controllerPort)
 	if n.id == 1 {
@@ -202,7 +205,7 @@ func (n *kafkaNode) format(ctx context.Context, cluster string, secured *secured
 
 // launch starts the process, which is not at work when this returns.
 func (n *kafkaNode) launch() (err error) {
-	n.process, err = childproc.Start(childproc.Spec{
+	process, err := childproc.Start(childproc.Spec{
 		Path:          n.programs.Java,
 		Args:          n.programs.arguments("kafka.Kafka", n.settings()),
 		Env:           []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"},
@@ -213,6 +216,7 @@ func (n *kafkaNode) launch() (err error) {
 	if err != nil {
 		return err
 	}
+	n.process = process // the former one stays where there is no new one
 	err = os.WriteFile(filepath.Join(n.dir, "kafka.pid"), []byte(strconv.Itoa(n.process.PID())), 0o600)
 	if err != nil {
 		return errors.Join(err, n.kill())

@@ -162,7 +162,7 @@ func startSecuredKafka(ctx context.Context, programs KafkaPrograms, dir string) 
 			return err
 		}
 		k.addresses[l] = fmt.Sprintf("127.0.0.1:%d", port)
-		s.listeners = append(s.listeners, kafkaListener{string(l), protocol, port})
+		s.listeners = append(s.listeners, kafkaListener{name: string(l), protocol: protocol, port: port})
 		s.settings = append(s.settings, settings...)
 		return nil
 	}

@@ -127,6 +127,33 @@ func removeForgotten() error {
 	return nil
 }
 
+// ProcessDir makes a folder for servers that a program starts by itself; it is
+// removed when this process ends, however it ends.
+func ProcessDir(name string) (string, error) {
+	s, err := processScratch()
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(s.dir, name+"-")
+	if err == nil {
+		err = os.Chmod(dir, 0o711)
+	}
+	if err != nil {
+		return "", fmt.Errorf("make a folder for %s: %w", name, err)
+	}
+	return dir, nil
+}
+
+// KeepProcessDirs leaves what ProcessDir has made in place when this process
+// ends.
+func KeepProcessDirs() error {
+	s, err := processScratch()
+	if err != nil {
+		return err
+	}
+	return s.keep()
+}
+
 // testDir makes a folder for a server of one test, gone when the test ends.
 func testDir(t testing.TB, name string) string {
 	t.Helper()

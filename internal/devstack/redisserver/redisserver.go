@@ -134,7 +134,7 @@ func (s *Server) launch(ctx context.Context) error {
 		return err
 	}
 	log := filepath.Join(s.dir, "redis.log")
-	s.process, err = childproc.Start(childproc.Spec{
+	process, err := childproc.Start(childproc.Spec{
 		Path:          s.program.Server,
 		Args:          []string{config},
 		Env:           []string{"LC_ALL=C", "LD_LIBRARY_PATH=" + s.program.LibraryPath},
@@ -145,6 +145,7 @@ func (s *Server) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.process = process // the former one stays where there is no new one
 	err = childproc.AwaitAnswer(ctx, s.process, s.answers)
 	if err == nil {
 		return nil

@@ -1,0 +1,26 @@
+// Package checker judges what the service has made of a history: it reads all
+// records from Kafka, all rows from PostgreSQL and all states from Redis, and
+// says what was lost, doubled or is wrong.
+//
+// It shares no code with the service. Decoding, identity, the rule which run an
+// event belongs to, and the fold are written here anew, from the contract; a
+// fault that the service and its own verification have in common is seen here.
+// (depguard and a test hold that. Of the project it uses only the generated
+// messages of the contract.) Where it can, it goes another way: the service
+// merges event by event, field by field; the checker sorts all events of a run
+// by their order and reads them once.
+//
+//	history.go      what is judged: a log, rows, states, a ledger
+//	report.go       what is found
+//	check.go        the judgement as a whole, in passes over ranges of ids
+//	decode.go json.go rules.go    a record is an event, or has a reason
+//	records.go      each record is one of applied, duplicate, quarantined; the sums agree
+//	executions.go   all rows of one execution id, against its records
+//	place.go        each event is in the run that the rule says
+//	fold.go parts.go rows.go      each row is what the run's events come to
+//	definitions.go  the same for scenarios, templates and schedules
+//	live.go         Redis shows what the rows say
+//	kafka.go postgres.go stream.go redis.go    where a real history comes from
+//
+// An empty history is an error: who has seen nothing has proven nothing.
+package checker

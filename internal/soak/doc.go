@@ -1,0 +1,22 @@
+// Package soak lets the built service work for a long time while everything
+// around it fails, and then has a checker judge what it has made of it.
+//
+// Two workers (tcda serve, as processes of their own) run on a real PostgreSQL
+// that waits for its disk, a real redis-server and a real Apache Kafka, with a
+// proxy before each. Storms of load (package coordsim) go into Kafka, and a
+// ledger keeps what was acknowledged. Faults of all kinds strike every second or
+// so, by chance that a seed repeats. In the end everything is mended, the
+// workers take what is left, and package checker, which shares no code with the
+// service, reads all of it. Package sabotage proves that it can see.
+//
+//	soak.go        a soak from beginning to end    summary.go   what came of it
+//	world.go       the servers                     worker.go    the service
+//	load.go        storms, senders, ledger         faultproxy   cut, slow, and the COMMIT that is never answered
+//	fault.go       faults, and when they strike
+//	faultsworker.go faultspostgres.go failover.go faultsredis.go faultskafka.go
+//
+// A soak fails when something was lost, doubled or wrong, when a kind of fault
+// never struck, when a worker died that nobody killed, or when what is left is
+// not taken. Chance decides when faults strike; what the processes are at that
+// moment is not repeated by a seed.
+package soak

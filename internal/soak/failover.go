@@ -1,0 +1,129 @@
+package soak
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
+)
+
+// failOver lets an asynchronous standby take over that has missed the last
+// commits. They were acknowledged, and they are gone: it counts only if there
+// were some.
+func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
+	// Where the database is large it takes long, and the other faults wait for it.
+	begun := time.Now()
+	if begun.Before(w.nextFailover) {
+		return false, nil
+	}
+	defer func() { w.nextFailover = time.Now().Add(10 * time.Since(begun)) }()
+	standby, err := w.newStandby(ctx)
+	if err != nil {
+		return false, err
+	}
+	// From here on the standby misses everything.
+	if err := standby.Stop(); err != nil {
+		return false, err
+	}
+	before, err := readPosition(ctx, w.databaseURL(false))
+	if err != nil {
+		return false, err
+	}
+	for range 100 { // until something has been missed
+		now, err := readPosition(ctx, w.databaseURL(false))
+		if err == nil && now.sum() >= before.sum()+missed {
+			before = now
+			break
+		}
+		wait(ctx, 100*time.Millisecond)
+	}
+	old := w.primary()
+	if err := old.Kill(); err != nil {
+		return false, err
+	}
+	w.postgresProxy.Cut()
+	if err := w.promote(ctx, standby); err != nil {
+		return false, err
+	}
+	w.setPrimary(standby)
+	after, err := readPosition(ctx, w.databaseURL(false))
+	if err != nil {
+		return false, err
+	}
+	w.postgresProxy.LeadTo(standby.Addr())
+	lost := before.sum() - after.sum()
+	w.lostTail.Add(max(0, lost))
+	return lost > 0, os.RemoveAll(old.DataDir())
+}
+
+// missed is how many records the standby must have missed.
+const missed = 200
+
+// newStandby makes a standby of the present primary, which follows it.
+func (w *world) newStandby(ctx context.Context) (*pgserver.Server, error) {
+	dir := w.nextCluster()
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	cluster := filepath.Join(dir, "cluster")
+	backup := w.primary().Installation().Command(ctx, "pg_basebackup", "--pgdata", cluster, "--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream",
+		"--no-sync", "--dbname", w.primary().URL("postgres"))
+	var said bytes.Buffer
+	backup.Stdout, backup.Stderr = &said, &said
+	if err := backup.Run(); err != nil {
+		return nil, fmt.Errorf("pg_basebackup: %w: %s", err, said.Bytes())
+	}
+	password, err := os.ReadFile(filepath.Join(w.primary().DataDir(), "password"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "password"), password, 0o600)
+	}
+	if err == nil {
+		err = giveTo(filepath.Join(w.primary().DataDir(), "cluster"), dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make a standby: %w", err)
+	}
+	return pgserver.Start(ctx, pgserver.Options{DataDir: dir, Durable: true, Settings: postgresSettings, Progress: w.options.Progress})
+}
+
+// giveTo gives a folder to the owner of another: PostgreSQL does not run as root.
+func giveTo(model, dir string) error {
+	info, err := os.Stat(model)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(owner.Uid) == os.Geteuid() {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, int(owner.Uid), int(owner.Gid)))
+	})
+}
+
+// promote makes a standby, which is stopped, a primary.
+func (w *world) promote(ctx context.Context, standby *pgserver.Server) error {
+	if err := standby.Restart(ctx); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, standby.URL("postgres"))
+	if err != nil {
+		return fmt.Errorf("promote the standby: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var promoted bool
+	if err := conn.QueryRow(ctx, "SELECT pg_promote(true, 60)").Scan(&promoted); err != nil || !promoted {
+		return fmt.Errorf("promote the standby: %t, %w", promoted, err)
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+// Package faultproxy stands between a client and a server, and lets the network
+// between them fail.
+package faultproxy
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Proxy stands before a server, under an address that stays when the server is
+// another one. It can cut all connections, slow them down, and cut a COMMIT of
+// PostgreSQL in the middle, which no general proxy knows.
+type Proxy struct {
+	listener net.Listener
+
+	mu        sync.Mutex
+	target    string // empty: nobody is there
+	links     map[*link]bool
+	delay     time.Duration // of each piece, in both directions
+	held      chan struct{} // closed when what is held may go on; nil: nothing is held
+	commits   int           // that many COMMITs are still to be cut
+	delivered bool          // the server hears those
+	cut       int           // were cut
+	closed    bool
+	serving   sync.WaitGroup
+}
+
+// link is a connection through the proxy.
+type link struct {
+	client, server net.Conn
+	muted          bool // the client hears no more; guarded by the proxy
+	answered       chan struct{}
+	gone           chan struct{} // closed with the link
+	once           sync.Once
+}
+
+// New starts a proxy on a free port. It leads nowhere yet.
+func New(ctx context.Context) (*Proxy, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start a proxy: %w", err)
+	}
+	p := &Proxy{listener: l, links: map[*link]bool{}}
+	p.serving.Go(p.accept)
+	return p, nil
+}
+
+// Addr is where clients come to.
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// Close ends the proxy and all connections.
+func (p *Proxy) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.Hold(false)
+	_ = p.listener.Close() // nobody listens any more, either way
+	p.Cut()
+	p.serving.Wait()
+}
+
+// LeadTo lets new connections lead to a server.
+func (p *Proxy) LeadTo(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
+// Cut ends all connections without a word, and tells how many.
+func (p *Proxy) Cut() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.links)
+	for l := range p.links {
+		l.close()
+	}
+	return n
+}
+
+// Slow delays everything by d; 0 ends it.
+func (p *Proxy) Slow(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
+}
+
+// Hold keeps everything that is said from now on, until it is called again.
+func (p *Proxy) Hold(hold bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case hold && p.held == nil:
+		p.held = make(chan struct{})
+	case !hold && p.held != nil:
+		close(p.held)
+		p.held = nil
+	}
+}
+
+// CutCommits cuts the next n COMMITs: before the server hears them, or, where
+// they are to be delivered, before the client hears the answer.
+func (p *Proxy) CutCommits(n int, delivered bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.commits, p.delivered, p.cut = n, delivered, 0
+}
+
+// Commits is how many were cut since CutCommits.
+func (p *Proxy) Commits() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cut
+}
+
+func (p *Proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.serving.Go(func() { p.serve(client) })
+	}
+}
+
+func (p *Proxy) serve(client net.Conn) {
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	server, err := dialer.DialContext(context.Background(), "tcp", target)
+	if err != nil {
+		reset(client)
+		return
+	}
+	l := &link{client: client, server: server, answered: make(chan struct{}, 1), gone: make(chan struct{})}
+	p.mu.Lock()
+	p.links[l] = true
+	if p.closed {
+		l.close()
+	}
+	p.mu.Unlock()
+	var back sync.WaitGroup
+	back.Go(func() {
+		defer l.close()
+		p.pass(l, server, client)
+	})
+	p.pass(l, client, server)
+	l.close()
+	back.Wait()
+	p.mu.Lock()
+	delete(p.links, l)
+	p.mu.Unlock()
+}
+
+// pass passes on what comes from one side until something ends it.
+func (p *Proxy) pass(l *link, from, to net.Conn) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		piece := buffer[:n]
+		p.mu.Lock()
+		delay, muted, held := p.delay, l.muted, p.held
+		cuts := from == l.client && p.commits > 0 && bytes.Contains(piece, []byte("commit\x00"))
+		if cuts {
+			p.commits--
+			p.cut++
+			l.muted = p.delivered
+		}
+		deliver := l.muted
+		p.mu.Unlock()
+		switch {
+		case muted && from == l.server:
+			l.answered <- struct{}{}
+			return
+		case cuts && deliver:
+			if _, err := to.Write(piece); err == nil {
+				select {
+				case <-l.answered:
+				case <-l.gone: // cut meanwhile
+				case <-time.After(5 * time.Second): // or the server has died
+				}
+			}
+			return
+		case cuts:
+			return
+		}
+		if delay > 0 && n > 0 {
+			timer := time.NewTimer(delay)
+			select {
+			case <-timer.C:
+			case <-l.gone:
+			}
+			timer.Stop()
+		}
+		if held != nil {
+			select {
+			case <-held:
+			case <-l.gone:
+				return
+			}
+		}
+		if n > 0 {
+			if _, err := to.Write(piece); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (l *link) close() {
+	l.once.Do(func() { close(l.gone) })
+	reset(l.client)
+	reset(l.server)
+}
+
+// reset closes a connection so that the other side sees it broken.
+func reset(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.SetLinger(0) // as good as it gets
+	}
+	_ = c.Close() // it is to be gone
+}

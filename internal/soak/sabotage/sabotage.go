@@ -1,0 +1,166 @@
+// Package sabotage builds the service with one of its rules broken on purpose,
+// so that the checker of a soak can prove that it sees the difference.
+//
+// A sabotage is a few exact replacements of source text, applied by the Go
+// compiler's overlay: the tree is not touched, and the service has no hooks for
+// it. A text that is not there, or not once, is an error that names the place: who
+// changes the code there changes the sabotage, too.
+package sabotage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
+)
+
+// Replacement is one change of a file, given from the root of the module.
+type Replacement struct{ File, Old, New string }
+
+// Sabotage is one broken rule.
+type Sabotage struct {
+	Name   string
+	Breaks string // the rule, in words
+	// Faults are those that bring it to light, by kind.
+	Faults []string
+	// Strikes is how often they must strike for that.
+	Strikes int
+	// Turns is what the checker must call it.
+	Turns        checker.Class
+	Replacements []Replacement
+}
+
+// Files that are changed.
+const (
+	applyFile     = "internal/ingest/apply.go"
+	claimFile     = "internal/ingest/claim.go"
+	decodeFile    = "internal/ingest/decode.go"
+	partitionsSQL = "internal/pgstore/internal/dbsqlc/ingest_partitions.sql.go"
+)
+
+// All are the sabotages that the checker must see.
+func All() []Sabotage {
+	return []Sabotage{
+		{
+			Name:   "mark-first",
+			Breaks: "an event is noted in Redis only after its commit, and a hint is never believed",
+			Faults: []string{"worker.kill-busy"}, Strikes: 1,
+			Turns: checker.Lost,
+			Replacements: []Replacement{
+				{decodeFile, "	hinted bool\n", "	hinted   bool\n	believed map[int]bool\n"},
+				{decodeFile, "	w.hint(ctx, b)\n	return b\n", `	b.believed = map[int]bool{}
+	var asked []redisstore.Hint
+	var at []int
+	for i := range b.items {
+		if it := &b.items[i]; it.rejection == nil {
+			asked, at = append(asked, hintOf(it.event.Header())), append(at, i)
+		}
+	}
+	if known, err := w.Redis.Known(ctx, asked); err == nil {
+		var fresh []redisstore.Hint
+		for i := range known {
+			if known[i] {
+				b.believed[at[i]] = true
+			} else {
+				fresh = append(fresh, asked[i])
+			}
+		}
+		_ = w.Redis.MarkKnown(ctx, fresh)
+	}
+	return b
+`},
+				{applyFile, "		case !selected(i):\n", "		case b.believed[i]:\n			out.hinted++\n		case !selected(i):\n"},
+			},
+		},
+		{
+			Name:   "no-fence",
+			Breaks: "a batch is committed only by who has claimed the partition, at the position that it was fetched from",
+			Faults: []string{"worker.zombie"}, Strikes: 3, // a zombie with nothing but a COMMIT on its way does no harm
+			Turns: checker.Doubled,
+			Replacements: []Replacement{
+				{partitionsSQL, "AND epoch = $5 AND next_offset = $6\nRETURNING left", "AND ($5::bigint > 0 OR $6::bigint >= 0)\nRETURNING left"},
+			},
+		},
+		{
+			Name:   "no-identity",
+			Breaks: "an event is known by source, id and subject, wherever it comes from",
+			Faults: []string{"redis.flush"}, Strikes: 1,
+			Turns: checker.Doubled,
+			Replacements: []Replacement{
+				{decodeFile, "	it.event, it.rejection = w.Decoder.Decode(it.record, now)\n", `	it.event, it.rejection = w.Decoder.Decode(it.record, now)
+	if it.rejection == nil {
+		h := it.event.Header()
+		h.Key = fact.NewKey(h.Source, fmt.Sprint(h.ID, w.claim.Topic, w.claim.Number, it.record.Offset), h.Subject)
+	}
+`},
+			},
+		},
+		{
+			Name:   "offsets-in-kafka",
+			Breaks: "work goes on from the position in PostgreSQL; Kafka's committed offset means nothing",
+			Faults: []string{"worker.kill-busy"}, Strikes: 1,
+			Turns: checker.Lost,
+			Replacements: []Replacement{
+				{claimFile, "	w.offsetAt.Store(w.claim.Next)\n", "	w.claim.Next = max(w.assignment.Committed, log.Start)\n	w.offsetAt.Store(w.claim.Next)\n"},
+				{decodeFile, "	w.hint(ctx, b)\n	return b\n", "	w.hint(ctx, b)\n	w.offsetAt.Store(b.next)\n	return b\n"},
+				{partitionsSQL, "AND epoch = $5 AND next_offset = $6\nRETURNING left", "AND epoch = $5 AND $6::bigint >= 0\nRETURNING left"},
+			},
+		},
+	}
+}
+
+// Build builds the sabotaged service from the module in root, with what it needs
+// in dir, and returns the program's file.
+func (s Sabotage) Build(ctx context.Context, root, dir string) (string, error) {
+	program := filepath.Join(dir, "tcda-"+s.Name)
+	overlay, err := s.overlay(root, dir)
+	if err != nil {
+		return "", fmt.Errorf("sabotage %s: %w", s.Name, err)
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", program, "./cmd/tcda")
+	build.Dir = root
+	if said, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("sabotage %s: build: %w: %s", s.Name, err, said)
+	}
+	return program, nil
+}
+
+// overlay writes the changed files and the list of them that the compiler reads.
+func (s Sabotage) overlay(root, dir string) (string, error) {
+	changed, replace := map[string][]byte{}, map[string]string{}
+	for _, r := range s.Replacements {
+		text, ok := changed[r.File]
+		if !ok {
+			var err error
+			if text, err = os.ReadFile(filepath.Join(root, r.File)); err != nil {
+				return "", err
+			}
+		}
+		if n := bytes.Count(text, []byte(r.Old)); n != 1 {
+			return "", fmt.Errorf("%s: this text is there %d times, and should be once:\n%s", r.File, n, r.Old)
+		}
+		changed[r.File] = bytes.Replace(text, []byte(r.Old), []byte(r.New), 1)
+	}
+	for file, text := range changed {
+		path, err := filepath.Abs(filepath.Join(root, file))
+		if err != nil {
+			return "", err
+		}
+		replace[path] = filepath.Join(dir, s.Name+"-"+strconv.Itoa(len(replace))+".go")
+		if err := os.WriteFile(replace[path], text, 0o600); err != nil {
+			return "", err
+		}
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, s.Name+".json")
+	return file, os.WriteFile(file, list, 0o600)
+}

@@ -1,0 +1,243 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/faultproxy"
+)
+
+// Options say what a soak is like.
+type Options struct {
+	Seed     uint64
+	Program  string        // the file of tcda
+	Kafka    string        // Apache or Kfake
+	Duration time.Duration // of the faults, at least
+	Records  int64         // to be acknowledged, at least
+	Faults   int           // to strike, at least
+	Rate     float64       // records a second at most; 0: as the service follows
+	Only     []string      // kinds of faults; nil: all
+	Rest     float64       // how long nothing strikes, against what is usual; 0: 1
+	// DrainLimit is how long the service may take nothing while something is left:
+	// two minutes if zero.
+	DrainLimit time.Duration
+	Progress   io.Writer // tells people; nil: nobody
+	// KeepFailed leaves the servers' files behind when the soak is not passed.
+	KeepFailed bool
+}
+
+// progressEvery is between two lines about how it goes.
+const progressEvery = 5 * time.Second
+
+// soak is one on its way.
+type soak struct {
+	*world
+	load    *load
+	faults  *faults
+	began   time.Time
+	last    position // as last seen
+	drained bool
+}
+
+// Run lets it soak. An error says that it could not be done; whether the service
+// has passed is for the summary to say.
+func Run(ctx context.Context, o Options) (summary *Summary, err error) {
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	if o.Rest == 0 {
+		o.Rest = 1
+	}
+	if o.DrainLimit == 0 {
+		o.DrainLimit = 2 * time.Minute
+	}
+	s := &soak{began: time.Now()}
+	if s.world, err = newWorld(ctx, o); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close(o.KeepFailed && (summary == nil || !summary.Passed))) }()
+	s.load = &load{world: s.world, enough: make(chan struct{})}
+	if s.faults, err = newFaults(s.world); err != nil {
+		return nil, err
+	}
+	s.tell("%d kinds of faults; seed %d; files in %s", len(s.faults.counts), o.Seed, s.dir)
+	for _, x := range s.workers {
+		if err := x.start(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.suffer(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.drain(ctx); err != nil {
+		return nil, err
+	}
+	report, err := s.check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.stopWorkers()
+	return s.sumUp(report), nil
+}
+
+func (s *soak) tell(format string, args ...any) {
+	fmt.Fprintf(s.options.Progress, "%6.1fs  %s\n", time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// suffer sends load and lets faults strike until it is enough.
+func (s *soak) suffer(ctx context.Context) error {
+	all, ctx := errgroup.WithContext(ctx)
+	striking, calm := context.WithCancel(ctx)
+	defer calm()
+	all.Go(func() error { return s.load.send(ctx) })
+	all.Go(func() error {
+		// A service at work is struck, not one that is about to begin.
+		for begun := time.Now(); s.load.taken.Load() == 0; {
+			if time.Since(begun) > s.options.DrainLimit {
+				return fmt.Errorf("the service takes nothing within %v; worker a said:\n%s", s.options.DrainLimit, s.workers[0].tail())
+			}
+			if !wait(striking, 100*time.Millisecond) {
+				return nil
+			}
+		}
+		return s.faults.run(striking)
+	})
+	all.Go(func() error {
+		defer calm()
+		return s.watch(ctx, calm)
+	})
+	return all.Wait()
+}
+
+// watch looks how it goes and says when it is enough. On a slow machine faults
+// could keep the load from ever being taken: after twice their time they end.
+func (s *soak) watch(ctx context.Context, calm func()) error {
+	began, told, striking := time.Now(), time.Now(), true
+	for wait(ctx, 250*time.Millisecond) {
+		s.look(ctx)
+		if time.Since(told) >= progressEvery {
+			told = time.Now()
+			s.tellProgress()
+		}
+		sent := s.load.ledger.len() >= s.options.Records
+		struck := time.Since(began) >= s.options.Duration && s.faults.covered(s.options.Faults)
+		switch {
+		case struck && sent:
+			close(s.load.enough)
+			s.tell("enough: mending everything")
+			return nil
+		case struck && striking && time.Since(began) >= 2*s.options.Duration:
+			striking = false
+			calm()
+			s.tell("enough faults; the load goes on")
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// look asks how far the service is; the database may not answer now.
+func (s *soak) look(ctx context.Context) {
+	p, err := readPosition(ctx, s.databaseURL(false))
+	if err != nil {
+		return
+	}
+	s.last = p
+	s.load.taken.Store(p.taken)
+}
+
+func (s *soak) tellProgress() {
+	sent := s.load.ledger.len()
+	s.faults.mu.Lock()
+	total, kinds := s.faults.total, make([]string, 0, len(s.faults.present))
+	for kind := range s.faults.present {
+		kinds = append(kinds, kind)
+	}
+	s.faults.mu.Unlock()
+	s.tell("sent %8d  ingested %8d  lag %7d  faults %4d  %s", sent, s.last.taken, max(0, sent-s.last.taken), total, strings.Join(kinds, " "))
+}
+
+// drain waits until the service has taken everything.
+func (s *soak) drain(ctx context.Context) error {
+	for _, p := range []*faultproxy.Proxy{s.kafkaProxy, s.redisProxy, s.postgresProxy} {
+		p.Slow(0)
+		p.Hold(false)
+		p.CutCommits(0, false)
+	}
+	log := checker.Kafka{Brokers: []string{s.kafka.Direct()}, Topics: []string{topics.Executions, topics.Scenarios}}
+	ends, err := log.Ends(ctx)
+	if err != nil {
+		return err
+	}
+	moved, told := time.Now(), time.Now()
+	for {
+		before := s.last.sum()
+		s.look(ctx)
+		left := int64(0)
+		for p, end := range ends {
+			left += max(0, end-s.last.next[partition{p.Topic, p.Number}])
+		}
+		switch {
+		case left == 0:
+			s.drained = true
+			s.tell("everything is ingested")
+			return nil
+		case len(s.last.stops) > 0:
+			s.problem("partitions have stopped: " + strings.Join(s.last.stops, "; "))
+			return nil
+		case s.last.sum() != before:
+			moved = time.Now()
+		case time.Since(moved) > s.options.DrainLimit:
+			s.problem(fmt.Sprintf("the service takes nothing for %v, and %d records are left; worker a said:\n%s", s.options.DrainLimit, left, s.workers[0].tail()))
+			return nil
+		}
+		if time.Since(told) >= progressEvery {
+			told = time.Now()
+			s.tell("draining: %d records are left", left)
+		}
+		if !wait(ctx, 200*time.Millisecond) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// liveGrace is how long Redis may take to follow.
+const liveGrace = 20 * time.Second
+
+// check has the history judged. The workers still run: Redis is theirs to mend.
+func (s *soak) check(ctx context.Context) (*checker.Report, error) {
+	s.tell("judging")
+	store, err := checker.OpenPostgres(ctx, s.databaseURL(false))
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr(), ContextTimeoutEnabled: true, ReadTimeout: time.Minute})
+	defer func() { _ = client.Close() }()
+	return checker.Check(ctx, checker.History{
+		Ledger:  s.load.ledger.acks,
+		Log:     checker.Kafka{Brokers: []string{s.kafka.Direct()}, Topics: []string{topics.Executions, topics.Scenarios}},
+		Store:   store,
+		Live:    checker.Redis{Client: client, Prefix: "test:"},
+		Sources: "/tcda/",
+		Grace:   liveGrace,
+	})
+}
+
+// stopWorkers stops them in order, which must be a good end.
+func (s *soak) stopWorkers() {
+	for _, x := range s.workers {
+		if err := x.stop(); err != nil {
+			s.problem(err.Error())
+		} else if err := x.process.Err(); err != nil {
+			s.problem(fmt.Sprintf("worker %s did not end well: %v; it said:\n%s", x.name, err, x.tail()))
+		}
+	}
+}
