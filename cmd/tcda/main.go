@@ -52,6 +52,7 @@ type console struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	paceCollector(ctx, os.LookupEnv)
 	code := run(ctx, os.Args[1:], os.LookupEnv, console{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	stop()
 	os.Exit(code)

@@ -116,7 +116,7 @@ type Kafka struct {
 type Ingest struct {
 	BatchRecords   int           `default:"3000" min:"1" max:"10000" help:"Most records in one transaction."`
 	BatchBytes     Size          `default:"4MiB" min:"64KiB" max:"256MiB" help:"Most bytes of records in one transaction, after decompression."`
-	InFlightBytes  Size          `default:"16MiB" min:"1MiB" max:"16GiB" help:"Bytes of records, of all partitions, that are decoded and wait for their transaction; in memory they take some five times as much."`
+	InFlightBytes  Size          `default:"8MiB" min:"1MiB" max:"16GiB" help:"Bytes of records, of all partitions, that are decoded and wait for their transaction; in memory they take some five times as much."`
 	ApplyBudget    time.Duration `default:"20s" min:"1s" max:"10m" help:"How long a batch in hand may take to finish after a rebalance or a stop; more than 3s below kafka-session-timeout."`
 	Watchdog       time.Duration `default:"1m" min:"1s" max:"1h" help:"A partition without progress for this long, with records waiting, gives itself up and is claimed anew."`
 	AllowedSources []string      `help:"CloudEvents sources that are accepted, comma-separated, exact or a prefix that ends in *; all if empty. Others are quarantined (source_not_allowed)."`

@@ -225,7 +225,7 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 		return nil
 	}
 	// S4d: run and fold.
-	f := fold{worker: w, now: tx.Now().UTC(), known: knownIDs, states: map[pgstore.RunKey]*execution.State{}, latest: map[execution.ID]*execution.State{}, byRunID: map[runID]*execution.State{}}
+	f := fold{worker: w, rows: make([]pgstore.PlacedEvent, 0, len(events)), now: tx.Now().UTC(), known: knownIDs, states: map[pgstore.RunKey]*execution.State{}, latest: map[execution.ID]*execution.State{}, byRunID: map[runID]*execution.State{}}
 	if err := f.load(ctx, tx, events); err != nil {
 		return err
 	}

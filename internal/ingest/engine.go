@@ -31,7 +31,7 @@ type Config struct {
 	Group    kafkalog.GroupConfig
 	Limits   scenario.Limits // of definitions; scenario.DefaultLimits
 	Prefetch int             // batches decoded ahead of the one being committed: 2
-	InFlight int64           // bytes of records, of all partitions, that are decoded and not committed: 16 MiB; decoded they take some five times as much
+	InFlight int64           // bytes of records, of all partitions, that are decoded and not committed: 8 MiB; decoded they take some five times as much
 
 	ApplyBudget     time.Duration // for the batch in hand when a partition is taken away: 20 s
 	ReleaseBudget   time.Duration // for the word of a clean stop, on top of it; both together below the session timeout: 3 s
@@ -54,7 +54,7 @@ func (c Config) withDefaults() Config {
 		c.Limits = scenario.DefaultLimits()
 	}
 	c.Prefetch = cmp.Or(c.Prefetch, 2)
-	c.InFlight = cmp.Or(c.InFlight, 16<<20)
+	c.InFlight = cmp.Or(c.InFlight, 8<<20)
 	c.ApplyBudget = cmp.Or(c.ApplyBudget, 20*time.Second)
 	c.ReleaseBudget = cmp.Or(c.ReleaseBudget, 3*time.Second)
 	c.StallLimit = cmp.Or(c.StallLimit, 2*time.Minute)

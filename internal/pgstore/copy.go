@@ -129,6 +129,11 @@ func (r *copyReader) value(b []byte, oid uint32, v any) ([]byte, error) {
 			b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
 			return append(b, v...), nil
 		}
+	case *string:
+		if oid == pgtype.TextOID && v != nil {
+			b = binary.BigEndian.AppendUint32(b, uint32(len(*v)))
+			return append(b, *v...), nil
+		}
 	case []byte:
 		if oid == pgtype.ByteaOID && v != nil {
 			b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
@@ -145,6 +150,21 @@ func (r *copyReader) value(b []byte, oid uint32, v any) ([]byte, error) {
 			b = binary.BigEndian.AppendUint32(b, 8)
 			return binary.BigEndian.AppendUint64(b, uint64(v)), nil
 		}
+	case *int64:
+		if oid == pgtype.Int8OID && v != nil {
+			b = binary.BigEndian.AppendUint32(b, 8)
+			return binary.BigEndian.AppendUint64(b, uint64(*v)), nil
+		}
+	case *int32:
+		if oid == pgtype.Int4OID && v != nil {
+			b = binary.BigEndian.AppendUint32(b, 4)
+			return binary.BigEndian.AppendUint32(b, uint32(*v)), nil
+		}
+	case int16:
+		if oid == pgtype.Int2OID {
+			b = binary.BigEndian.AppendUint32(b, 2)
+			return binary.BigEndian.AppendUint16(b, uint16(v)), nil
+		}
 	case int32:
 		if oid == pgtype.Int4OID {
 			b = binary.BigEndian.AppendUint32(b, 4)
@@ -159,13 +179,23 @@ func (r *copyReader) value(b []byte, oid uint32, v any) ([]byte, error) {
 			return append(b, 0), nil
 		}
 	case time.Time:
-		if oid == pgtype.TimestamptzOID {
+		switch oid {
+		case pgtype.DateOID:
+			year, month, day := v.Date()
+			days := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix()/86_400 - postgresEpoch/86_400_000_000
+			b = binary.BigEndian.AppendUint32(b, 4)
+			return binary.BigEndian.AppendUint32(b, uint32(int32(days))), nil
+		case pgtype.TimestamptzOID:
 			b = binary.BigEndian.AppendUint32(b, 8)
 			return binary.BigEndian.AppendUint64(b, uint64(v.Unix()*1e6+int64(v.Nanosecond()/1e3)-postgresEpoch)), nil
 		}
 	}
 	at := len(b)
 	b = append(b, 0, 0, 0, 0)
+	if raw, ok := v.(json.RawMessage); ok && raw == nil {
+		binary.BigEndian.PutUint32(b[at:], 0xffffffff)
+		return b, nil
+	}
 	encoded, err := r.codecs.Encode(oid, pgtype.BinaryFormatCode, v, b)
 	if err != nil {
 		return nil, err
