@@ -216,7 +216,7 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 		return err
 	}
 	// S4c: identity.
-	known, err := tx.KnownExecutionEvents(ctx, eventsOf(events), knownIDs)
+	known, err := tx.KnownExecutionEvents(ctx, eventsOf(events), w.toLookUp(b, knownIDs, tx.Now()))
 	if err != nil {
 		return err
 	}
@@ -245,6 +245,25 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 	out.latest = f.latest
 	out.superseded = f.superseded
 	return tx.SaveExecutions(ctx, w.claim, f.rows, out.states)
+}
+
+// toLookUp are the executions whose events S4c has to look up. All rows of an
+// execution that was first heard of today, those of this batch included, have one
+// bucket, and the primary key within it refuses an event that is stored. So such
+// events may be inserted as new; a refusal has the batch applied again with
+// everything looked up.
+func (w *worker) toLookUp(b *batch, known map[execution.ID]pgstore.KnownID, now time.Time) map[execution.ID]pgstore.KnownID {
+	if b.repeats || w.repeating > 0 {
+		return known
+	}
+	today := birthday(now.UTC())
+	ask := make(map[execution.ID]pgstore.KnownID)
+	for id, k := range known {
+		if len(k.Buckets) != 1 || !k.Buckets[0].Equal(today) {
+			ask[id] = k
+		}
+	}
+	return ask
 }
 
 // applyDefinitions is S4b to S4e for events of scenarios, templates and

@@ -13,6 +13,10 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
 
+// repeatingFor is for how many batches events are looked up before they are
+// inserted, after one was found stored.
+const repeatingFor = 100
+
 // bugTries is how often a batch is tried against what looks like a bug before
 // the partition stops: racing writers and a partition made late look like one.
 const bugTries = 3
@@ -63,6 +67,7 @@ func (w *worker) commitWhole(ctx context.Context, b *batch) (err error) {
 		return err
 	}
 	w.offsetAt.Store(b.next)
+	w.repeating = max(0, w.repeating-1)
 	w.reached.Store(w.name(), pgstore.Position{Epoch: w.claim.Epoch, Next: b.next})
 	w.report(b, out)
 	if w.publisher != nil {
@@ -113,6 +118,9 @@ func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error
 			continue
 		case errors.As(err, &bad):
 			b.items[bad.index].rejection = bad.rejection
+			continue
+		case pgstore.WasStoredAlready(err) && !b.repeats:
+			b.repeats, w.repeating = true, repeatingFor
 			continue
 		case isFull(err):
 			if len(b.items) > 1 {
@@ -205,6 +213,7 @@ func (e *recordError) Error() string {
 // partition stops with nothing quarantined.
 func (w *worker) isolate(ctx context.Context, b *batch, cause error) error {
 	w.log.Warn().Err(cause).Msg("the database refuses values of the batch; looking for the records")
+	b.repeats = true // parts of it are tried: what is stored must be no surprise
 	refused := map[int]error{}
 	err := w.bisect(ctx, b, 0, len(b.items), refused)
 	var bad *recordError

@@ -25,8 +25,9 @@ type batch struct {
 	logEnd         int64
 	items          []item
 
-	// hinted says that every event of it is probably stored already.
-	hinted bool
+	// hinted says that every event of it is probably stored already, repeats that
+	// one of it is.
+	hinted, repeats bool
 
 	fetched *kafkalog.Batch // whose memory the records lie in; nil when there is none
 	free    func()          // gives back its share of what may be in flight; nil when it has none
@@ -47,8 +48,8 @@ func (b *batch) halves() [2]*batch {
 	mid := len(b.items) / 2
 	at := b.items[mid].record.Offset
 	return [2]*batch{
-		{position: b.position, next: at, logEnd: b.logEnd, items: b.items[:mid], hinted: b.hinted},
-		{position: at, next: b.next, logEnd: b.logEnd, items: b.items[mid:], hinted: b.hinted},
+		{position: b.position, next: at, logEnd: b.logEnd, items: b.items[:mid], hinted: b.hinted, repeats: b.repeats},
+		{position: at, next: b.next, logEnd: b.logEnd, items: b.items[mid:], hinted: b.hinted, repeats: b.repeats},
 	}
 }
 

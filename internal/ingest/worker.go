@@ -39,6 +39,10 @@ type worker struct {
 	refused  window            // what the database refused lately
 	told     told              // of quarantined records
 
+	// repeating is for how many batches to come events are likely to be stored
+	// already: who repeats one mostly repeats more.
+	repeating int
+
 	offsetAt atomic.Int64 // S7: position to commit to Kafka
 }
 

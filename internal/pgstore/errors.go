@@ -91,6 +91,13 @@ func TookTooLong(err error) bool {
 	return errors.As(err, &e) && (e.SQLState == "57014" || e.SQLState == "25P03")
 }
 
+// WasStoredAlready tells whether events could not be inserted because one of
+// them is stored.
+func WasStoredAlready(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Op == opInsertEvents && e.SQLState == "23505"
+}
+
 // ConstraintOf is the constraint that a record violates; empty when the
 // database refuses it for another reason.
 func ConstraintOf(err error) string {

@@ -32,7 +32,8 @@ type Known struct {
 }
 
 // KnownExecutionEvents is S4c for events of runs: which of them are stored, in
-// any run of their execution. ids is what is known of the executions.
+// any run of their execution. ids is what is known of the executions; events of
+// others are left out.
 func (tx *Tx) KnownExecutionEvents(ctx context.Context, events []*execution.Event, ids map[execution.ID]KnownID) (map[fact.Key]Known, error) {
 	subjects, keys, buckets := make([]string, 0, len(events)), make([][]byte, 0, len(events)), make([]time.Time, 0, len(events))
 	for _, e := range events {
@@ -76,6 +77,9 @@ func (tx *Tx) SaveExecutions(ctx context.Context, p Partition, events []PlacedEv
 	return tx.insertSnapshots(ctx, events)
 }
 
+// opInsertEvents is known to WasStoredAlready.
+const opInsertEvents = "insert events"
+
 func (tx *Tx) insertEvents(ctx context.Context, p Partition, events []PlacedEvent) error {
 	rows := make([]dbsqlc.InsertEventsParams, len(events))
 	for i := range events {
@@ -94,7 +98,7 @@ func (tx *Tx) insertEvents(ctx context.Context, p Partition, events []PlacedEven
 		}
 	}
 	inserted, err := tx.queued.InsertEvents(ctx, rows)
-	return copied("insert events", len(rows), inserted, err)
+	return copied(opInsertEvents, len(rows), inserted, err)
 }
 
 func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
