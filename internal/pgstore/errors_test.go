@@ -311,6 +311,7 @@ var ownConstraints = []string{
 	"ingest_gaps_cause_check",
 	"ingest_partitions_next_offset_check",
 	"ingest_partitions_partition_check",
+	"quarantine_usage_singleton_check",
 	"quarantined_records_reason_check",
 	"quarantined_records_status_check",
 	"scenario_versions_content_hash_check",
