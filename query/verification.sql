@@ -73,3 +73,12 @@ ORDER BY 1, 2;
 SELECT id FROM test_coordination.quarantined_records
 WHERE complete AND record_value IS NOT NULL AND (value_length <> octet_length(record_value) OR value_sha256 IS DISTINCT FROM sha256(record_value))
 ORDER BY id LIMIT sqlc.arg(page);
+
+-- QuarantineSum is what the open quarantined records take, counted, beside what
+-- quarantine_usage says: in one statement, so that both are of one moment.
+-- name: QuarantineSum :one
+SELECT count(*)::bigint AS open_records,
+  coalesce(sum(test_coordination.quarantined_bytes(record_key, record_value, record_headers, field, detail)), 0)::bigint AS open_bytes,
+  coalesce((SELECT u.open_records FROM test_coordination.quarantine_usage AS u WHERE u.singleton), 0)::bigint AS kept_records,
+  coalesce((SELECT u.open_bytes FROM test_coordination.quarantine_usage AS u WHERE u.singleton), 0)::bigint AS kept_bytes
+FROM test_coordination.quarantined_records WHERE status = 'open';

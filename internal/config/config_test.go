@@ -70,7 +70,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Ingest.BatchRecords != 1000 || c.Limits.RecordBytes != 1<<20 || c.Redis.Prefix != "test:" || c.Postgres.RevisionsSchema != "test_coordination" {
+	if c.Ingest.BatchRecords != 3000 || c.Limits.RecordBytes != 1<<20 || c.Redis.Prefix != "test:" || c.Postgres.RevisionsSchema != "test_coordination" {
 		t.Errorf("defaults differ from the contract: %+v", c)
 	}
 	if want := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC); !c.Limits.TimeEarliest.Equal(want) {

@@ -234,7 +234,7 @@ func durationRange(rules *validate.DurationRules) func(protoreflect.Value) bool 
 	rules.GreaterThan, rules.LessThan = nil, nil
 	return func(v protoreflect.Value) bool {
 		d, ok := v.Message().Interface().(*durationpb.Duration)
-		if !ok || d.CheckValid() != nil || d.GetSeconds() > math.MaxInt64/int64(time.Second)-1 || d.GetSeconds() < 0 {
+		if !ok || d.CheckValid() != nil || d.GetSeconds() >= math.MaxInt64/int64(time.Second) || d.GetSeconds() < 0 {
 			return false
 		}
 		return least <= d.AsDuration() && d.AsDuration() <= most

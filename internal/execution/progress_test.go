@@ -42,9 +42,10 @@ func TestOnlyProgressIsToldFromOtherChanges(t *testing.T) {
 		{"another start", &execution.Started{CoordinatorID: "b"}, false},
 		{"interruption", &execution.Interrupted{Cause: execution.CauseNoSign, RealEvents: 1}, false},
 	} {
+		s := started()
+		s.Apply(event(test.payload))
 		t.Run(test.name, func(t *testing.T) {
-			s := started()
-			s.Apply(event(test.payload))
+			t.Parallel()
 			if got := s.OnlyProgressed(); got != test.want {
 				t.Errorf("OnlyProgressed is %v, want %v", got, test.want)
 			}

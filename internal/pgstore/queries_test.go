@@ -332,6 +332,10 @@ func reading(found *int) []call {
 			n, err := q.PrunedIDs(ctx)
 			return oneOf(found, n, err)
 		}),
+		rows("QuarantineSum", func(ctx context.Context, q *dbsqlc.Queries) error {
+			u, err := q.QuarantineSum(ctx)
+			return oneOf(found, u, err)
+		}),
 		rows("AlteredRecords", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.AlteredRecords(ctx, 10) // the sha-256 of the seed is none
 			return rowsOf(found, r, err)

@@ -383,3 +383,10 @@ func (s *Store) AlteredRecords(ctx context.Context, limit int) ([]int64, error) 
 	ids, err := s.q.AlteredRecords(ctx, int32(limit))
 	return ids, interpret("check quarantined records", err)
 }
+
+// QuarantineSum is what the open quarantined records take: counted row by row,
+// and as the sum that is kept says.
+func (s *Store) QuarantineSum(ctx context.Context) (counted, kept QuarantineUsage, err error) {
+	sum, err := s.q.QuarantineSum(ctx)
+	return QuarantineUsage{sum.OpenRecords, sum.OpenBytes}, QuarantineUsage{sum.KeptRecords, sum.KeptBytes}, interpret("count quarantined records", err)
+}

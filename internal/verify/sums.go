@@ -18,7 +18,7 @@ func (v *verification) sums(ctx context.Context) error {
 	}
 	for _, check := range []func(context.Context) error{
 		func(ctx context.Context) error { return v.partitions(ctx, pruned > 0) },
-		v.ids, v.orphans, v.alteredRecords,
+		v.ids, v.orphans, v.alteredRecords, v.quarantine,
 	} {
 		if err := check(ctx); err != nil {
 			return err
@@ -94,5 +94,18 @@ func (v *verification) alteredRecords(ctx context.Context) error {
 	for _, id := range altered {
 		v.report.add(fmt.Sprintf("quarantined record %d", id), "record_value", "other bytes", "those of its length and sha-256")
 	}
+	return nil
+}
+
+// quarantine holds the sum that the limits of the quarantine go by against its
+// records.
+func (v *verification) quarantine(ctx context.Context) error {
+	counted, kept, err := v.store.QuarantineSum(ctx)
+	if err != nil {
+		return err
+	}
+	c := comparison{report: v.report, subject: "quarantine"}
+	c.compare("open_records", kept.Records, counted.Records)
+	c.compare("open_bytes", kept.Bytes, counted.Bytes)
 	return nil
 }

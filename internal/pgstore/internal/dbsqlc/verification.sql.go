@@ -288,3 +288,32 @@ func (q *Queries) PrunedIDs(ctx context.Context) (int64, error) {
 	err := row.Scan(&column_1)
 	return column_1, err
 }
+
+const quarantineSum = `-- name: QuarantineSum :one
+SELECT count(*)::bigint AS open_records,
+  coalesce(sum(test_coordination.quarantined_bytes(record_key, record_value, record_headers, field, detail)), 0)::bigint AS open_bytes,
+  coalesce((SELECT u.open_records FROM test_coordination.quarantine_usage AS u WHERE u.singleton), 0)::bigint AS kept_records,
+  coalesce((SELECT u.open_bytes FROM test_coordination.quarantine_usage AS u WHERE u.singleton), 0)::bigint AS kept_bytes
+FROM test_coordination.quarantined_records WHERE status = 'open'
+`
+
+type QuarantineSumRow struct {
+	OpenRecords int64
+	OpenBytes   int64
+	KeptRecords int64
+	KeptBytes   int64
+}
+
+// QuarantineSum is what the open quarantined records take, counted, beside what
+// quarantine_usage says: in one statement, so that both are of one moment.
+func (q *Queries) QuarantineSum(ctx context.Context) (QuarantineSumRow, error) {
+	row := q.db.QueryRow(ctx, quarantineSum)
+	var i QuarantineSumRow
+	err := row.Scan(
+		&i.OpenRecords,
+		&i.OpenBytes,
+		&i.KeptRecords,
+		&i.KeptBytes,
+	)
+	return i, err
+}
