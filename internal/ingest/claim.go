@@ -26,7 +26,11 @@ func (w *worker) claimPartition(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask for offsets: %w", err)
 	}
-	w.claim, err = w.Store.Claim(ctx, pgstore.ClaimRequest{
+	// A claim that was made and not heard of would be released by nobody, and look
+	// like a death to the next.
+	claiming, cancel := outlast(ctx, w.cfg.ReleaseBudget)
+	defer cancel()
+	w.claim, err = w.Store.Claim(claiming, pgstore.ClaimRequest{
 		Topic: topic, Partition: partition, TopicID: pgstore.TopicID(meta.ID), Owner: w.cfg.Instance,
 		LogStart: log.Start, CarefulRecords: int64(w.cfg.Read.BatchRecords), Now: w.Now(),
 	})

@@ -32,7 +32,7 @@ var errTooSlow = errors.New("the batch takes longer than a transaction may")
 // or returns why this worker may not. After ctx has ended it finishes within
 // the apply budget.
 func (w *worker) commitBatch(ctx context.Context, b *batch) error {
-	ctx, cancel := w.withApplyBudget(ctx)
+	ctx, cancel := outlast(ctx, w.cfg.ApplyBudget)
 	defer cancel()
 	return w.commitParts(ctx, b)
 }
@@ -76,12 +76,12 @@ func (w *worker) commitWhole(ctx context.Context, b *batch) (err error) {
 	return nil
 }
 
-// withApplyBudget is a context that outlives ctx by the apply budget: the
-// transaction in hand is finished when the partition is taken away.
-func (w *worker) withApplyBudget(ctx context.Context) (context.Context, context.CancelFunc) {
+// outlast is a context that outlives ctx by a budget: the transaction in hand is
+// finished when the partition is taken away.
+func outlast(ctx context.Context, budget time.Duration) (context.Context, context.CancelFunc) {
 	lasting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(w.cfg.ApplyBudget)
+		timer := time.NewTimer(budget)
 		defer timer.Stop()
 		select {
 		case <-timer.C:

@@ -23,7 +23,7 @@
 //
 // Everything after S4 can be lost: states are rebuilt, and a lost hint costs a
 // look-up. Nothing before S4 has any effect. S1 to S3 of the next batch overlap with S4 of this
-// one and S5 to S7 of the former. Order is kept within a partition; partitions
+// one, unless this one is small, and S5 to S7 of the former. Order is kept within a partition; partitions
 // run in parallel.
 //
 // Non-obvious, and the cause of bugs elsewhere:
@@ -34,6 +34,11 @@
 //   - A lost connection during COMMIT proves nothing: the stored position does.
 //   - A transaction is applied anew from the decoded batch each time it is
 //     tried; no folded state outlives a rollback.
+//   - Events of an execution that was first heard of today are not looked up in
+//     S4c: the primary key refuses a repeat, and the batch is applied again with
+//     everything looked up. See toLookUp for why nothing can hide.
+//   - What is decoded and not committed is bounded over all partitions. What has
+//     been admitted waits for no other partition, so that this cannot lock up.
 //   - Bad data is found by trying parts of the batch in transactions that are
 //     rolled back. What the database refuses too often is a broken schema, not
 //     bad data, and stops the partition.
