@@ -56,12 +56,13 @@ func TestBenchMeasuresEverything(t *testing.T) {
 	for _, load := range []string{"mixed", "logs", "small"} {
 		for _, name := range []string{
 			"end to end", "ceiling", "end to end / ceiling", "rows per event", "records per transaction", "WAL", "WAL, ceiling",
-			"blocks", "allocated", "allocations", "peak memory of tcda", "S1", "S2", "S3", "S4", "S5", "S6",
+			"allocated", "allocations", "peak memory of tcda", "S1", "S2", "S3", "S4", "S5", "S6",
 		} {
 			wantMeasured(t, report, load, name)
 		}
-		for _, name := range []string{"CPU of tcda", "CPU of postgres", "CPU of kafka", "CPU of redis", "CPU of postgres, ceiling", "S0", "S7", "S9"} {
-			if report.Find(load, name) == nil { // may be less than can be measured
+		for _, name := range []string{"CPU of tcda", "CPU of postgres", "CPU of kafka", "CPU of redis", "CPU of postgres, ceiling", "blocks", "S0", "S7", "S9"} {
+			// May be less than can be measured: PostgreSQL counts blocks once a second.
+			if report.Find(load, name) == nil {
 				t.Errorf("%s: no figure %q", load, name)
 			}
 		}
