@@ -51,9 +51,6 @@ func costly() map[string]string {
 	}
 }
 
-// mostMemory is what reading one definition may allocate, garbage included.
-const mostMemory = 200 << 20
-
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

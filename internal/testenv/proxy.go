@@ -25,6 +25,7 @@ const (
 type NetworkProxy struct {
 	testing.TB
 	proxy *toxiproxy.Proxy
+	addr  string // the proxy's own field is written each time it starts again
 }
 
 // Proxy leads to a server, faultlessly at first, until the test ends. The server
@@ -36,6 +37,7 @@ func Proxy(t testing.TB, server string) *NetworkProxy {
 	if err := p.proxy.Start(); err != nil {
 		t.Fatalf("start a proxy to %s: %v", server, err)
 	}
+	p.addr = p.proxy.Listen
 	t.Cleanup(func() {
 		p.proxy.Toxics.ResetToxics(context.Background())
 		p.proxy.Stop()
@@ -44,7 +46,7 @@ func Proxy(t testing.TB, server string) *NetworkProxy {
 }
 
 // Addr is where the proxy listens.
-func (p *NetworkProxy) Addr() string { return p.proxy.Listen }
+func (p *NetworkProxy) Addr() string { return p.addr }
 
 // Swallow lets what flows in these directions vanish, or in both if none is
 // named: connections stay open, also new ones, and nothing arrives.
