@@ -81,13 +81,13 @@ func (w *worker) run(ctx context.Context) error {
 			pause.reset()
 		}
 		switch {
+		case errors.Is(err, errFenced): // also after the end of ctx: of who slept, the group ends as well
+			w.Metrics.Fenced()
+			w.log.Warn().Msg("fenced: another worker owned the partition or an operator moved it")
+			_ = pause.wait(ctx) // the loop looks at ctx
 		case ctx.Err() != nil:
 		case errors.Is(err, errStopped):
 			w.awaitOperator(ctx)
-		case errors.Is(err, errFenced):
-			w.Metrics.Fenced()
-			w.log.Warn().Msg("fenced: another worker owned the partition or an operator moved it; claiming it again")
-			_ = pause.wait(ctx) // the loop looks at ctx
 		case err != nil:
 			w.log.Error().Err(err).Msg("work on the partition was interrupted; trying again")
 			_ = pause.wait(ctx)
