@@ -53,7 +53,7 @@ func All() []Sabotage {
 			Faults: []string{"worker.kill-busy"}, Strikes: 1,
 			Turns: checker.Lost,
 			Replacements: []Replacement{
-				{decodeFile, "	hinted bool\n", "	hinted   bool\n	believed map[int]bool\n"},
+				{decodeFile, "	hinted, repeats bool\n", "	hinted, repeats bool\n	believed        map[int]bool\n"},
 				{decodeFile, "	w.hint(ctx, b)\n	return b\n", `	b.believed = map[int]bool{}
 	var asked []redisstore.Hint
 	var at []int
