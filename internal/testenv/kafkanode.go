@@ -53,8 +53,9 @@ var sharedApacheKafka = sync.OnceValues(func() (*kafkaNode, error) {
 })
 
 // kafkaSettings hold for every node. Sessions may be as short as tests want
-// them, retention and compaction are at work several times a second, and a
-// node that has died is given up soon.
+// them. Retention (of topics that ask for it: records of tests may be old) and
+// compaction are at work several times a second, and a node that has died is
+// given up soon.
 const kafkaSettings = `
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=BROKER
@@ -68,6 +69,7 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=50
 log.initial.task.delay.ms=100
 log.retention.check.interval.ms=200
+log.retention.ms=-1
 log.cleaner.backoff.ms=100
 log.cleaner.dedupe.buffer.size=4194304
 broker.heartbeat.interval.ms=250
