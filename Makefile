@@ -52,7 +52,8 @@ test: c-compiler ## Run every test with the race detector; what passed and did n
 	@echo "test: real PostgreSQL and redis-server are found on this machine, or fetched for this user; nothing is left running"
 	@go run ./internal/testenv/cmd/provision
 	go test $(RACE) $(SHUFFLE) -timeout=15m $$(go list ./... | grep -v -e /internal/e2e -e '/internal/soak$$' -e /internal/soak/sabotage)
-	go test $(RACE) $(SHUFFLE) -timeout=15m -count=1 -p=1 ./internal/e2e ./internal/soak ./internal/soak/sabotage # of programs that they build themselves: Go does not see that they changed
+	go test $(RACE) $(SHUFFLE) -timeout=15m -count=1 -p=1 ./internal/e2e ./internal/soak # of programs that they build themselves: Go does not see that they changed
+	go test $(SHUFFLE) -timeout=15m -count=1 -run='TestCheckerSeesABrokenRule/(mark-first|no-identity|offsets-in-kafka)' ./internal/soak/sabotage # the fourth needs a zombie at the right moment: make soak-proof
 
 .PHONY: test-short
 test-short: ## Run the tests of the packages that need no server, for while you type
