@@ -139,7 +139,11 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 	if err != nil {
 		return err
 	}
-	if err := r.Redis.SetSentinel(ctx, epoch); err != nil {
+	confirm := r.Redis.RenewSentinel
+	if full {
+		confirm = r.Redis.SetSentinel
+	}
+	if err := confirm(ctx, epoch); err != nil {
 		return err
 	}
 	if full {

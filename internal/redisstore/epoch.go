@@ -99,6 +99,14 @@ func (s *Store) SetSentinel(ctx context.Context, e Epoch) error {
 	})
 }
 
+// RenewSentinel is SetSentinel after a pass that wrote only what had changed. A
+// sentinel that has gone meanwhile, by a flush, stays gone: then not all is held.
+func (s *Store) RenewSentinel(ctx context.Context, e Epoch) error {
+	return s.do(ctx, "renew sentinel", s.cfg.Budget, func(ctx context.Context) error {
+		return s.client.SetXX(ctx, s.keys.epoch(), e.String(), 0).Err()
+	})
+}
+
 // Passes is the number that SetPasses has set last, 0 if it is lost. Less than it
 // was before means that Redis holds an older content: it was restored from a
 // file, or a replica took over that was behind. Unlike a restart, that is seen

@@ -33,6 +33,25 @@ func TestSentinelTellsWhereTheContentCameFrom(t *testing.T) {
 	}
 }
 
+func TestASentinelThatHasGoneIsNotRenewed(t *testing.T) {
+	t.Parallel()
+	redis := startServer(t)
+	s := open(t, redisstore.Config{URL: redis.URL()})
+	e := redisstore.Epoch{System: "7", Timeline: 1, Position: 5}
+	if err := s.SetSentinel(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if err := redis.Client.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RenewSentinel(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := s.CheckSentinel(t.Context(), e); err != nil || state != redisstore.SentinelMissing {
+		t.Errorf("sentinel is %v, %v; want it missing", state, err)
+	}
+}
+
 func TestFlushAndGarbageLeaveNoSentinel(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
