@@ -117,6 +117,7 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 		}
 		r.Log.Warn().Int("keys", n).Str("was", string(state)).Msg("live state was of another database cluster, or of a later time of this one, which was restored: removed")
 		r.done = time.Time{}
+		passes = 0 // removed with the rest
 	case redisstore.SentinelMissing, redisstore.SentinelOlder:
 		r.done = time.Time{}
 	case redisstore.SentinelSame:
@@ -148,6 +149,16 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 	}
 	if full {
 		r.Log.Info().Int("live", live).Int("settled", settled).Msg("live state swept")
+	}
+	// A Redis that went back in the middle has only a part of this pass, and must not count it.
+	counted, err := r.Redis.Passes(ctx)
+	if err != nil {
+		return err
+	}
+	if counted < passes {
+		r.Log.Warn().Msg("Redis went back to an older content during a pass: live state is built anew")
+		r.done = time.Time{}
+		return nil
 	}
 	passes = max(passes, r.passes) + 1
 	if err := r.Redis.SetPasses(ctx, passes); err != nil {

@@ -251,11 +251,12 @@ func TestAFullQuarantineDegrades(t *testing.T) {
 	db, redis, kafka := testenv.Postgres(t), testenv.Redis(t), testenv.Kafka(t)
 	cfg := settingsFor(db, redis, kafka).with("QUARANTINE_SOFT_LIMIT", "1MiB").load(t)
 	tcda := start(t, cfg)
-	large := &kgo.Record{Topic: cfg.Kafka.TopicExecutions, Value: bytes.Repeat([]byte("x"), 520_000)}
-	small := &kgo.Record{Topic: cfg.Kafka.TopicExecutions, Value: []byte("[]")}
+	large, small := bytes.Repeat([]byte("x"), 520_000), []byte("[]")
 	client := kafka.Client(t)
-	for _, r := range append([]*kgo.Record{large, large}, slices.Repeat([]*kgo.Record{small}, 20)...) {
-		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: r.Topic, Value: r.Value}).FirstErr(); err != nil {
+	for _, value := range append([][]byte{large, large}, slices.Repeat([][]byte{small}, 20)...) {
+		// One key, so one partition and this order: a large one that came last would be kept in part, and fit.
+		r := &kgo.Record{Topic: cfg.Kafka.TopicExecutions, Key: []byte("run-1"), Value: value}
+		if err := client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
