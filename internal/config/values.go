@@ -59,6 +59,11 @@ func (u URL) String() string {
 	if err != nil || parsed.Opaque != "" || parsed.Scheme == "" {
 		return Redacted
 	}
+	// An @ that ends no user information is one of a password that was not
+	// escaped, and has been taken for a part of something else.
+	if n := strings.Count(string(u), "@"); n > 1 || n == 1 && parsed.User == nil {
+		return Redacted
+	}
 	if _, set := parsed.User.Password(); set {
 		parsed.User = url.UserPassword(parsed.User.Username(), Redacted)
 	}
