@@ -1,3 +1,8 @@
+-- InsertDetails writes the big values of runs that are new.
+-- name: InsertDetails :copyfrom
+INSERT INTO test_coordination.execution_details (execution_id, run, labels, parameters, configuration_snapshot, system_state, summary)
+VALUES (sqlc.arg(execution_id), sqlc.arg(run), sqlc.narg(labels), sqlc.narg(parameters), sqlc.narg(configuration_snapshot), sqlc.narg(system_state), sqlc.narg(summary));
+
 -- SaveDetails writes the big values that the fold has set and keeps the others,
 -- which are NULL here.
 -- name: SaveDetails :exec

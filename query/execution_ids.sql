@@ -6,7 +6,7 @@ SELECT u.id, sqlc.arg(now) FROM unnest(sqlc.arg(ids)::text[]) AS u(id)
 ON CONFLICT (execution_id) DO NOTHING;
 
 -- LockExecutionIDs is S4b. FOR UPDATE would deadlock with foreign key checks.
--- name: LockExecutionIDs :many
+-- name: LockExecutionIDs :batchmany
 SELECT * FROM test_coordination.execution_ids WHERE execution_id = ANY (sqlc.arg(ids)::text[])
 ORDER BY execution_id COLLATE "C" FOR NO KEY UPDATE;
 

@@ -1,6 +1,6 @@
 -- PhasesTouched loads phases before a fold. Names are found by their
 -- hash: a name may be longer than an entry of an index.
--- name: PhasesTouched :many
+-- name: PhasesTouched :batchmany
 SELECT p.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(phases)::text[]), unnest(sqlc.arg(buckets)::date[])) AS u(id, run, phase, bucket)
 JOIN test_coordination.execution_phases AS p ON p.execution_id = u.id AND p.run = u.run AND p.phase_hash = sha256(convert_to(u.phase, 'UTF8')) AND p.bucket = u.bucket;
 

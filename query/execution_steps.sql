@@ -1,5 +1,5 @@
 -- StepsTouched loads attempts at steps before a fold.
--- name: StepsTouched :many
+-- name: StepsTouched :batchmany
 SELECT s.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(step_ids)::text[]), unnest(sqlc.arg(attempts)::integer[]), unnest(sqlc.arg(buckets)::date[])) AS u(id, run, step_id, attempt, bucket)
 JOIN test_coordination.execution_steps AS s ON s.execution_id = u.id AND s.run = u.run AND s.step_id = u.step_id AND s.attempt = u.attempt AND s.bucket = u.bucket;
 

@@ -1,5 +1,5 @@
 -- LatestRuns are the runs with the highest number of the given ids.
--- name: LatestRuns :many
+-- name: LatestRuns :batchmany
 SELECT e.* FROM test_coordination.execution_ids AS i
 JOIN test_coordination.executions AS e ON e.execution_id = i.execution_id AND e.run = i.latest_run
 WHERE i.execution_id = ANY (sqlc.arg(ids)::text[]);

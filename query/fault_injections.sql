@@ -1,5 +1,5 @@
 -- FaultsTouched loads faults before a fold.
--- name: FaultsTouched :many
+-- name: FaultsTouched :batchmany
 SELECT f.* FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(fault_ids)::text[]), unnest(sqlc.arg(buckets)::date[])) AS u(id, run, fault_id, bucket)
 JOIN test_coordination.fault_injections AS f ON f.execution_id = u.id AND f.run = u.run AND f.fault_id = u.fault_id AND f.bucket = u.bucket;
 

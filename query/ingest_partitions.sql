@@ -21,7 +21,7 @@ RETURNING *;
 -- the partition or has moved it. The timeline is that of the transaction: asked
 -- after its commit, a failover could lie between, and what it lost would pass
 -- for the newest.
--- name: AdvancePartition :one
+-- name: AdvancePartition :batchone
 UPDATE test_coordination.ingest_partitions SET next_offset = sqlc.arg(next_offset), attempts = 0, clean_stop = false, updated_at = sqlc.arg(now)
 WHERE topic = sqlc.arg(topic) AND partition = sqlc.arg(partition) AND epoch = sqlc.arg(epoch) AND next_offset = sqlc.arg(position)
 RETURNING left(pg_walfile_name(pg_current_wal_lsn()), 8)::text AS timeline_hex;

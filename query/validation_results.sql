@@ -1,6 +1,6 @@
 -- ValidationsTouched tells what is known of validations before a fold: a new
 -- one replaces all other columns, so they are not read.
--- name: ValidationsTouched :many
+-- name: ValidationsTouched :batchmany
 SELECT v.execution_id, v.run, v.validation_id, v.order_key, v.status
 FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(validation_ids)::text[]), unnest(sqlc.arg(buckets)::date[])) AS u(id, run, validation_id, bucket)
 JOIN test_coordination.validation_results AS v ON v.execution_id = u.id AND v.run = u.run AND v.validation_id = u.validation_id AND v.bucket = u.bucket;

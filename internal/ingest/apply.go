@@ -79,10 +79,7 @@ func eventsOf[E any](in []incoming[E]) []E {
 func (w *worker) apply(ctx context.Context, tx *pgstore.Tx, b *batch, selected func(int) bool) (*outcome, error) {
 	out := &outcome{}
 	// S4a: fence and offset.
-	if err := tx.Advance(ctx, w.claim, b.position, b.next); err != nil {
-		return nil, err
-	}
-	out.timeline = tx.Timeline()
+	tx.Advance(ctx, w.claim, b.position, b.next)
 	var runs []incoming[*execution.Event]
 	var definitions []incoming[*scenario.Event]
 	for i := range b.items {

@@ -139,9 +139,7 @@ func (w *worker) quarantineDeadly(ctx context.Context) error {
 			fmt.Sprintf("%d processes died while fetching or decoding this record; it was not read again", w.claim.Attempts)),
 	}
 	err := w.Store.Batch(ctx, w.Now(), func(tx *pgstore.Tx) error {
-		if err := tx.Advance(ctx, w.claim, position, position+1); err != nil {
-			return err
-		}
+		tx.Advance(ctx, w.claim, position, position+1)
 		if err := tx.Quarantine(ctx, w.claim, []pgstore.Poison{poison}); err != nil {
 			return err
 		}

@@ -167,10 +167,15 @@ func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error
 // outcome is that of the transaction, if it was committed.
 func (w *worker) tryCommit(ctx context.Context, b *batch) (*outcome, error) {
 	var out *outcome
+	var last *pgstore.Tx
 	err := w.Store.Batch(ctx, w.Now(), func(tx *pgstore.Tx) (err error) {
+		last = tx
 		out, err = w.apply(ctx, tx, b, everything)
 		return err
 	})
+	if out != nil {
+		out.timeline = last.Timeline()
+	}
 	return out, err
 }
 

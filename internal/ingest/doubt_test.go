@@ -62,15 +62,14 @@ func (c *commitCutter) serve(client net.Conn) {
 		return
 	}
 	defer func() { _ = server.Close() }()
-	var muted atomic.Bool
-	answered := make(chan struct{}, 1)
+	var cut atomic.Bool // this COMMIT, when it is done: rows to copy may come behind it, that the server waits for
 	go func() {
 		defer func() { _ = client.Close() }()
 		buffer := make([]byte, 64<<10)
 		for {
 			n, err := server.Read(buffer)
-			if muted.Load() {
-				answered <- struct{}{}
+			if cut.Load() && bytes.Contains(buffer[:n], []byte("COMMIT\x00")) {
+				c.cuts.Add(1)
 				return
 			}
 			if n > 0 {
@@ -87,14 +86,11 @@ func (c *commitCutter) serve(client net.Conn) {
 	for {
 		n, err := client.Read(buffer)
 		if bytes.Contains(buffer[:n], []byte("commit\x00")) && c.commits.Add(1)%c.cutEvery == 0 {
-			c.cuts.Add(1)
-			if c.delivered {
-				muted.Store(true)
-				if _, err := server.Write(buffer[:n]); err == nil {
-					<-answered
-				}
+			if !c.delivered {
+				c.cuts.Add(1)
+				return
 			}
-			return
+			cut.Store(true)
 		}
 		if n > 0 {
 			if _, err := server.Write(buffer[:n]); err != nil {

@@ -37,19 +37,10 @@ type runID struct {
 // load brings the runs that the events may belong to, and the parts of those
 // runs that the events would be merged into.
 func (f *fold) load(ctx context.Context, tx *pgstore.Tx, events []incoming[*execution.Event]) error {
-	var ids, namedIDs, runIDs []string
+	var namedIDs, runIDs []string
 	for id, k := range f.known {
-		if k.LatestRun > 0 {
-			ids = append(ids, string(id))
-		}
-	}
-	if len(ids) > 0 {
-		runs, err := tx.LatestRuns(ctx, ids)
-		if err != nil {
-			return err
-		}
-		for _, r := range runs {
-			f.latest[r.ID] = f.add(r)
+		if k.Latest != nil {
+			f.latest[id] = f.add(*k.Latest)
 		}
 	}
 	asked := map[runID]bool{}

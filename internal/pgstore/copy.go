@@ -5,12 +5,13 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
@@ -21,34 +22,20 @@ type columnTypes struct {
 	known map[string][]uint32 // OIDs, by COPY statement
 }
 
-// of gives the statement that copies into the columns, and their types.
-func (c *columnTypes) of(ctx context.Context, conn *pgx.Conn, table pgx.Identifier, columns []string) (statement string, types []uint32, err error) {
-	quoted := make([]string, len(columns))
-	for i, name := range columns {
-		quoted[i] = pgx.Identifier{name}.Sanitize()
-	}
-	list := strings.Join(quoted, ", ")
-	statement = "COPY " + table.Sanitize() + " (" + list + ") FROM STDIN BINARY"
+func (c *columnTypes) of(statement string) ([]uint32, bool) {
 	c.mu.RLock()
+	defer c.mu.RUnlock()
 	types, ok := c.known[statement]
-	c.mu.RUnlock()
-	if ok {
-		return statement, types, nil
-	}
-	described, err := conn.PgConn().Prepare(ctx, "", "SELECT "+list+" FROM "+table.Sanitize(), nil)
-	if err != nil {
-		return "", nil, err
-	}
-	for _, f := range described.Fields {
-		types = append(types, f.DataTypeOID)
-	}
+	return types, ok
+}
+
+func (c *columnTypes) keep(statement string, types []uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
 		c.known = map[string][]uint32{}
 	}
 	c.known[statement] = types
-	return statement, types, nil
 }
 
 func (c *columnTypes) forget(statement string) {
@@ -57,72 +44,193 @@ func (c *columnTypes) forget(statement string) {
 	delete(c.known, statement)
 }
 
+// rowsToCopy is what one COPY writes.
+type rowsToCopy struct {
+	op        string // for its error
+	statement string
+	types     []uint32
+	source    pgx.CopyFromSource
+	written   int64
+}
+
+// CopyFrom keeps rows for COPY. How many are written is seen later.
+func (p *pipeline) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, source pgx.CopyFromSource) (int64, error) {
+	quoted := make([]string, len(columns))
+	for i, name := range columns {
+		quoted[i] = pgx.Identifier{name}.Sanitize()
+	}
+	list := strings.Join(quoted, ", ")
+	statement := "COPY " + table.Sanitize() + " (" + list + ") FROM STDIN BINARY"
+	types, ok := p.types.of(statement)
+	if !ok {
+		if err := p.settle(); err != nil {
+			return 0, err
+		}
+		described, err := p.conn.PgConn().Prepare(ctx, "", "SELECT "+list+" FROM "+table.Sanitize(), nil)
+		if err != nil {
+			return 0, interpret(p.op, err)
+		}
+		for _, f := range described.Fields {
+			types = append(types, f.DataTypeOID)
+		}
+		p.types.keep(statement, types)
+	}
+	p.copies = append(p.copies, rowsToCopy{op: p.op, statement: statement, types: types, source: source})
+	return 0, nil
+}
+
+// copyRows writes the rows that were kept for COPY, and ends the transaction
+// with them if it should: all in one round trip, for each COPY begins to read
+// where the one before it has ended.
+func (p *pipeline) copyRows(ctx context.Context, commit bool) error {
+	copies := p.copies
+	p.copies = nil
+	statements := make([]string, len(copies), len(copies)+1)
+	for i := range copies {
+		statements[i] = copies[i].statement
+	}
+	if commit {
+		statements = append(statements, "commit")
+	}
+	if len(statements) == 0 {
+		return nil
+	}
+	conn := p.conn.PgConn()
+	results := conn.Exec(ctx, strings.Join(statements, "; "))
+	var refused error // a value that cannot be sent
+	if conn.IsBusy() { // it was sent
+		w := &copyWriter{codecs: p.conn.TypeMap(), to: conn.Frontend()}
+		refused = w.copyAll(copies)
+	}
+	for i := range copies {
+		if err := p.copied(&copies[i], results); err != nil {
+			p.types.forget(copies[i].statement) // a migration may have changed them
+			switch {
+			case refused != nil:
+				return refused
+			case commit && !answered(err):
+				return fmt.Errorf("%w: %w", ErrInDoubt, err)
+			}
+			return interpret(copies[i].op, err)
+		}
+	}
+	if !commit {
+		return interpret("copy rows", results.Close())
+	}
+	if results.NextResult() {
+		if tag, _ := results.ResultReader().Close(); tag.String() == "ROLLBACK" { // an error would be that of results, too
+			_ = results.Close()
+			return interpretCommit(pgx.ErrTxCommitRollback)
+		}
+	}
+	return interpretCommit(results.Close())
+}
+
+// copied reads the result of one COPY.
+func (p *pipeline) copied(c *rowsToCopy, results *pgconn.MultiResultReader) error {
+	if !results.NextResult() {
+		return results.Close()
+	}
+	tag, err := results.ResultReader().Close()
+	if err == nil && tag.RowsAffected() != c.written {
+		_ = results.Close()
+		err = fmt.Errorf("%d of %d rows were written", tag.RowsAffected(), c.written)
+	}
+	return err
+}
+
 // copyChunk is about how much is encoded before it is sent.
 const copyChunk = 48 << 10
 
-// copyReader gives rows in the binary form of COPY. Source: PostgreSQL
-// documentation, COPY, "Binary Format".
-type copyReader struct {
-	source pgx.CopyFromSource
-	types  []uint32
+// copyWriter sends rows in the binary form of COPY. Source: PostgreSQL
+// documentation, COPY, "Binary Format", and "Message Formats", CopyData and
+// CopyDone.
+type copyWriter struct {
 	codecs *pgtype.Map
-
-	begun, ended bool
-	ready, rest  []byte // encoded; what of it has not been read
-	err          error
+	to     *pgproto3.Frontend
+	buffer []byte // encoded, not sent
+	err    error  // of the connection; who reads from it will say more
 }
 
-// Read encodes as many rows as fill a chunk.
-func (r *copyReader) Read(b []byte) (int, error) {
-	if len(r.rest) == 0 {
-		if r.err != nil {
-			return 0, r.err
+// copyAll sends the rows of one COPY after the other. The error is of a value
+// that cannot be sent; the server then gives up.
+func (w *copyWriter) copyAll(copies []rowsToCopy) error {
+	defer w.flush()
+	for i := range copies {
+		if err := w.copy(&copies[i]); err != nil {
+			w.flush()
+			w.to.Send(&pgproto3.CopyFail{Message: err.Error()})
+			w.err = w.to.Flush()
+			return interpret(copies[i].op, err)
 		}
-		if r.ended {
-			return 0, io.EOF
-		}
-		if r.rest, r.err = r.encode(r.ready[:0]); r.err != nil {
-			r.rest = nil
-			return 0, r.err
-		}
-		r.ready = r.rest
 	}
-	n := copy(b, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
+	return nil
 }
 
-func (r *copyReader) encode(b []byte) ([]byte, error) {
-	if !r.begun {
-		r.begun = true
-		b = append(b, "PGCOPY\n\xff\r\n\x00"...)
-		b = binary.BigEndian.AppendUint64(b, 0) // no flags, no extension
+func (w *copyWriter) copy(c *rowsToCopy) (err error) {
+	at := w.begin()
+	w.buffer = append(w.buffer, "PGCOPY\n\xff\r\n\x00"...)
+	w.buffer = binary.BigEndian.AppendUint64(w.buffer, 0) // no flags, no extension
+	for c.source.Next() {
+		if w.buffer, err = appendRow(w.buffer, c, w.codecs); err != nil {
+			w.buffer = w.buffer[:at] // a message that was begun is none
+			return err
+		}
+		c.written++
+		if len(w.buffer) >= copyChunk {
+			w.end(at)
+			w.flush()
+			at = w.begin()
+		}
 	}
-	for len(b) < copyChunk {
-		if !r.source.Next() {
-			r.ended = true
-			return binary.BigEndian.AppendUint16(b, 0xffff), r.source.Err()
-		}
-		values, err := r.source.Values()
-		if err != nil {
-			return nil, err
-		}
-		if len(values) != len(r.types) {
-			return nil, fmt.Errorf("encode row: %d values for %d columns", len(values), len(r.types))
-		}
-		b = binary.BigEndian.AppendUint16(b, uint16(len(values)))
-		for i, v := range values {
-			if b, err = r.value(b, r.types[i], v); err != nil {
-				return nil, fmt.Errorf("failed to encode args[%d]: %w", i, err) // as pgx words it: see isEncodeError
-			}
+	if err := c.source.Err(); err != nil {
+		w.buffer = w.buffer[:at]
+		return err
+	}
+	w.buffer = binary.BigEndian.AppendUint16(w.buffer, 0xffff)
+	w.end(at)
+	w.buffer = append(w.buffer, 'c', 0, 0, 0, 4) // CopyDone
+	return nil
+}
+
+// begin begins a CopyData message, and end writes its length.
+func (w *copyWriter) begin() (at int) {
+	at = len(w.buffer)
+	w.buffer = append(w.buffer, 'd', 0, 0, 0, 0)
+	return at
+}
+
+func (w *copyWriter) end(at int) {
+	binary.BigEndian.PutUint32(w.buffer[at+1:], uint32(len(w.buffer)-at-1))
+}
+
+func (w *copyWriter) flush() {
+	if w.err == nil && len(w.buffer) > 0 {
+		w.err = w.to.SendUnbufferedEncodedCopyData(w.buffer)
+	}
+	w.buffer = w.buffer[:0]
+}
+
+func appendRow(b []byte, c *rowsToCopy, codecs *pgtype.Map) ([]byte, error) {
+	values, err := c.source.Values()
+	if err != nil {
+		return nil, err
+	}
+	if len(values) != len(c.types) {
+		return nil, fmt.Errorf("encode row: %d values for %d columns", len(values), len(c.types))
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(len(values)))
+	for i, v := range values {
+		if b, err = appendValue(b, codecs, c.types[i], v); err != nil {
+			return nil, fmt.Errorf("failed to encode args[%d]: %w", i, err) // as pgx words it: see isEncodeError
 		}
 	}
 	return b, nil
 }
 
-// value appends a value with its length before it. The forms that rows mostly
-// have are written here, all others by pgx.
-func (r *copyReader) value(b []byte, oid uint32, v any) ([]byte, error) {
+// appendValue appends a value with its length before it. The forms that rows
+// mostly have are written here, all others by pgx.
+func appendValue(b []byte, codecs *pgtype.Map, oid uint32, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case string:
 		if oid == pgtype.TextOID {
@@ -196,7 +304,7 @@ func (r *copyReader) value(b []byte, oid uint32, v any) ([]byte, error) {
 		binary.BigEndian.PutUint32(b[at:], 0xffffffff)
 		return b, nil
 	}
-	encoded, err := r.codecs.Encode(oid, pgtype.BinaryFormatCode, v, b)
+	encoded, err := codecs.Encode(oid, pgtype.BinaryFormatCode, v, b)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func TestCopyWritesValuesAsPgxDoes(t *testing.T) {
 			want = append(binary.BigEndian.AppendUint32(nil, uint32(len(encoded))), encoded...)
 		}
 		before := []byte("before")
-		got, err := (&copyReader{codecs: codecs}).value(bytes.Clone(before), test.oid, test.value)
+		got, err := appendValue(bytes.Clone(before), codecs, test.oid, test.value)
 		if err != nil || !bytes.Equal(got, append(before, want...)) {
 			t.Errorf("type %d, %T %.40v: % x, %v; want % x", test.oid, test.value, test.value, got[:min(len(got), 40)], err, want[:min(len(want), 40)])
 		}
@@ -70,8 +70,8 @@ func TestCopyWritesValuesAsPgxDoes(t *testing.T) {
 
 func TestCopyNamesAValueThatHasNotTheTypeOfItsColumn(t *testing.T) {
 	t.Parallel()
-	r := &copyReader{source: &oneRow{values: []any{"seven"}}, types: []uint32{pgtype.Int4OID}, codecs: pgtype.NewMap()}
-	_, err := r.Read(make([]byte, 100))
+	c := &rowsToCopy{source: &oneRow{values: []any{"seven"}}, types: []uint32{pgtype.Int4OID}}
+	_, err := appendRow(nil, c, pgtype.NewMap())
 	if err == nil || !isEncodeError(err) {
 		t.Errorf("error %v, want one that is read as the data's fault", err)
 	}

@@ -140,6 +140,9 @@ func interpret(op string, err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("%s: %w", op, ErrNotFound)
 	}
+	if e := (*Error)(nil); errors.As(err, &e) || errors.Is(err, ErrFenced) {
+		return err // of a statement before the one that was waited for
+	}
 	e := &Error{Op: op, Err: err}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -192,11 +195,17 @@ func interpretCommit(err error) error {
 		return nil
 	}
 	var pg *pgconn.PgError
-	answered := errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" // FATAL ends the session, before COMMIT or after it
-	if answered || errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, pgx.ErrTxClosed) {
+	refused := errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" // FATAL ends the session, before COMMIT or after it
+	if refused || errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, pgx.ErrTxClosed) {
 		return interpret("commit", err)
 	}
 	return fmt.Errorf("%w: %w", ErrInDoubt, err)
+}
+
+// answered tells whether an error is a word of the server.
+func answered(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

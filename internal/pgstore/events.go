@@ -97,8 +97,9 @@ func (tx *Tx) insertEvents(ctx context.Context, p Partition, events []PlacedEven
 			rows[i].Topic, rows[i].Partition, rows[i].KafkaOffset = &p.Topic, &p.Number, &e.Offset
 		}
 	}
-	inserted, err := tx.queued.InsertEvents(ctx, rows)
-	return copied(opInsertEvents, len(rows), inserted, err)
+	tx.pipe.doing(opInsertEvents)
+	_, err := tx.queued.InsertEvents(ctx, rows)
+	return err
 }
 
 func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
@@ -127,13 +128,13 @@ func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
 	}
 	if len(progress.Ids) > 0 {
 		progress.Now = tx.now
-		tx.writes.doing("save progress of runs")
+		tx.pipe.doing("save progress of runs")
 		if err := tx.queued.SaveProgress(ctx, progress); err != nil {
 			return err
 		}
 	}
 	if len(changed) > 0 {
-		tx.writes.doing("save runs")
+		tx.pipe.doing("save runs")
 		tx.queued.SaveRun(ctx, changed).Exec(nil)
 	}
 	return tx.saveDetails(ctx, states)
@@ -142,15 +143,23 @@ func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
 // saveDetails writes the big values that the fold has set. Only a summary can be
 // set to nothing: of two ends the earlier counts, and it may have none.
 func (tx *Tx) saveDetails(ctx context.Context, states []*execution.State) error {
+	var opened []dbsqlc.InsertDetailsParams
 	var set dbsqlc.SaveDetailsParams
 	var cleared []string
 	var clearedRuns []int32
 	for _, s := range states {
 		id, run, d := string(s.Run.ID), int32(s.Run.Number), &s.Details
-		if d.Summary.Set && d.Summary.Value == nil {
+		if d.Summary.Set && d.Summary.Value == nil && s.Run.Version > 1 {
 			cleared, clearedRuns = append(cleared, id), append(clearedRuns, run)
 		}
 		if d.Labels.Value == nil && d.Parameters.Value == nil && d.ConfigurationSnapshot.Value == nil && d.SystemState.Value == nil && d.Summary.Value == nil {
+			continue
+		}
+		if s.Run.Version == 1 {
+			opened = append(opened, dbsqlc.InsertDetailsParams{
+				ExecutionID: id, Run: run, Labels: d.Labels.Value, Parameters: d.Parameters.Value,
+				ConfigurationSnapshot: d.ConfigurationSnapshot.Value, SystemState: d.SystemState.Value, Summary: d.Summary.Value,
+			})
 			continue
 		}
 		set.Ids, set.Runs = append(set.Ids, id), append(set.Runs, run)
@@ -158,14 +167,20 @@ func (tx *Tx) saveDetails(ctx context.Context, states []*execution.State) error 
 		set.ConfigurationSnapshots = append(set.ConfigurationSnapshots, d.ConfigurationSnapshot.Value)
 		set.SystemStates, set.Summaries = append(set.SystemStates, d.SystemState.Value), append(set.Summaries, d.Summary.Value)
 	}
+	if len(opened) > 0 {
+		tx.pipe.doing("insert details")
+		if _, err := tx.queued.InsertDetails(ctx, opened); err != nil {
+			return err
+		}
+	}
 	if len(set.Ids) > 0 {
-		tx.writes.doing("save details")
+		tx.pipe.doing("save details")
 		if err := tx.queued.SaveDetails(ctx, set); err != nil {
 			return err
 		}
 	}
 	if len(cleared) > 0 {
-		tx.writes.doing("clear summaries")
+		tx.pipe.doing("clear summaries")
 		return tx.queued.ClearSummaries(ctx, cleared, clearedRuns)
 	}
 	return nil
@@ -177,8 +192,8 @@ func (tx *Tx) insertRuns(ctx context.Context, opened []dbsqlc.InsertRunsParams, 
 	if len(opened) == 0 {
 		return nil
 	}
-	inserted, err := tx.queued.InsertRuns(ctx, opened)
-	if err := copied("insert runs", len(opened), inserted, err); err != nil {
+	tx.pipe.doing("insert runs")
+	if _, err := tx.queued.InsertRuns(ctx, opened); err != nil {
 		return err
 	}
 	var ids []string
@@ -187,22 +202,8 @@ func (tx *Tx) insertRuns(ctx context.Context, opened []dbsqlc.InsertRunsParams, 
 	for id, r := range latest {
 		ids, numbers, buckets = append(ids, string(id)), append(numbers, int32(r.Number)), append(buckets, r.Bucket)
 	}
-	tx.writes.doing("note new runs")
+	tx.pipe.doing("note new runs")
 	return tx.queued.UpdateExecutionIDs(ctx, ids, numbers, buckets)
-}
-
-// all runs a pipelined batch to its end and reads its first error.
-func all(op string, exec func(func(int, error))) error { return interpret(op, first(exec)) }
-
-// first runs a pipelined batch to its end and gives its first error.
-func first(exec func(func(int, error))) error {
-	var first error
-	exec(func(_ int, err error) {
-		if first == nil {
-			first = err
-		}
-	})
-	return first
 }
 
 func (tx *Tx) insertLogs(ctx context.Context, events []PlacedEvent) error {
@@ -229,8 +230,9 @@ func (tx *Tx) insertLogs(ctx context.Context, events []PlacedEvent) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	inserted, err := tx.queued.InsertLogs(ctx, rows)
-	return copied("insert log lines", len(rows), inserted, err)
+	tx.pipe.doing("insert log lines")
+	_, err := tx.queued.InsertLogs(ctx, rows)
+	return err
 }
 
 func (tx *Tx) insertSnapshots(ctx context.Context, events []PlacedEvent) error {
@@ -248,8 +250,9 @@ func (tx *Tx) insertSnapshots(ctx context.Context, events []PlacedEvent) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	inserted, err := tx.queued.InsertSnapshots(ctx, rows)
-	return copied("insert snapshots", len(rows), inserted, err)
+	tx.pipe.doing("insert snapshots")
+	_, err := tx.queued.InsertSnapshots(ctx, rows)
+	return err
 }
 
 // StoredEvent is an event of a run as it is stored. Its payload is not

@@ -144,28 +144,35 @@ func (s *Store) Partitions(ctx context.Context) ([]Partition, error) {
 }
 
 // Advance is S4a, the fence and the offset in one statement: it moves the
-// position from position to next, or returns ErrFenced.
-func (tx *Tx) Advance(ctx context.Context, p Partition, position, next int64) error {
-	timeline, err := tx.q.AdvancePartition(ctx, dbsqlc.AdvancePartitionParams{
+// position from position to next. It is sent with the next statement; ErrFenced
+// comes from that one, or from the commit.
+func (tx *Tx) Advance(ctx context.Context, p Partition, position, next int64) {
+	tx.pipe.doing("advance position")
+	advanced := tx.queued.AdvancePartition(ctx, []dbsqlc.AdvancePartitionParams{{
 		NextOffset: next, Now: tx.now, Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch, Position: position,
+	}})
+	tx.pipe.taking(func() (failed error) {
+		advanced.QueryRow(func(_ int, timeline string, err error) {
+			switch {
+			case errors.Is(err, pgx.ErrNoRows):
+				failed = ErrFenced
+			case err != nil:
+				failed = interpret("advance position", err)
+			default:
+				tx.timeline, failed = parseTimeline(timeline)
+			}
+		})
+		return failed
 	})
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return ErrFenced
-	case err != nil:
-		return interpret("advance position", err)
-	}
-	tx.timeline, err = parseTimeline(timeline)
-	return err
 }
 
-// Timeline is PostgreSQL's timeline that the transaction commits on; it is
-// known after Advance.
+// Timeline is PostgreSQL's timeline that the transaction was committed on, or
+// would be.
 func (tx *Tx) Timeline() uint32 { return tx.timeline }
 
 // Count adds the batch to the partition's sums.
 func (tx *Tx) Count(ctx context.Context, p Partition, applied, duplicates, quarantined int) error {
-	tx.writes.doing("count records")
+	tx.pipe.doing("count records")
 	return tx.queued.CountRecords(ctx, dbsqlc.CountRecordsParams{
 		Applied: int64(applied), Duplicates: int64(duplicates), Quarantined: int64(quarantined), Topic: p.Topic, Partition: p.Number,
 	})

@@ -54,52 +54,52 @@ func (tx *Tx) LoadParts(ctx context.Context, touches []Touch) error {
 	for _, c := range touches {
 		byPart[c.Part].add(c)
 	}
-	if t := &byPart[execution.PartPhase]; len(t.ids) > 0 {
-		rows, err := tx.q.PhasesTouched(ctx, dbsqlc.PhasesTouchedParams{Ids: t.ids, Runs: t.runs, Phases: t.parts, Buckets: t.buckets})
-		if err != nil {
-			return interpret("load phases", err)
-		}
-		for i := range rows {
-			if err := addPhase(t.state(rows[i].ExecutionID, rows[i].Run), &rows[i]); err != nil {
-				return err
-			}
-		}
-	}
-	if t := &byPart[execution.PartStep]; len(t.ids) > 0 {
-		rows, err := tx.q.StepsTouched(ctx, dbsqlc.StepsTouchedParams{Ids: t.ids, Runs: t.runs, StepIds: t.parts, Attempts: t.attempts, Buckets: t.buckets})
-		if err != nil {
-			return interpret("load steps", err)
-		}
-		for i := range rows {
-			if err := addStep(t.state(rows[i].ExecutionID, rows[i].Run), &rows[i]); err != nil {
-				return err
-			}
+	// All are put in line before the first is read, and so sent together.
+	p, t, f, v := &byPart[execution.PartPhase], &byPart[execution.PartStep], &byPart[execution.PartFault], &byPart[execution.PartValidation]
+	phases := tx.queued.PhasesTouched(ctx, unlessEmpty(p, dbsqlc.PhasesTouchedParams{Ids: p.ids, Runs: p.runs, Phases: p.parts, Buckets: p.buckets}))
+	steps := tx.queued.StepsTouched(ctx, unlessEmpty(t, dbsqlc.StepsTouchedParams{Ids: t.ids, Runs: t.runs, StepIds: t.parts, Attempts: t.attempts, Buckets: t.buckets}))
+	faults := tx.queued.FaultsTouched(ctx, unlessEmpty(f, dbsqlc.FaultsTouchedParams{Ids: f.ids, Runs: f.runs, FaultIds: f.parts, Buckets: f.buckets}))
+	validations := tx.queued.ValidationsTouched(ctx, unlessEmpty(v, dbsqlc.ValidationsTouchedParams{Ids: v.ids, Runs: v.runs, ValidationIds: v.parts, Buckets: v.buckets}))
+	var failed error
+	note := func(err error) {
+		if failed == nil {
+			failed = err
 		}
 	}
-	if t := &byPart[execution.PartFault]; len(t.ids) > 0 {
-		rows, err := tx.q.FaultsTouched(ctx, dbsqlc.FaultsTouchedParams{Ids: t.ids, Runs: t.runs, FaultIds: t.parts, Buckets: t.buckets})
-		if err != nil {
-			return interpret("load faults", err)
-		}
-		for i := range rows {
-			if err := addFault(t.state(rows[i].ExecutionID, rows[i].Run), &rows[i]); err != nil {
-				return err
-			}
-		}
+	phases.Query(func(_ int, rows []dbsqlc.ExecutionPhase, err error) {
+		note(each("load phases", rows, err, func(r *dbsqlc.ExecutionPhase) error { return addPhase(p.state(r.ExecutionID, r.Run), r) }))
+	})
+	steps.Query(func(_ int, rows []dbsqlc.ExecutionStep, err error) {
+		note(each("load steps", rows, err, func(r *dbsqlc.ExecutionStep) error { return addStep(t.state(r.ExecutionID, r.Run), r) }))
+	})
+	faults.Query(func(_ int, rows []dbsqlc.FaultInjection, err error) {
+		note(each("load faults", rows, err, func(r *dbsqlc.FaultInjection) error { return addFault(f.state(r.ExecutionID, r.Run), r) }))
+	})
+	validations.Query(func(_ int, rows []dbsqlc.ValidationsTouchedRow, err error) {
+		note(each("load validations", rows, err, func(r *dbsqlc.ValidationsTouchedRow) error {
+			return addStoredValidation(v.state(r.ExecutionID, r.Run), r)
+		}))
+	})
+	return failed
+}
+
+// unlessEmpty are the parameters of a query that is made only when something is
+// touched.
+func unlessEmpty[P any](t *touched, params P) []P {
+	if len(t.ids) == 0 {
+		return nil
 	}
-	if t := &byPart[execution.PartValidation]; len(t.ids) > 0 {
-		rows, err := tx.q.ValidationsTouched(ctx, dbsqlc.ValidationsTouchedParams{Ids: t.ids, Runs: t.runs, ValidationIds: t.parts, Buckets: t.buckets})
-		if err != nil {
-			return interpret("load validations", err)
-		}
-		for _, r := range rows {
-			order, err := orderOf(r.OrderKey)
-			if err != nil {
-				return fmt.Errorf("read validation %s of %s/%d: %w", r.ValidationID, r.ExecutionID, r.Run, err)
-			}
-			v := &execution.Validation{Order: order, Stored: true}
-			v.ValidationID, v.Status = r.ValidationID, execution.ValidationStatus(r.Status)
-			put(&t.state(r.ExecutionID, r.Run).Validations, r.ValidationID, v)
+	return []P{params}
+}
+
+// each adds the rows of a query, if it did not fail.
+func each[R any](op string, rows []R, err error, add func(*R) error) error {
+	if err != nil {
+		return interpret(op, err)
+	}
+	for i := range rows {
+		if err := add(&rows[i]); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -159,52 +159,42 @@ func (s *Store) PartsOfRun(ctx context.Context, run execution.Run) (*execution.S
 	st := &execution.State{Run: run}
 	id, number := string(run.ID), int32(run.Number)
 	phases, err := s.q.PhasesOfRun(ctx, id, number, run.Bucket)
-	if err != nil {
-		return nil, interpret("load phases", err)
-	}
-	for i := range phases {
-		if err := addPhase(st, &phases[i]); err != nil {
-			return nil, err
-		}
+	if err := each("load phases", phases, err, func(r *dbsqlc.ExecutionPhase) error { return addPhase(st, r) }); err != nil {
+		return nil, err
 	}
 	steps, err := s.q.StepsOfRun(ctx, id, number, run.Bucket)
-	if err != nil {
-		return nil, interpret("load steps", err)
-	}
-	for i := range steps {
-		if err := addStep(st, &steps[i]); err != nil {
-			return nil, err
-		}
+	if err := each("load steps", steps, err, func(r *dbsqlc.ExecutionStep) error { return addStep(st, r) }); err != nil {
+		return nil, err
 	}
 	faults, err := s.q.FaultsOfRun(ctx, id, number, run.Bucket)
-	if err != nil {
-		return nil, interpret("load faults", err)
-	}
-	for i := range faults {
-		if err := addFault(st, &faults[i]); err != nil {
-			return nil, err
-		}
+	if err := each("load faults", faults, err, func(r *dbsqlc.FaultInjection) error { return addFault(st, r) }); err != nil {
+		return nil, err
 	}
 	validations, err := s.q.ValidationsOfRun(ctx, id, number, run.Bucket)
-	if err != nil {
-		return nil, interpret("load validations", err)
-	}
-	for i := range validations {
-		v, err := validationFromRow(&validations[i])
-		if err != nil {
-			return nil, err
-		}
-		put(&st.Validations, v.ValidationID, v)
+	if err := each("load validations", validations, err, func(r *dbsqlc.ValidationResult) error { return addValidation(st, r) }); err != nil {
+		return nil, err
 	}
 	return st, s.loadDetails(ctx, st)
 }
 
-func validationFromRow(r *dbsqlc.ValidationResult) (*execution.Validation, error) {
+// addStoredValidation adds what a fold asks of a stored validation.
+func addStoredValidation(s *execution.State, r *dbsqlc.ValidationsTouchedRow) error {
 	order, err := orderOf(r.OrderKey)
 	if err != nil {
-		return nil, fmt.Errorf("read validation %s of %s/%d: %w", r.ValidationID, r.ExecutionID, r.Run, err)
+		return fmt.Errorf("read validation %s of %s/%d: %w", r.ValidationID, r.ExecutionID, r.Run, err)
 	}
-	return &execution.Validation{
+	v := &execution.Validation{Order: order, Stored: true}
+	v.ValidationID, v.Status = r.ValidationID, execution.ValidationStatus(r.Status)
+	put(&s.Validations, r.ValidationID, v)
+	return nil
+}
+
+func addValidation(s *execution.State, r *dbsqlc.ValidationResult) error {
+	order, err := orderOf(r.OrderKey)
+	if err != nil {
+		return fmt.Errorf("read validation %s of %s/%d: %w", r.ValidationID, r.ExecutionID, r.Run, err)
+	}
+	put(&s.Validations, r.ValidationID, &execution.Validation{
 		ValidationRecorded: execution.ValidationRecorded{
 			ValidationID: r.ValidationID, AssertionType: r.AssertionType, Status: execution.ValidationStatus(r.Status),
 			Phase: r.Phase, StepID: r.StepID, FaultID: r.FaultID, Service: r.Service, Expected: r.Expected, Actual: r.Actual,
@@ -213,7 +203,8 @@ func validationFromRow(r *dbsqlc.ValidationResult) (*execution.Validation, error
 			SteadyState: r.SteadyState, CorrelationID: r.CorrelationID,
 		},
 		RecordedAt: r.RecordedAt.UTC(), Order: order, Stored: true,
-	}, nil
+	})
+	return nil
 }
 
 func (s *Store) loadDetails(ctx context.Context, st *execution.State) error {

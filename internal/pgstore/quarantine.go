@@ -46,8 +46,9 @@ func (tx *Tx) Quarantine(ctx context.Context, p Partition, poison []Poison) erro
 		}
 		addQuarantined(&rows, &poison[i], &kept)
 	}
-	if err := tx.q.Quarantine(ctx, rows); err != nil {
-		return interpret("quarantine records", err)
+	tx.pipe.doing("quarantine records")
+	if err := tx.queued.Quarantine(ctx, rows); err != nil {
+		return err
 	}
 	after, err := tx.q.QuarantineUsage(ctx)
 	if err != nil {
@@ -201,12 +202,12 @@ func (s *Store) DiscardOpen(ctx context.Context, d Discard) (int64, error) {
 
 // settle runs work in a transaction that may change quarantined records.
 func (s *Store) settle(ctx context.Context, now time.Time, work func(*Tx) error) error {
-	return s.transact(ctx, now, func(tx *Tx) error {
+	return s.Batch(ctx, now, func(tx *Tx) error {
 		if _, err := tx.q.LockQuarantineUsage(ctx); err != nil {
 			return interpret("lock what the quarantine takes", err)
 		}
 		return work(tx)
-	}, true)
+	})
 }
 
 // Resolve settles an open record as requeued or discarded, with who and why. Its

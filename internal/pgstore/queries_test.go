@@ -36,6 +36,12 @@ func oneOf[R any](found *int, _ R, err error) error {
 	return err
 }
 
+// batchOf adapts a pipelined method that returns rows, and counts them.
+func batchOf[R any](found *int, query func(func(int, []R, error))) (failed error) {
+	query(func(_ int, rows []R, err error) { failed = rowsOf(found, rows, err) })
+	return failed
+}
+
 // allOf adapts a pipelined method.
 func allOf(exec func(func(int, error))) error {
 	var first error
@@ -78,8 +84,9 @@ func reading(found *int) []call {
 			if err != nil {
 				return err
 			}
-			timeline, err := q.AdvancePartition(ctx, dbsqlc.AdvancePartitionParams{NextOffset: at.NextOffset + 1, Now: now, Topic: "t", Epoch: at.Epoch, Position: at.NextOffset})
-			return oneOf(found, timeline, err)
+			q.AdvancePartition(ctx, []dbsqlc.AdvancePartitionParams{{NextOffset: at.NextOffset + 1, Now: now, Topic: "t", Epoch: at.Epoch, Position: at.NextOffset}}).
+				QueryRow(func(_ int, timeline string, failed error) { err = oneOf(found, timeline, failed) })
+			return err
 		}),
 		writes("CountRecords", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.CountRecords(ctx, dbsqlc.CountRecordsParams{Applied: 1, Duplicates: 1, Quarantined: 1, Topic: "t"})
@@ -152,16 +159,14 @@ func reading(found *int) []call {
 			return rowsOf(found, r, err)
 		}),
 		rows("LockExecutionIDs", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.LockExecutionIDs(ctx, ids)
-			return rowsOf(found, r, err)
+			return batchOf(found, q.LockExecutionIDs(ctx, [][]string{ids}).Query)
 		}),
 		rows("ExecutionIDs", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.ExecutionIDs(ctx, ids)
 			return rowsOf(found, r, err)
 		}),
 		rows("LatestRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.LatestRuns(ctx, ids)
-			return rowsOf(found, r, err)
+			return batchOf(found, q.LatestRuns(ctx, [][]string{ids}).Query)
 		}),
 		rows("RunsByRunID", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.RunsByRunID(ctx, ids, []string{"r"})
@@ -200,32 +205,28 @@ func reading(found *int) []call {
 			return rowsOf(found, r, err)
 		}),
 		rows("PhasesTouched", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.PhasesTouched(ctx, dbsqlc.PhasesTouchedParams{Ids: two, Runs: twice, Phases: []string{"p", "bare"}, Buckets: buckets})
-			return rowsOf(found, r, err)
+			return batchOf(found, q.PhasesTouched(ctx, []dbsqlc.PhasesTouchedParams{{Ids: two, Runs: twice, Phases: []string{"p", "bare"}, Buckets: buckets}}).Query)
 		}),
 		rows("PhasesOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.PhasesOfRun(ctx, "exec-1", 1, bucket)
 			return rowsOf(found, r, err)
 		}),
 		rows("StepsTouched", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.StepsTouched(ctx, dbsqlc.StepsTouchedParams{Ids: two, Runs: twice, StepIds: []string{"s", "bare"}, Attempts: twice, Buckets: buckets})
-			return rowsOf(found, r, err)
+			return batchOf(found, q.StepsTouched(ctx, []dbsqlc.StepsTouchedParams{{Ids: two, Runs: twice, StepIds: []string{"s", "bare"}, Attempts: twice, Buckets: buckets}}).Query)
 		}),
 		rows("StepsOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.StepsOfRun(ctx, "exec-1", 1, bucket)
 			return rowsOf(found, r, err)
 		}),
 		rows("FaultsTouched", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.FaultsTouched(ctx, dbsqlc.FaultsTouchedParams{Ids: two, Runs: twice, FaultIds: []string{"f", "bare"}, Buckets: buckets})
-			return rowsOf(found, r, err)
+			return batchOf(found, q.FaultsTouched(ctx, []dbsqlc.FaultsTouchedParams{{Ids: two, Runs: twice, FaultIds: []string{"f", "bare"}, Buckets: buckets}}).Query)
 		}),
 		rows("FaultsOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.FaultsOfRun(ctx, "exec-1", 1, bucket)
 			return rowsOf(found, r, err)
 		}),
 		rows("ValidationsTouched", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.ValidationsTouched(ctx, dbsqlc.ValidationsTouchedParams{Ids: ids, Runs: runs, ValidationIds: []string{"v"}, Buckets: buckets})
-			return rowsOf(found, r, err)
+			return batchOf(found, q.ValidationsTouched(ctx, []dbsqlc.ValidationsTouchedParams{{Ids: ids, Runs: runs, ValidationIds: []string{"v"}, Buckets: buckets}}).Query)
 		}),
 		rows("ValidationsOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.ValidationsOfRun(ctx, "exec-1", 1, bucket)
@@ -389,7 +390,7 @@ func TestEveryGeneratedQueryOnAnEmptyDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 		q := dbsqlc.New(tx)
-		if c.method == "SaveDetails" { // the one with a foreign key
+		if c.method == "SaveDetails" || c.method == "InsertDetails" { // those with a foreign key
 			if err := allOf(q.SaveRun(ctx, []dbsqlc.SaveRunParams{fullRun(), bareRun()}).Exec); err != nil {
 				t.Fatal(err)
 			}
@@ -409,7 +410,7 @@ func TestEveryGeneratedQueryOnASeededDatabase(t *testing.T) {
 	pool := testenv.Postgres(t).Pool(t)
 	var found int
 	calls := append(seeding(), reading(&found)...)
-	once := map[string]bool{"InsertRuns": true, "InsertEvents": true, "InsertSnapshots": true, "InsertLogs": true, "InsertDefinitionEvent": true}
+	once := map[string]bool{"InsertRuns": true, "InsertDetails": true, "InsertEvents": true, "InsertSnapshots": true, "InsertLogs": true, "InsertDefinitionEvent": true}
 	for _, round := range []string{"first", "second"} {
 		for _, c := range calls {
 			if round == "second" && once[c.method] {

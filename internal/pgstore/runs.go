@@ -119,23 +119,43 @@ func runsFromRows(op string, rows []dbsqlc.Execution, err error) ([]execution.Ru
 type KnownID struct {
 	LatestRun execution.RunNumber // 0: none yet
 	Buckets   []time.Time
+	Latest    *execution.Run // nil: none yet, or removed by retention, or not asked for
 }
 
 // LockExecutions is S4b: it makes and locks the row of each id, in byte order,
-// and gives the runs and buckets known. ids must be sorted and distinct.
+// and gives what is known, with the latest run of each. ids must be sorted and
+// distinct.
 func (tx *Tx) LockExecutions(ctx context.Context, ids []string) (map[execution.ID]KnownID, error) {
-	if err := tx.q.InsertExecutionIDs(ctx, tx.now, ids); err != nil {
-		return nil, interpret("insert execution ids", err)
+	tx.pipe.doing("insert execution ids")
+	if err := tx.queued.InsertExecutionIDs(ctx, tx.now, ids); err != nil {
+		return nil, err
 	}
-	rows, err := tx.q.LockExecutionIDs(ctx, ids)
-	if err != nil {
-		return nil, interpret("lock execution ids", err)
+	tx.pipe.doing("lock execution ids")
+	locked := tx.queued.LockExecutionIDs(ctx, [][]string{ids})
+	tx.pipe.doing("load latest runs")
+	latest := tx.queued.LatestRuns(ctx, [][]string{ids})
+	var known map[execution.ID]KnownID
+	var failed error
+	locked.Query(func(_ int, rows []dbsqlc.ExecutionID, err error) {
+		known, failed = knownIDs(rows), interpret("lock execution ids", err)
+	})
+	if failed != nil {
+		return nil, failed
 	}
-	return knownIDs(rows), nil
+	latest.Query(func(_ int, rows []dbsqlc.Execution, err error) {
+		var runs []execution.Run
+		runs, failed = runsFromRows("load latest runs", rows, err)
+		for i := range runs {
+			k := known[runs[i].ID]
+			k.Latest = &runs[i]
+			known[runs[i].ID] = k
+		}
+	})
+	return known, failed
 }
 
-// FindExecutions is LockExecutions without the locks, and without making rows:
-// for a batch that changes nothing.
+// FindExecutions is LockExecutions without the locks, without making rows, and
+// without the runs: for a batch that changes nothing.
 func (tx *Tx) FindExecutions(ctx context.Context, ids []string) (map[execution.ID]KnownID, error) {
 	rows, err := tx.q.ExecutionIDs(ctx, ids)
 	if err != nil {
@@ -150,12 +170,6 @@ func knownIDs(rows []dbsqlc.ExecutionID) map[execution.ID]KnownID {
 		known[execution.ID(r.ExecutionID)] = KnownID{LatestRun: execution.RunNumber(r.LatestRun), Buckets: r.Buckets}
 	}
 	return known
-}
-
-// LatestRuns are the runs with the highest number of the given ids.
-func (tx *Tx) LatestRuns(ctx context.Context, ids []string) ([]execution.Run, error) {
-	rows, err := tx.q.LatestRuns(ctx, ids)
-	return runsFromRows("load latest runs", rows, err)
 }
 
 // RunsByRunID are the runs that the producers' runids name: pairs of an id and

@@ -267,6 +267,10 @@ func TestIDsKeepTheHighestRunAndEachBucketOnce(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		if latest := known["exec-1"].Latest; latest == nil || latest.Number != 3 || latest.RunID != "run-a" {
+			t.Errorf("the latest run is %+v", latest)
+		}
+		known["exec-1"] = pgstore.KnownID{LatestRun: known["exec-1"].LatestRun, Buckets: known["exec-1"].Buckets}
 		want := map[execution.ID]pgstore.KnownID{"exec-1": {LatestRun: 3, Buckets: []time.Time{bucket}}, "exec-2": {Buckets: []time.Time{}}}
 		if diff := cmp.Diff(want, known); diff != "" {
 			t.Errorf("known ids (-want +got):\n%s", diff)

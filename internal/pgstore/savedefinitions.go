@@ -17,9 +17,7 @@ func (tx *Tx) SaveDefinitions(ctx context.Context, p Partition, events []Accepte
 	if len(events) == 0 {
 		return nil
 	}
-	if err := tx.insertDefinitionEvents(ctx, p, events); err != nil {
-		return err
-	}
+	tx.insertDefinitionEvents(ctx, p, events)
 	var s definitionRows
 	seen := map[aggregate]bool{}
 	for _, e := range events {
@@ -40,7 +38,7 @@ func (tx *Tx) SaveDefinitions(ctx context.Context, p Partition, events []Accepte
 	return tx.saveDefinitionRows(ctx, s)
 }
 
-func (tx *Tx) insertDefinitionEvents(ctx context.Context, p Partition, events []AcceptedDefinition) error {
+func (tx *Tx) insertDefinitionEvents(ctx context.Context, p Partition, events []AcceptedDefinition) {
 	rows := make([]dbsqlc.InsertDefinitionEventParams, len(events))
 	for i, e := range events {
 		rows[i] = dbsqlc.InsertDefinitionEventParams{
@@ -53,7 +51,8 @@ func (tx *Tx) insertDefinitionEvents(ctx context.Context, p Partition, events []
 			rows[i].Topic, rows[i].Partition, rows[i].KafkaOffset = &p.Topic, &p.Number, &events[i].Offset
 		}
 	}
-	return all("insert definition events", tx.q.InsertDefinitionEvent(ctx, rows).Exec)
+	tx.pipe.doing("insert definition events")
+	tx.queued.InsertDefinitionEvent(ctx, rows).Exec(nil)
 }
 
 // definitionRows is what a batch writes about definitions.
@@ -132,32 +131,26 @@ func scheduleParams(tx *Tx, s *scenario.ScheduleState) dbsqlc.SaveScheduleParams
 }
 
 func (tx *Tx) saveDefinitionRows(ctx context.Context, s definitionRows) error {
-	steps := []struct {
-		op   string
-		rows int
-		exec func() error
-	}{
-		{"save templates", len(s.templates), func() error { return first(tx.q.SaveTemplate(ctx, s.templates).Exec) }},
-		{"save template versions", len(s.templateVersions), func() error { return first(tx.q.SaveTemplateVersion(ctx, s.templateVersions).Exec) }},
-		{"save scenarios", len(s.scenarios), func() error { return first(tx.q.SaveScenario(ctx, s.scenarios).Exec) }},
-		{"save scenario versions", len(s.scenarioVersions), func() error { return first(tx.q.SaveScenarioVersion(ctx, s.scenarioVersions).Exec) }},
-		{"save schedules", len(s.schedules), func() error { return first(tx.q.SaveSchedule(ctx, s.schedules).Exec) }},
-		{"replace dependencies", len(s.declared), func() error { return tx.q.DeleteDependencies(ctx, s.declared) }},
-		{"save dependencies", len(s.dependencyIDs), func() error {
-			return tx.q.InsertDependencies(ctx, dbsqlc.InsertDependenciesParams{
-				Ids: s.dependencyIDs, DependsOn: s.dependsOn, Kinds: s.dependencyKinds, MaxAges: s.maxAges,
-			})
-		}},
+	tx.pipe.doing("save templates")
+	tx.queued.SaveTemplate(ctx, s.templates).Exec(nil)
+	tx.pipe.doing("save template versions")
+	tx.queued.SaveTemplateVersion(ctx, s.templateVersions).Exec(nil)
+	tx.pipe.doing("save scenarios")
+	tx.queued.SaveScenario(ctx, s.scenarios).Exec(nil)
+	tx.pipe.doing("save scenario versions")
+	tx.queued.SaveScenarioVersion(ctx, s.scenarioVersions).Exec(nil)
+	tx.pipe.doing("save schedules")
+	tx.queued.SaveSchedule(ctx, s.schedules).Exec(nil)
+	if len(s.declared) == 0 {
+		return nil
 	}
-	for _, step := range steps {
-		if step.rows == 0 {
-			continue
-		}
-		if err := step.exec(); err != nil {
-			return interpret(step.op, err)
-		}
+	tx.pipe.doing("replace dependencies")
+	if err := tx.queued.DeleteDependencies(ctx, s.declared); err != nil {
+		return err
 	}
-	return nil
+	return tx.queued.InsertDependencies(ctx, dbsqlc.InsertDependenciesParams{
+		Ids: s.dependencyIDs, DependsOn: s.dependsOn, Kinds: s.dependencyKinds, MaxAges: s.maxAges,
+	})
 }
 
 // inOrder is the versions by their numbers.

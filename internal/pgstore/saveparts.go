@@ -34,25 +34,25 @@ func (tx *Tx) saveParts(ctx context.Context, states []*execution.State) error {
 		}
 	}
 	if len(phases.Ids) > 0 {
-		tx.writes.doing("save phases")
+		tx.pipe.doing("save phases")
 		if err := tx.queued.SavePhases(ctx, phases); err != nil {
 			return err
 		}
 	}
 	if len(faults.Ids) > 0 {
-		tx.writes.doing("save faults")
+		tx.pipe.doing("save faults")
 		if err := tx.queued.SaveFaults(ctx, faults); err != nil {
 			return err
 		}
 	}
 	if len(steps.Ids) > 0 {
-		tx.writes.doing("save steps")
+		tx.pipe.doing("save steps")
 		if err := tx.queued.SaveSteps(ctx, steps); err != nil {
 			return err
 		}
 	}
 	if len(validations.Ids) > 0 {
-		tx.writes.doing("save validations")
+		tx.pipe.doing("save validations")
 		return tx.queued.SaveValidations(ctx, validations)
 	}
 	return nil

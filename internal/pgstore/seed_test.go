@@ -50,6 +50,12 @@ func seeding() []call {
 				ValidationsPassed: one, ValidationsFailed: one, ValidationsSkipped: one, ValidationsError: one, Marks: [][]byte{key},
 			})
 		}, false},
+		{"InsertDetails", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return wrote(2)(q.InsertDetails(ctx, []dbsqlc.InsertDetailsParams{
+				{ExecutionID: "exec-1", Run: 1, Labels: object, Parameters: object, ConfigurationSnapshot: object, SystemState: object, Summary: object},
+				{ExecutionID: "exec-2", Run: 1},
+			}))
+		}, false},
 		{"SaveDetails", func(ctx context.Context, q *dbsqlc.Queries) error {
 			objects := []json.RawMessage{object, nil}
 			return q.SaveDetails(ctx, dbsqlc.SaveDetailsParams{Ids: []string{"exec-1", "exec-2"}, Runs: []int32{1, 1}, Labels: objects, Parameters: objects, ConfigurationSnapshots: objects, SystemStates: objects, Summaries: objects})

@@ -218,11 +218,13 @@ func (s *Store) Lead(ctx context.Context, loop string, work func(context.Context
 // rollbackTimeout bounds a rollback after the caller's context has ended.
 const rollbackTimeout = 5 * time.Second
 
-// Tx is the transaction of one batch.
+// Tx is the transaction of one batch. Statements of which nobody waits for a
+// result are sent with the next one of which somebody does, or with COMMIT; their
+// errors come then.
 type Tx struct {
 	q        *dbsqlc.Queries // waits for each statement
-	queued   *dbsqlc.Queries // through writes: does not
-	writes   *pipeline
+	queued   *dbsqlc.Queries // does not
+	pipe     *pipeline       // under both
 	now      time.Time
 	timeline uint32 // 0: not known yet
 
@@ -239,34 +241,29 @@ func (tx *Tx) Now() time.Time { return tx.now }
 // When the outcome of COMMIT cannot be known, the error is ErrInDoubt: the
 // caller asks Position on a new connection.
 func (s *Store) Batch(ctx context.Context, now time.Time, work func(*Tx) error) error {
-	return s.transact(ctx, now, work, true)
+	return s.transact(ctx, now, work, (*pipeline).commit)
 }
 
 // Trial runs work in a transaction that is always rolled back: it finds out
 // whether the database would accept it.
 func (s *Store) Trial(ctx context.Context, now time.Time, work func(*Tx) error) error {
-	return s.transact(ctx, now, work, false)
+	return s.transact(ctx, now, work, (*pipeline).finish)
 }
 
-func (s *Store) transact(ctx context.Context, now time.Time, work func(*Tx) error, commit bool) error {
-	tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+func (s *Store) transact(ctx context.Context, now time.Time, work func(*Tx) error, end func(*pipeline, context.Context) error) error {
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return interpret("begin transaction", err)
 	}
+	defer conn.Release()
+	p := begin(conn.Conn(), &s.types)
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 		defer cancel()
-		_ = tx.Rollback(ctx) // after a commit it does nothing; else the first error is the one that counts
+		p.rollback(ctx)
 	}()
-	writes := newPipeline(tx, &s.types)
-	if err := work(&Tx{q: s.q.WithTx(tx), queued: dbsqlc.New(writes), writes: writes, now: now, quarantine: s.quarantine}); err != nil {
+	if err := work(&Tx{q: dbsqlc.New(waiting{p}), queued: dbsqlc.New(queued{p}), pipe: p, now: now, quarantine: s.quarantine}); err != nil {
 		return err
 	}
-	if err := writes.flush(ctx); err != nil {
-		return err
-	}
-	if !commit {
-		return nil
-	}
-	return interpretCommit(tx.Commit(ctx))
+	return end(p, ctx)
 }

@@ -186,16 +186,16 @@ func TestACommittedTimelineIsTheCluster(t *testing.T) {
 		t.Errorf("cluster %s", cluster)
 	}
 	p := claim(t, s, "t", 0)
+	var last *pgstore.Tx
 	if err := s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
-		if err := tx.Advance(t.Context(), p, 0, 1); err != nil {
-			return err
-		}
-		if tx.Timeline() != cluster.Timeline {
-			t.Errorf("timeline %d, want %d", tx.Timeline(), cluster.Timeline)
-		}
+		last = tx
+		tx.Advance(t.Context(), p, 0, 1)
 		return nil
 	}); err != nil {
-		t.Error(err)
+		t.Fatal(err)
+	}
+	if last.Timeline() != cluster.Timeline {
+		t.Errorf("timeline %d, want %d", last.Timeline(), cluster.Timeline)
 	}
 }
 

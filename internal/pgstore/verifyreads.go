@@ -128,8 +128,11 @@ func array32[T ~[32]byte](b []byte) T {
 
 // LatestRun is the run of an id with the highest number, or ErrNotFound.
 func (s *Store) LatestRun(ctx context.Context, id execution.ID) (execution.Run, error) {
-	rows, err := s.q.LatestRuns(ctx, []string{string(id)})
-	runs, err := runsFromRows("read latest run", rows, err)
+	var runs []execution.Run
+	var err error
+	s.q.LatestRuns(ctx, [][]string{{string(id)}}).Query(func(_ int, rows []dbsqlc.Execution, failed error) {
+		runs, err = runsFromRows("read latest run", rows, failed)
+	})
 	if err != nil {
 		return execution.Run{}, err
 	}

@@ -32,8 +32,7 @@ type Proxy struct {
 // link is a connection through the proxy.
 type link struct {
 	client, server net.Conn
-	muted          bool // the client hears no more; guarded by the proxy
-	answered       chan struct{}
+	deaf           bool // the client will not hear that its COMMIT was done; guarded by the proxy
 	gone           chan struct{} // closed with the link
 	once           sync.Once
 }
@@ -137,7 +136,7 @@ func (p *Proxy) serve(client net.Conn) {
 		reset(client)
 		return
 	}
-	l := &link{client: client, server: server, answered: make(chan struct{}, 1), gone: make(chan struct{})}
+	l := &link{client: client, server: server, gone: make(chan struct{})}
 	p.mu.Lock()
 	p.links[l] = true
 	if p.closed {
@@ -154,7 +153,30 @@ func (p *Proxy) serve(client net.Conn) {
 	back.Wait()
 	p.mu.Lock()
 	delete(p.links, l)
+	if l.deaf { // it came to no COMMIT
+		p.commits++
+	}
 	p.mu.Unlock()
+}
+
+// cutsCommit tells whether the link is to be cut before this piece, for it has
+// the COMMIT, or the server's word that it was done. The first is only noted
+// when the server is to hear it: rows may come behind it that it waits for.
+func (p *Proxy) cutsCommit(l *link, from net.Conn, piece []byte) bool {
+	switch {
+	case from == l.client && p.commits > 0 && !l.deaf && bytes.Contains(piece, []byte("commit\x00")):
+		p.commits--
+		l.deaf = p.delivered
+		if l.deaf {
+			return false
+		}
+	case from == l.server && l.deaf && bytes.Contains(bytes.ToUpper(piece), []byte("COMMIT\x00")):
+		l.deaf = false
+	default:
+		return false
+	}
+	p.cut++
+	return true
 }
 
 // pass passes on what comes from one side until something ends it.
@@ -164,29 +186,10 @@ func (p *Proxy) pass(l *link, from, to net.Conn) {
 		n, err := from.Read(buffer)
 		piece := buffer[:n]
 		p.mu.Lock()
-		delay, muted, held := p.delay, l.muted, p.held
-		cuts := from == l.client && p.commits > 0 && bytes.Contains(piece, []byte("commit\x00"))
-		if cuts {
-			p.commits--
-			p.cut++
-			l.muted = p.delivered
-		}
-		deliver := l.muted
+		delay, held := p.delay, p.held
+		cuts := p.cutsCommit(l, from, piece)
 		p.mu.Unlock()
-		switch {
-		case muted && from == l.server:
-			l.answered <- struct{}{}
-			return
-		case cuts && deliver:
-			if _, err := to.Write(piece); err == nil {
-				select {
-				case <-l.answered:
-				case <-l.gone: // cut meanwhile
-				case <-time.After(5 * time.Second): // or the server has died
-				}
-			}
-			return
-		case cuts:
+		if cuts {
 			return
 		}
 		if delay > 0 && n > 0 {

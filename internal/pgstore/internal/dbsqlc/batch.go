@@ -18,6 +18,162 @@ var (
 	ErrBatchAlreadyClosed = errors.New("batch already closed")
 )
 
+const advancePartition = `-- name: AdvancePartition :batchone
+UPDATE test_coordination.ingest_partitions SET next_offset = $1, attempts = 0, clean_stop = false, updated_at = $2
+WHERE topic = $3 AND partition = $4 AND epoch = $5 AND next_offset = $6
+RETURNING left(pg_walfile_name(pg_current_wal_lsn()), 8)::text AS timeline_hex
+`
+
+type AdvancePartitionBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type AdvancePartitionParams struct {
+	NextOffset int64
+	Now        time.Time
+	Topic      string
+	Partition  int32
+	Epoch      int64
+	Position   int64
+}
+
+// AdvancePartition is S4a, the fence: no row means that another worker owns
+// the partition or has moved it. The timeline is that of the transaction: asked
+// after its commit, a failover could lie between, and what it lost would pass
+// for the newest.
+func (q *Queries) AdvancePartition(ctx context.Context, arg []AdvancePartitionParams) *AdvancePartitionBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.NextOffset,
+			a.Now,
+			a.Topic,
+			a.Partition,
+			a.Epoch,
+			a.Position,
+		}
+		batch.Queue(advancePartition, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &AdvancePartitionBatchResults{br, len(arg), false}
+}
+
+func (b *AdvancePartitionBatchResults) QueryRow(f func(int, string, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		var timeline_hex string
+		if b.closed {
+			if f != nil {
+				f(t, timeline_hex, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		row := b.br.QueryRow()
+		err := row.Scan(&timeline_hex)
+		if f != nil {
+			f(t, timeline_hex, err)
+		}
+	}
+}
+
+func (b *AdvancePartitionBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const faultsTouched = `-- name: FaultsTouched :batchmany
+SELECT f.bucket, f.execution_id, f.run, f.fault_id, f.fault_type, f.target_service, f.parameters, f.phase, f.step_id, f.blast_radius, f.status, f.requested_at, f.injected_at, f.cleared_at, f.recovered_at, f.recovery_seconds, f.error, f.clear_error, f.injection, f.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::date[])) AS u(id, run, fault_id, bucket)
+JOIN test_coordination.fault_injections AS f ON f.execution_id = u.id AND f.run = u.run AND f.fault_id = u.fault_id AND f.bucket = u.bucket
+`
+
+type FaultsTouchedBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type FaultsTouchedParams struct {
+	Ids      []string
+	Runs     []int32
+	FaultIds []string
+	Buckets  []time.Time
+}
+
+// FaultsTouched loads faults before a fold.
+func (q *Queries) FaultsTouched(ctx context.Context, arg []FaultsTouchedParams) *FaultsTouchedBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Ids,
+			a.Runs,
+			a.FaultIds,
+			a.Buckets,
+		}
+		batch.Queue(faultsTouched, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &FaultsTouchedBatchResults{br, len(arg), false}
+}
+
+func (b *FaultsTouchedBatchResults) Query(f func(int, []FaultInjection, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		items := []FaultInjection{}
+		if b.closed {
+			if f != nil {
+				f(t, items, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		err := func() error {
+			rows, err := b.br.Query()
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var i FaultInjection
+				if err := rows.Scan(
+					&i.Bucket,
+					&i.ExecutionID,
+					&i.Run,
+					&i.FaultID,
+					&i.FaultType,
+					&i.TargetService,
+					&i.Parameters,
+					&i.Phase,
+					&i.StepID,
+					&i.BlastRadius,
+					&i.Status,
+					&i.RequestedAt,
+					&i.InjectedAt,
+					&i.ClearedAt,
+					&i.RecoveredAt,
+					&i.RecoverySeconds,
+					&i.Error,
+					&i.ClearError,
+					&i.Injection,
+					&i.Marks,
+				); err != nil {
+					return err
+				}
+				items = append(items, i)
+			}
+			return rows.Err()
+		}()
+		if f != nil {
+			f(t, items, err)
+		}
+	}
+}
+
+func (b *FaultsTouchedBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
 const insertDefinitionEvent = `-- name: InsertDefinitionEvent :batchexec
 INSERT INTO test_coordination.definition_events
   (event_key, aggregate, subject, order_key, type, source, event_id, event_time, sequence, digest, digest_version, time_suspect, trace_parent, correlation_id,
@@ -107,6 +263,271 @@ func (b *InsertDefinitionEventBatchResults) Exec(f func(int, error)) {
 }
 
 func (b *InsertDefinitionEventBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const latestRuns = `-- name: LatestRuns :batchmany
+SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at FROM test_coordination.execution_ids AS i
+JOIN test_coordination.executions AS e ON e.execution_id = i.execution_id AND e.run = i.latest_run
+WHERE i.execution_id = ANY ($1::text[])
+`
+
+type LatestRunsBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+// LatestRuns are the runs with the highest number of the given ids.
+func (q *Queries) LatestRuns(ctx context.Context, ids [][]string) *LatestRunsBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range ids {
+		vals := []interface{}{
+			a,
+		}
+		batch.Queue(latestRuns, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &LatestRunsBatchResults{br, len(ids), false}
+}
+
+func (b *LatestRunsBatchResults) Query(f func(int, []Execution, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		items := []Execution{}
+		if b.closed {
+			if f != nil {
+				f(t, items, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		err := func() error {
+			rows, err := b.br.Query()
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var i Execution
+				if err := rows.Scan(
+					&i.ExecutionID,
+					&i.Run,
+					&i.Bucket,
+					&i.Version,
+					&i.RunID,
+					&i.Status,
+					&i.ReportedOutcome,
+					&i.ScenarioID,
+					&i.ScenarioVersion,
+					&i.Environment,
+					&i.CoordinatorID,
+					&i.StartSource,
+					&i.TriggerType,
+					&i.TriggerActor,
+					&i.TriggerURI,
+					&i.GroupID,
+					&i.Attempt,
+					&i.DryRun,
+					&i.RequestedAt,
+					&i.StartedAt,
+					&i.EndedAt,
+					&i.Deadline,
+					&i.LastEventAt,
+					&i.LastHeartbeatAt,
+					&i.Progress,
+					&i.Message,
+					&i.CurrentPhase,
+					&i.PauseReason,
+					&i.ExitCode,
+					&i.ErrorMessage,
+					&i.Lifecycle,
+					&i.InterruptCause,
+					&i.InterruptEvents,
+					&i.InterruptedAt,
+					&i.SupersededBy,
+					&i.Events,
+					&i.OwnEvents,
+					&i.LogLines,
+					&i.Snapshots,
+					&i.PhasesTotal,
+					&i.StepsTotal,
+					&i.StepsFailed,
+					&i.FaultsTotal,
+					&i.FaultsActive,
+					&i.ValidationsPassed,
+					&i.ValidationsFailed,
+					&i.ValidationsSkipped,
+					&i.ValidationsError,
+					&i.EndOrder,
+					&i.Marks,
+					&i.CreatedAt,
+					&i.UpdatedAt,
+					&i.SettledChangeAt,
+				); err != nil {
+					return err
+				}
+				items = append(items, i)
+			}
+			return rows.Err()
+		}()
+		if f != nil {
+			f(t, items, err)
+		}
+	}
+}
+
+func (b *LatestRunsBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const lockExecutionIDs = `-- name: LockExecutionIDs :batchmany
+SELECT execution_id, latest_run, buckets, first_seen_at, pruned_at FROM test_coordination.execution_ids WHERE execution_id = ANY ($1::text[])
+ORDER BY execution_id COLLATE "C" FOR NO KEY UPDATE
+`
+
+type LockExecutionIDsBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+// LockExecutionIDs is S4b. FOR UPDATE would deadlock with foreign key checks.
+func (q *Queries) LockExecutionIDs(ctx context.Context, ids [][]string) *LockExecutionIDsBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range ids {
+		vals := []interface{}{
+			a,
+		}
+		batch.Queue(lockExecutionIDs, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &LockExecutionIDsBatchResults{br, len(ids), false}
+}
+
+func (b *LockExecutionIDsBatchResults) Query(f func(int, []ExecutionID, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		items := []ExecutionID{}
+		if b.closed {
+			if f != nil {
+				f(t, items, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		err := func() error {
+			rows, err := b.br.Query()
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var i ExecutionID
+				if err := rows.Scan(
+					&i.ExecutionID,
+					&i.LatestRun,
+					&i.Buckets,
+					&i.FirstSeenAt,
+					&i.PrunedAt,
+				); err != nil {
+					return err
+				}
+				items = append(items, i)
+			}
+			return rows.Err()
+		}()
+		if f != nil {
+			f(t, items, err)
+		}
+	}
+}
+
+func (b *LockExecutionIDsBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const phasesTouched = `-- name: PhasesTouched :batchmany
+SELECT p.bucket, p.execution_id, p.run, p.phase, p.phase_hash, p.ordinal, p.description, p.status, p.started_at, p.finished_at, p.error, p.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::date[])) AS u(id, run, phase, bucket)
+JOIN test_coordination.execution_phases AS p ON p.execution_id = u.id AND p.run = u.run AND p.phase_hash = sha256(convert_to(u.phase, 'UTF8')) AND p.bucket = u.bucket
+`
+
+type PhasesTouchedBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type PhasesTouchedParams struct {
+	Ids     []string
+	Runs    []int32
+	Phases  []string
+	Buckets []time.Time
+}
+
+// PhasesTouched loads phases before a fold. Names are found by their
+// hash: a name may be longer than an entry of an index.
+func (q *Queries) PhasesTouched(ctx context.Context, arg []PhasesTouchedParams) *PhasesTouchedBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Ids,
+			a.Runs,
+			a.Phases,
+			a.Buckets,
+		}
+		batch.Queue(phasesTouched, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &PhasesTouchedBatchResults{br, len(arg), false}
+}
+
+func (b *PhasesTouchedBatchResults) Query(f func(int, []ExecutionPhase, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		items := []ExecutionPhase{}
+		if b.closed {
+			if f != nil {
+				f(t, items, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		err := func() error {
+			rows, err := b.br.Query()
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var i ExecutionPhase
+				if err := rows.Scan(
+					&i.Bucket,
+					&i.ExecutionID,
+					&i.Run,
+					&i.Phase,
+					&i.PhaseHash,
+					&i.Ordinal,
+					&i.Description,
+					&i.Status,
+					&i.StartedAt,
+					&i.FinishedAt,
+					&i.Error,
+					&i.Marks,
+				); err != nil {
+					return err
+				}
+				items = append(items, i)
+			}
+			return rows.Err()
+		}()
+		if f != nil {
+			f(t, items, err)
+		}
+	}
+}
+
+func (b *PhasesTouchedBatchResults) Close() error {
 	b.closed = true
 	return b.br.Close()
 }
@@ -679,6 +1100,181 @@ func (b *SaveTemplateVersionBatchResults) Exec(f func(int, error)) {
 }
 
 func (b *SaveTemplateVersionBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const stepsTouched = `-- name: StepsTouched :batchmany
+SELECT s.bucket, s.execution_id, s.run, s.step_id, s.attempt, s.kind, s.phase, s.service, s.action, s.parameters, s.status, s.started_at, s.finished_at, s.duration_seconds, s.error, s.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::integer[]), unnest($5::date[])) AS u(id, run, step_id, attempt, bucket)
+JOIN test_coordination.execution_steps AS s ON s.execution_id = u.id AND s.run = u.run AND s.step_id = u.step_id AND s.attempt = u.attempt AND s.bucket = u.bucket
+`
+
+type StepsTouchedBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type StepsTouchedParams struct {
+	Ids      []string
+	Runs     []int32
+	StepIds  []string
+	Attempts []int32
+	Buckets  []time.Time
+}
+
+// StepsTouched loads attempts at steps before a fold.
+func (q *Queries) StepsTouched(ctx context.Context, arg []StepsTouchedParams) *StepsTouchedBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Ids,
+			a.Runs,
+			a.StepIds,
+			a.Attempts,
+			a.Buckets,
+		}
+		batch.Queue(stepsTouched, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &StepsTouchedBatchResults{br, len(arg), false}
+}
+
+func (b *StepsTouchedBatchResults) Query(f func(int, []ExecutionStep, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		items := []ExecutionStep{}
+		if b.closed {
+			if f != nil {
+				f(t, items, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		err := func() error {
+			rows, err := b.br.Query()
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var i ExecutionStep
+				if err := rows.Scan(
+					&i.Bucket,
+					&i.ExecutionID,
+					&i.Run,
+					&i.StepID,
+					&i.Attempt,
+					&i.Kind,
+					&i.Phase,
+					&i.Service,
+					&i.Action,
+					&i.Parameters,
+					&i.Status,
+					&i.StartedAt,
+					&i.FinishedAt,
+					&i.DurationSeconds,
+					&i.Error,
+					&i.Marks,
+				); err != nil {
+					return err
+				}
+				items = append(items, i)
+			}
+			return rows.Err()
+		}()
+		if f != nil {
+			f(t, items, err)
+		}
+	}
+}
+
+func (b *StepsTouchedBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const validationsTouched = `-- name: ValidationsTouched :batchmany
+SELECT v.execution_id, v.run, v.validation_id, v.order_key, v.status
+FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::date[])) AS u(id, run, validation_id, bucket)
+JOIN test_coordination.validation_results AS v ON v.execution_id = u.id AND v.run = u.run AND v.validation_id = u.validation_id AND v.bucket = u.bucket
+`
+
+type ValidationsTouchedBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type ValidationsTouchedParams struct {
+	Ids           []string
+	Runs          []int32
+	ValidationIds []string
+	Buckets       []time.Time
+}
+
+type ValidationsTouchedRow struct {
+	ExecutionID  string
+	Run          int32
+	ValidationID string
+	OrderKey     []byte
+	Status       string
+}
+
+// ValidationsTouched tells what is known of validations before a fold: a new
+// one replaces all other columns, so they are not read.
+func (q *Queries) ValidationsTouched(ctx context.Context, arg []ValidationsTouchedParams) *ValidationsTouchedBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Ids,
+			a.Runs,
+			a.ValidationIds,
+			a.Buckets,
+		}
+		batch.Queue(validationsTouched, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &ValidationsTouchedBatchResults{br, len(arg), false}
+}
+
+func (b *ValidationsTouchedBatchResults) Query(f func(int, []ValidationsTouchedRow, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		items := []ValidationsTouchedRow{}
+		if b.closed {
+			if f != nil {
+				f(t, items, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		err := func() error {
+			rows, err := b.br.Query()
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var i ValidationsTouchedRow
+				if err := rows.Scan(
+					&i.ExecutionID,
+					&i.Run,
+					&i.ValidationID,
+					&i.OrderKey,
+					&i.Status,
+				); err != nil {
+					return err
+				}
+				items = append(items, i)
+			}
+			return rows.Err()
+		}()
+		if f != nil {
+			f(t, items, err)
+		}
+	}
+}
+
+func (b *ValidationsTouchedBatchResults) Close() error {
 	b.closed = true
 	return b.br.Close()
 }

@@ -9,6 +9,45 @@ import (
 	"context"
 )
 
+// iteratorForInsertDetails implements pgx.CopyFromSource.
+type iteratorForInsertDetails struct {
+	rows                 []InsertDetailsParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForInsertDetails) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForInsertDetails) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].ExecutionID,
+		r.rows[0].Run,
+		r.rows[0].Labels,
+		r.rows[0].Parameters,
+		r.rows[0].ConfigurationSnapshot,
+		r.rows[0].SystemState,
+		r.rows[0].Summary,
+	}, nil
+}
+
+func (r iteratorForInsertDetails) Err() error {
+	return nil
+}
+
+// InsertDetails writes the big values of runs that are new.
+func (q *Queries) InsertDetails(ctx context.Context, arg []InsertDetailsParams) (int64, error) {
+	return q.db.CopyFrom(ctx, []string{"test_coordination", "execution_details"}, []string{"execution_id", "run", "labels", "parameters", "configuration_snapshot", "system_state", "summary"}, &iteratorForInsertDetails{rows: arg})
+}
+
 // iteratorForInsertEvents implements pgx.CopyFromSource.
 type iteratorForInsertEvents struct {
 	rows                 []InsertEventsParams

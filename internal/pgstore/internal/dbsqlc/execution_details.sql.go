@@ -42,6 +42,16 @@ func (q *Queries) Details(ctx context.Context, executionID string, run int32) (E
 	return i, err
 }
 
+type InsertDetailsParams struct {
+	ExecutionID           string
+	Run                   int32
+	Labels                json.RawMessage
+	Parameters            json.RawMessage
+	ConfigurationSnapshot json.RawMessage
+	SystemState           json.RawMessage
+	Summary               json.RawMessage
+}
+
 const saveDetails = `-- name: SaveDetails :exec
 INSERT INTO test_coordination.execution_details AS d (execution_id, run, labels, parameters, configuration_snapshot, system_state, summary)
 SELECT u.id, u.run, u.labels, u.parameters, u.configuration_snapshot, u.system_state, u.summary

@@ -54,38 +54,6 @@ func (q *Queries) InsertExecutionIDs(ctx context.Context, now time.Time, ids []s
 	return err
 }
 
-const lockExecutionIDs = `-- name: LockExecutionIDs :many
-SELECT execution_id, latest_run, buckets, first_seen_at, pruned_at FROM test_coordination.execution_ids WHERE execution_id = ANY ($1::text[])
-ORDER BY execution_id COLLATE "C" FOR NO KEY UPDATE
-`
-
-// LockExecutionIDs is S4b. FOR UPDATE would deadlock with foreign key checks.
-func (q *Queries) LockExecutionIDs(ctx context.Context, ids []string) ([]ExecutionID, error) {
-	rows, err := q.db.Query(ctx, lockExecutionIDs, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ExecutionID{}
-	for rows.Next() {
-		var i ExecutionID
-		if err := rows.Scan(
-			&i.ExecutionID,
-			&i.LatestRun,
-			&i.Buckets,
-			&i.FirstSeenAt,
-			&i.PrunedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const updateExecutionIDs = `-- name: UpdateExecutionIDs :exec
 UPDATE test_coordination.execution_ids AS i SET
   latest_run = greatest(i.latest_run, u.latest_run),

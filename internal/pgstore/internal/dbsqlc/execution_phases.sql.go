@@ -48,58 +48,6 @@ func (q *Queries) PhasesOfRun(ctx context.Context, executionID string, run int32
 	return items, nil
 }
 
-const phasesTouched = `-- name: PhasesTouched :many
-SELECT p.bucket, p.execution_id, p.run, p.phase, p.phase_hash, p.ordinal, p.description, p.status, p.started_at, p.finished_at, p.error, p.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::date[])) AS u(id, run, phase, bucket)
-JOIN test_coordination.execution_phases AS p ON p.execution_id = u.id AND p.run = u.run AND p.phase_hash = sha256(convert_to(u.phase, 'UTF8')) AND p.bucket = u.bucket
-`
-
-type PhasesTouchedParams struct {
-	Ids     []string
-	Runs    []int32
-	Phases  []string
-	Buckets []time.Time
-}
-
-// PhasesTouched loads phases before a fold. Names are found by their
-// hash: a name may be longer than an entry of an index.
-func (q *Queries) PhasesTouched(ctx context.Context, arg PhasesTouchedParams) ([]ExecutionPhase, error) {
-	rows, err := q.db.Query(ctx, phasesTouched,
-		arg.Ids,
-		arg.Runs,
-		arg.Phases,
-		arg.Buckets,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ExecutionPhase{}
-	for rows.Next() {
-		var i ExecutionPhase
-		if err := rows.Scan(
-			&i.Bucket,
-			&i.ExecutionID,
-			&i.Run,
-			&i.Phase,
-			&i.PhaseHash,
-			&i.Ordinal,
-			&i.Description,
-			&i.Status,
-			&i.StartedAt,
-			&i.FinishedAt,
-			&i.Error,
-			&i.Marks,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const savePhases = `-- name: SavePhases :exec
 INSERT INTO test_coordination.execution_phases (bucket, execution_id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks)
 SELECT u.bucket, u.id, u.run, u.phase, sha256(convert_to(u.phase, 'UTF8')), NULLIF(u.ordinal, -2147483648), u.description, u.status,

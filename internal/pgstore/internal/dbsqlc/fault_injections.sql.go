@@ -57,65 +57,6 @@ func (q *Queries) FaultsOfRun(ctx context.Context, executionID string, run int32
 	return items, nil
 }
 
-const faultsTouched = `-- name: FaultsTouched :many
-SELECT f.bucket, f.execution_id, f.run, f.fault_id, f.fault_type, f.target_service, f.parameters, f.phase, f.step_id, f.blast_radius, f.status, f.requested_at, f.injected_at, f.cleared_at, f.recovered_at, f.recovery_seconds, f.error, f.clear_error, f.injection, f.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::date[])) AS u(id, run, fault_id, bucket)
-JOIN test_coordination.fault_injections AS f ON f.execution_id = u.id AND f.run = u.run AND f.fault_id = u.fault_id AND f.bucket = u.bucket
-`
-
-type FaultsTouchedParams struct {
-	Ids      []string
-	Runs     []int32
-	FaultIds []string
-	Buckets  []time.Time
-}
-
-// FaultsTouched loads faults before a fold.
-func (q *Queries) FaultsTouched(ctx context.Context, arg FaultsTouchedParams) ([]FaultInjection, error) {
-	rows, err := q.db.Query(ctx, faultsTouched,
-		arg.Ids,
-		arg.Runs,
-		arg.FaultIds,
-		arg.Buckets,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []FaultInjection{}
-	for rows.Next() {
-		var i FaultInjection
-		if err := rows.Scan(
-			&i.Bucket,
-			&i.ExecutionID,
-			&i.Run,
-			&i.FaultID,
-			&i.FaultType,
-			&i.TargetService,
-			&i.Parameters,
-			&i.Phase,
-			&i.StepID,
-			&i.BlastRadius,
-			&i.Status,
-			&i.RequestedAt,
-			&i.InjectedAt,
-			&i.ClearedAt,
-			&i.RecoveredAt,
-			&i.RecoverySeconds,
-			&i.Error,
-			&i.ClearError,
-			&i.Injection,
-			&i.Marks,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const saveFaults = `-- name: SaveFaults :exec
 INSERT INTO test_coordination.fault_injections
   (bucket, execution_id, run, fault_id, fault_type, target_service, parameters, phase, step_id, blast_radius, status,

@@ -12,39 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-const advancePartition = `-- name: AdvancePartition :one
-UPDATE test_coordination.ingest_partitions SET next_offset = $1, attempts = 0, clean_stop = false, updated_at = $2
-WHERE topic = $3 AND partition = $4 AND epoch = $5 AND next_offset = $6
-RETURNING left(pg_walfile_name(pg_current_wal_lsn()), 8)::text AS timeline_hex
-`
-
-type AdvancePartitionParams struct {
-	NextOffset int64
-	Now        time.Time
-	Topic      string
-	Partition  int32
-	Epoch      int64
-	Position   int64
-}
-
-// AdvancePartition is S4a, the fence: no row means that another worker owns
-// the partition or has moved it. The timeline is that of the transaction: asked
-// after its commit, a failover could lie between, and what it lost would pass
-// for the newest.
-func (q *Queries) AdvancePartition(ctx context.Context, arg AdvancePartitionParams) (string, error) {
-	row := q.db.QueryRow(ctx, advancePartition,
-		arg.NextOffset,
-		arg.Now,
-		arg.Topic,
-		arg.Partition,
-		arg.Epoch,
-		arg.Position,
-	)
-	var timeline_hex string
-	err := row.Scan(&timeline_hex)
-	return timeline_hex, err
-}
-
 const beginAttempt = `-- name: BeginAttempt :execrows
 UPDATE test_coordination.ingest_partitions SET clean_stop = false
 WHERE topic = $1 AND partition = $2 AND epoch = $3
