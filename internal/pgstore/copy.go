@@ -167,15 +167,17 @@ func (w *copyWriter) copyAll(copies []rowsToCopy) error {
 	return nil
 }
 
-func (w *copyWriter) copy(c *rowsToCopy) (err error) {
+func (w *copyWriter) copy(c *rowsToCopy) error {
 	at := w.begin()
 	w.buffer = append(w.buffer, "PGCOPY\n\xff\r\n\x00"...)
 	w.buffer = binary.BigEndian.AppendUint64(w.buffer, 0) // no flags, no extension
 	for c.source.Next() {
-		if w.buffer, err = appendRow(w.buffer, c, w.codecs); err != nil {
+		longer, err := appendRow(w.buffer, c, w.codecs)
+		if err != nil {
 			w.buffer = w.buffer[:at] // a message that was begun is none
 			return err
 		}
+		w.buffer = longer
 		c.written++
 		if len(w.buffer) >= copyChunk {
 			w.end(at)
