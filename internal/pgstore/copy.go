@@ -97,7 +97,7 @@ func (p *pipeline) copyRows(ctx context.Context, commit bool) error {
 	}
 	conn := p.conn.PgConn()
 	results := conn.Exec(ctx, strings.Join(statements, "; "))
-	var refused error // a value that cannot be sent
+	var refused error  // a value that cannot be sent
 	if conn.IsBusy() { // it was sent
 		w := &copyWriter{codecs: p.conn.TypeMap(), to: conn.Frontend()}
 		refused = w.copyAll(copies)

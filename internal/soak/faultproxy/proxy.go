@@ -32,7 +32,7 @@ type Proxy struct {
 // link is a connection through the proxy.
 type link struct {
 	client, server net.Conn
-	deaf           bool // the client will not hear that its COMMIT was done; guarded by the proxy
+	deaf           bool          // the client will not hear that its COMMIT was done; guarded by the proxy
 	gone           chan struct{} // closed with the link
 	once           sync.Once
 }
