@@ -11,6 +11,7 @@ import (
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
@@ -56,6 +57,29 @@ func TestStatesThatAFailoverLostDoNotHideThoseThatStand(t *testing.T) {
 	stop()
 	w.wantSums(7, 0, 0)
 	w.verify()
+}
+
+// A database that is older than the live state is not believed, for it may have
+// been replaced. Who knows better is told what to do.
+func TestADatabaseOfAnEarlierTimelineIsBelievedWhenAnOperatorSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newFaultWorld(t)
+	stop := w.start("a", w.underFault(&fault{}))
+	w.produce(w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"}))
+	testenv.Eventually(t, "the run is shown", func() bool { return w.liveStatus("exec-1") == execution.StatusRunning })
+	w.awaitSweeps(1)
+	cluster, err := w.store.Cluster(t.Context())
+	must(t, err)
+	must(t, w.live.SetSentinel(t.Context(), redisstore.Epoch{System: cluster.SystemIdentifier, Timeline: cluster.Timeline + 1}))
+	remedy := "redis-cli SET test:epoch none:0:0"
+	testenv.Eventually(t, "the remedy is told", func() bool { return w.said.says("warn", "of a later timeline", remedy) })
+	if w.said.count("live state swept") > 1 {
+		t.Error("the live state was swept unasked")
+	}
+	w.redisDo("SET", "test:epoch", "none:0:0")
+	testenv.Eventually(t, "the live state is built anew", func() bool { return w.said.count("live state swept") > 1 })
+	testenv.Eventually(t, "the run is shown again", func() bool { return w.liveStatus("exec-1") == execution.StatusRunning })
+	stop()
 }
 
 // promote puts the standby's files in the place of the dead server's, and lets

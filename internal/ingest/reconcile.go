@@ -109,7 +109,8 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 	}
 	switch state {
 	case redisstore.SentinelNewer:
-		return fmt.Errorf("live state is of a later timeline than %s: this database was replaced by a failover; point tcda at the present primary", epoch)
+		return fmt.Errorf("live state is of a later timeline than %s: where a failover has replaced this database, point tcda at the present primary; where it was restored to an earlier time on purpose, have its live state built anew: redis-cli %s",
+			epoch, r.Redis.ForgetCommand())
 	case redisstore.SentinelForeign, redisstore.SentinelAhead:
 		n, err := r.Redis.DeleteOwnKeys(ctx)
 		if err != nil {

@@ -91,6 +91,11 @@ func (s *Store) CheckSentinel(ctx context.Context, want Epoch) (SentinelState, e
 	return SentinelSame, nil
 }
 
+// ForgetCommand is the command of Redis that has the next pass take the content
+// for another cluster's, and begin anew: for who knows that the database is meant
+// to be older than it.
+func (s *Store) ForgetCommand() string { return "SET " + s.keys.epoch() + " none:0:0" }
+
 // SetSentinel says that Redis now holds all that e has; a sweep does so at its
 // end, so that a sweep that dies is done again.
 func (s *Store) SetSentinel(ctx context.Context, e Epoch) error {
