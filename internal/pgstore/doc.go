@@ -7,6 +7,10 @@
 // written outside its transaction. The generated queries lie in a nested
 // internal package that only this one can import; SQL text lies in query/.
 //
+// A transaction makes few round trips, for on a busy machine each waits for a
+// processor: statements wait in line (pipeline.go) until the rows of one behind
+// them are wanted, and rows to copy go with COMMIT (copy.go).
+//
 // It knows nothing of Kafka but topic, partition and offset as addresses, and
 // nothing of Redis. What an event means is decided by packages execution and
 // scenario: the store loads what a fold needs and saves what it returns.
