@@ -86,6 +86,15 @@ func (p *NetworkProxy) Heal() {
 	}
 }
 
+// Redirect cuts all connections and lets the address lead to another server, as
+// a failover does.
+func (p *NetworkProxy) Redirect(server string) {
+	p.Helper()
+	p.proxy.Stop()
+	p.proxy.Upstream = server
+	p.Heal()
+}
+
 func (p *NetworkProxy) add(d Direction, kind string, attributes map[string]int64) {
 	p.Helper()
 	text, err := json.Marshal(map[string]any{"type": kind, "stream": d, "attributes": attributes})
