@@ -15,9 +15,9 @@ GENERATED := internal/gen internal/pgstore/internal/dbsqlc schema/jsonschema
 # Packages whose tests start nothing.
 PURE := $(addprefix ./internal/,fact execution scenario event kafkarecord config telemetry opshttp)
 
-# Packages with tests that take testenv.Broker, OwnBroker or SecuredBroker: an
-# in-process broker in `make test`, Apache Kafka in `make test-kafka`.
-ANY_KAFKA = $(addprefix ./,$(sort $(dir $(shell grep -rlE --include=*_test.go 'testenv\.(Own|Secured)?Broker\b' internal cmd))))
+# Packages with tests that take testenv.Broker, OwnBroker, ProxiedBroker or
+# SecuredBroker: an in-process broker in `make test`, Apache Kafka in `make test-kafka`.
+ANY_KAFKA = $(addprefix ./,$(sort $(dir $(shell grep -rlE --include=*_test.go 'testenv\.(Own|Proxied|Secured)?Broker\b' internal cmd))))
 
 # Empty RACE switches the race detector off: make test RACE=
 RACE ?= -race

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net"
 	"sync"
 	"time"
 
@@ -43,6 +44,9 @@ type ProducerConfig struct {
 	Compression   string // none, gzip, snappy, lz4 or zstd; empty is the library's choice
 	Transactional string // id of a producer that sends in transactions; empty: none
 	Patient       bool   // Kafka may restart: where it says that a topic does not exist, ask again
+
+	// Dial makes the connections; nil: a net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Producer sends records as a Java client does by default: by murmur2 of the
@@ -86,6 +90,9 @@ func NewProducer(c ProducerConfig) (*Producer, error) {
 	}
 	if c.Patient {
 		options = append(options, kgo.UnknownTopicRetries(-1))
+	}
+	if c.Dial != nil {
+		options = append(options, kgo.Dialer(c.Dial))
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {

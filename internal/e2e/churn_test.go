@@ -12,9 +12,9 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
-// under sends load at a rate until the returned function is called, which
-// returns when everything is acknowledged.
-func (w *world) under(rate float64, ledger *ledger) (stop func()) {
+// under sends load of an instance at a rate until the returned function is
+// called, which returns when everything is acknowledged.
+func (w *world) under(instance string, rate float64, ledger *ledger) (stop func()) {
 	w.Helper()
 	ended, sent := make(chan struct{}), make(chan error, 1)
 	until := func(records iter.Seq2[coordsim.Record, error]) iter.Seq2[coordsim.Record, error] {
@@ -31,7 +31,7 @@ func (w *world) under(rate float64, ledger *ledger) (stop func()) {
 			}
 		}
 	}
-	go func() { sent <- w.send(w.Context(), until(loadOf("under-load", 1_000_000)), rate, ledger.note) }()
+	go func() { sent <- w.send(w.Context(), until(loadOf(instance, 1_000_000)), rate, ledger.note) }()
 	return func() {
 		w.Helper()
 		close(ended)
@@ -47,7 +47,7 @@ func TestInstancesComeAndGoUnderLoad(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ledger := newLedger()
-	stop := w.under(300, ledger)
+	stop := w.under("under-load", 300, ledger)
 
 	const changes, together = 12, 3
 	var instances []*process
@@ -99,7 +99,7 @@ func TestLeadersMoveAndBrokersRestartUnderLoad(t *testing.T) {
 	t.Parallel()
 	w := newWorldOn(t, testenv.OwnBroker(t, 2))
 	ledger := newLedger()
-	stop := w.under(300, ledger)
+	stop := w.under("under-load", 300, ledger)
 	service := w.serve()
 	goesOn := func(what string) {
 		t.Helper()

@@ -18,8 +18,11 @@
 //	gaps_test.go         partitions that stop at a gap; topics made again
 //	load_test.go         records of many runs
 //	churn_test.go        instances that come and go, leaders that move, brokers that restart
+//	outage_test.go       Kafka slow, cut off, stopped
 //	secured_test.go      TLS, SCRAM and rights that are granted late
+//	ecosystem_test.go    roles, names, URLs and rights as they are in the ecosystem, at once
 //	emit_test.go         tcda-lab as the sender and the judge
+//	bench_test.go        tcda-lab bench, and its report for programs
 //	interop_test.go      coordinator.py, which shares nothing with us but the .proto
 //	                     files (build tag interop: make test-interop)
 //
@@ -36,6 +39,8 @@
 //   - partitions that are added
 //   - instances that join, leave and die every second under load; leaders that
 //     move, brokers that restart and crash: every record once
+//   - a broker that is slow, refuses, is cut off in one direction or in both, or is
+//     stopped, under load: the service stays, and every record is stored once
 //   - SCRAM over TLS; the service names what is missing and waits for it
 //
 // The package knows the programs by their commands and the contract. It must

@@ -38,6 +38,13 @@ func (l *ledger) note(r *coordsim.Record, at coordsim.Address) error {
 	return nil
 }
 
+// acknowledged is how many records there are so far.
+func (l *ledger) acknowledged() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.records
+}
+
 // sums are the records that must be applied, recognised as duplicates and
 // quarantined.
 type sums struct{ Applied, Duplicates, Quarantined int64 }
@@ -49,7 +56,9 @@ func (l *ledger) sums() sums {
 
 // send sends records, at most rate a second, and tells what is acknowledged.
 func (w *world) send(ctx context.Context, records iter.Seq2[coordsim.Record, error], rate float64, acknowledged func(*coordsim.Record, coordsim.Address) error) error {
-	producer, err := coordsim.NewProducer(coordsim.ProducerConfig{Brokers: w.kafka.Brokers, TLS: w.kafka.TLS, SASL: w.login(), Topics: w.topics})
+	producer, err := coordsim.NewProducer(coordsim.ProducerConfig{
+		Brokers: w.kafka.Brokers, TLS: w.kafka.TLS, SASL: w.login(), Dial: w.kafka.Dial, Topics: w.topics, Patient: true,
+	})
 	if err != nil {
 		return err
 	}

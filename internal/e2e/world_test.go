@@ -109,7 +109,7 @@ func (w *world) connect(postgres string) {
 	w.Cleanup(w.store.Close)
 	w.log, err = kafkalog.Open(kafkalog.Config{
 		Brokers: w.kafka.Brokers, ClientID: "e2e", Topics: []string{w.topics.Executions, w.topics.Scenarios},
-		TLS: w.kafka.TLS, SASL: w.login(),
+		TLS: w.kafka.TLS, SASL: w.login(), Dial: w.kafka.Dial,
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -216,6 +216,11 @@ func (w *world) ends() map[partition]int64 {
 	for topic, n := range map[string]int32{w.topics.Executions: executionPartitions, w.topics.Scenarios: scenarioPartitions} {
 		for number := range n {
 			offsets, err := w.log.Offsets(w.Context(), topic, number)
+			// Each connection that the client has kept since before the broker was
+			// restarted fails once.
+			for tries := 1; err != nil && tries < 10; tries++ {
+				offsets, err = w.log.Offsets(w.Context(), topic, number)
+			}
 			if err != nil {
 				w.Fatal(err)
 			}

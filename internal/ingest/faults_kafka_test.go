@@ -35,6 +35,11 @@ import (
 // committed offsets that are lost (TestOffsetsInKafkaAreOnlyAGauge); two
 // instances and zombies (TestTwoInstancesShareTheTopicAndOneTakesOver,
 // TestAZombieIsFencedAndTheOwnerClaimsAgain); the reader alone (package kafkalog).
+//
+// These rows are of an in-process Kafka. On Apache Kafka, too, the built program
+// meets it slow, cut off and stopped (e2e: TestKafkaIsSlowCutOffAndStoppedUnderLoad),
+// and leaders that move and brokers that restart and die (e2e:
+// TestLeadersMoveAndBrokersRestartUnderLoad).
 func TestFaultsOfKafka(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]func(*world) *fault{

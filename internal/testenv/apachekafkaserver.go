@@ -23,13 +23,17 @@ func (p KafkaPrograms) Start(ctx context.Context, dir, outside string) (*ApacheK
 	if err != nil {
 		return nil, err
 	}
-	nodes, err := startKafkaNodes(ctx, p, dir, 1, &securedListeners{
-		listeners: []kafkaListener{{name: "OUTSIDE", protocol: "PLAINTEXT", port: port, advertised: outside}},
-	})
+	nodes, err := startKafkaNodes(ctx, p, dir, 1, outsideListener(port, outside))
 	if err != nil {
 		return nil, fmt.Errorf("start Apache Kafka: %w", err)
 	}
 	return &ApacheKafkaServer{node: nodes[0], outside: port}, nil
+}
+
+// outsideListener is a second port of a node, whose clients are sent to the
+// address advertised.
+func outsideListener(port int, advertised string) *securedListeners {
+	return &securedListeners{listeners: []kafkaListener{{name: "OUTSIDE", protocol: "PLAINTEXT", port: port, advertised: advertised}}}
 }
 
 // Addr is the address of the server itself.

@@ -1,8 +1,10 @@
 package testenv
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -30,6 +32,9 @@ type KafkaCluster struct {
 	// TLS and Login are what clients need to be let in; nil: nothing.
 	TLS   *tls.Config
 	Login *KafkaLogin
+	// Dial is how clients of the test's own connect; nil: to the addresses that
+	// the brokers name.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	copies int16 // of each partition; 0 is 1
 	own    owned // nil: others use it too
@@ -111,6 +116,9 @@ func (k *KafkaCluster) Client(t testing.TB, options ...kgo.Opt) *kgo.Client {
 	}
 	if k.Login != nil {
 		own = append(own, kgo.SASL(k.Login.mechanism()))
+	}
+	if k.Dial != nil {
+		own = append(own, kgo.Dialer(k.Dial))
 	}
 	client, err := kgo.NewClient(append(own, options...)...)
 	if err != nil {

@@ -90,8 +90,8 @@ func (n *kafkaNode) address() string  { return "127.0.0.1:" + strconv.Itoa(n.por
 func (n *kafkaNode) settings() string { return filepath.Join(n.dir, "server.properties") }
 func (n *kafkaNode) log() string      { return filepath.Join(n.dir, "kafka.log") }
 
-// securedListeners are what a node of a cluster that asks who its clients are
-// has besides the listener that nobody has to ask at.
+// securedListeners are what a node has besides the listener that nobody has to
+// ask at: those that ask who their clients are, or that a proxy leads to.
 type securedListeners struct {
 	listeners []kafkaListener
 	settings  []string // lines

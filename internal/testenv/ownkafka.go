@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 )
 
 // OwnBroker is a cluster of the kind that Broker gives, but with so many
@@ -21,35 +23,94 @@ import (
 func OwnBroker(t testing.TB, brokers int) *KafkaCluster {
 	t.Helper()
 	if onApache(t) {
-		return ownApacheKafka(t, brokers)
+		return ownApacheKafka(t, brokers, nil)
 	}
-	return ownFake(t, brokers)
+	return ownFake(t, &ownFakes{ports: make([]int, brokers)})
 }
+
+// ProxiedBroker is an OwnBroker of one broker, and a proxy before it. Clients
+// that come by the proxy are sent to the proxy for all that follows. The
+// cluster's own clients (Brokers, Dial) come beside it, whatever it does.
+func ProxiedBroker(t testing.TB) (*KafkaCluster, *NetworkProxy) {
+	t.Helper()
+	port, err := childproc.FreePort(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	proxy := Proxy(t, behind)
+	if onApache(t) {
+		return ownApacheKafka(t, 1, outsideListener(port, proxy.Addr())), proxy
+	}
+	// An in-process broker has one listener, and tells everybody its address.
+	k := ownFake(t, &ownFakes{ports: []int{port}, options: []kfake.Opt{
+		kfake.ListenFn(func(network, address string) (net.Listener, error) {
+			l, err := net.Listen(network, address)
+			return announced{l, proxy.Addr()}, err
+		}),
+	}})
+	k.Brokers = []string{behind}
+	k.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, behind)
+	}
+	return k, proxy
+}
+
+// announced is a listener that gives another address as its own.
+type announced struct {
+	net.Listener
+	address string
+}
+
+func (a announced) Addr() net.Addr { return announcedAddr(a.address) }
+
+type announcedAddr string
+
+func (announcedAddr) Network() string  { return "tcp" }
+func (a announcedAddr) String() string { return string(a) }
 
 // owned is what can be done to a cluster of the test's own.
 type owned interface {
-	// restart ends a broker, in order or by SIGKILL, and starts it again.
-	restart(ctx context.Context, broker int32, crash bool) error
+	// stop ends a broker, in order or by SIGKILL.
+	stop(broker int32, crash bool) error
+	// start starts it again and returns when it serves.
+	start(ctx context.Context, broker int32) error
 	// moveLeader makes another broker the leader of a partition.
 	moveLeader(ctx context.Context, topic string, partition int32) error
 }
 
-// Restart stops the broker of an id in order, starts it again and returns when it serves.
-// The brokers of an in-process cluster are one: all of them are restarted.
+// Stop stops the broker of an id in order. The brokers of an in-process cluster
+// are one: all of them are stopped, and started again by Start.
+func (k *KafkaCluster) Stop(t testing.TB, broker int32) {
+	t.Helper()
+	if err := k.own.stop(broker, false); err != nil {
+		t.Fatalf("stop broker %d: %v", broker, err)
+	}
+}
+
+// Start starts a broker again that was stopped, and returns when it serves.
+func (k *KafkaCluster) Start(t testing.TB, broker int32) {
+	t.Helper()
+	if err := k.own.start(t.Context(), broker); err != nil {
+		t.Fatalf("start broker %d again: %v", broker, err)
+	}
+}
+
+// Restart is Stop and Start.
 func (k *KafkaCluster) Restart(t testing.TB, broker int32) {
 	t.Helper()
-	if err := k.own.restart(t.Context(), broker, false); err != nil {
-		t.Fatalf("restart broker %d: %v", broker, err)
-	}
+	k.Stop(t, broker)
+	k.Start(t, broker)
 }
 
 // Crash is Restart after a SIGKILL. In-process brokers cannot be killed, and
 // stop in order.
 func (k *KafkaCluster) Crash(t testing.TB, broker int32) {
 	t.Helper()
-	if err := k.own.restart(t.Context(), broker, true); err != nil {
-		t.Fatalf("kill broker %d and restart it: %v", broker, err)
+	if err := k.own.stop(broker, true); err != nil {
+		t.Fatalf("kill broker %d: %v", broker, err)
 	}
+	k.Start(t, broker)
 }
 
 // MoveLeader makes another broker the leader of a partition.
@@ -60,13 +121,13 @@ func (k *KafkaCluster) MoveLeader(t testing.TB, topic string, partition int32) {
 	}
 }
 
-func ownApacheKafka(t testing.TB, brokers int) *KafkaCluster {
+func ownApacheKafka(t testing.TB, brokers int, more *securedListeners) *KafkaCluster {
 	t.Helper()
 	programs, err := ObtainApacheKafka(t.Context(), os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes, err := startKafkaNodes(t.Context(), programs, testDir(t, "kafka"), brokers, nil)
+	nodes, err := startKafkaNodes(t.Context(), programs, testDir(t, "kafka"), brokers, more)
 	if err != nil {
 		t.Fatalf("start Apache Kafka of %d brokers: %v", brokers, err)
 	}
@@ -84,15 +145,15 @@ func ownApacheKafka(t testing.TB, brokers int) *KafkaCluster {
 
 type ownNodes []*kafkaNode
 
-func (nodes ownNodes) restart(ctx context.Context, broker int32, crash bool) error {
-	n := nodes[broker-1]
-	end := n.stop
+func (nodes ownNodes) stop(broker int32, crash bool) error {
 	if crash {
-		end = n.kill
+		return nodes[broker-1].kill()
 	}
-	if err := end(); err != nil {
-		return err
-	}
+	return nodes[broker-1].stop()
+}
+
+func (nodes ownNodes) start(ctx context.Context, broker int32) error {
+	n := nodes[broker-1]
 	if err := n.launch(); err != nil {
 		return err
 	}
@@ -192,47 +253,55 @@ func describePartition(ctx context.Context, client *kgo.Client, topic string, pa
 	}
 }
 
-func ownFake(t testing.TB, brokers int) *KafkaCluster {
+// ownFake starts an in-process cluster, on these ports or, where they are 0, on
+// any.
+func ownFake(t testing.TB, fake *ownFakes) *KafkaCluster {
 	t.Helper()
-	fake := &ownFakes{brokers: brokers, dir: testDir(t, "kfake")}
-	if err := fake.start(kfake.NumBrokers(brokers)); err != nil {
+	fake.dir = testDir(t, "kfake")
+	if err := fake.open(kfake.NumBrokers(len(fake.ports))); err != nil {
 		t.Fatalf("start an in-process Kafka: %v", err)
 	}
 	t.Cleanup(func() { fake.cluster.Close() })
 	addresses := fake.cluster.ListenAddrs()
-	for _, address := range addresses {
+	for i, address := range addresses {
+		if fake.ports[i] != 0 {
+			continue
+		}
 		_, port, err := net.SplitHostPort(address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		number, err := strconv.Atoi(port)
-		if err != nil {
+		if fake.ports[i], err = strconv.Atoi(port); err != nil {
 			t.Fatal(err)
 		}
-		fake.ports = append(fake.ports, number)
 	}
 	return &KafkaCluster{Brokers: addresses, own: fake}
 }
 
 // ownFakes is an in-process cluster that keeps its data on disk.
 type ownFakes struct {
-	brokers int
 	dir     string
 	ports   []int
+	options []kfake.Opt // besides those of all
 	cluster *kfake.Cluster
 }
 
-func (f *ownFakes) start(options ...kfake.Opt) (err error) {
-	f.cluster, err = kfake.NewCluster(append(options, kfake.DataDir(f.dir), kfake.GroupMinSessionTimeout(fakeMinSession))...)
+func (f *ownFakes) open(options ...kfake.Opt) (err error) {
+	options = append(options, kfake.Ports(f.ports...), kfake.DataDir(f.dir), kfake.GroupMinSessionTimeout(fakeMinSession))
+	f.cluster, err = kfake.NewCluster(append(options, f.options...)...)
 	return err
 }
 
-func (f *ownFakes) restart(ctx context.Context, _ int32, _ bool) error {
+func (f *ownFakes) stop(int32, bool) error {
 	f.cluster.Close()
+	return nil
+}
+
+func (f *ownFakes) start(ctx context.Context, _ int32) error {
 	tick := newTick()
 	defer tick.Stop()
 	for {
-		err := f.start(kfake.Ports(f.ports...))
+		err := f.open()
 		if err == nil {
 			return nil
 		}
@@ -245,6 +314,6 @@ func (f *ownFakes) restart(ctx context.Context, _ int32, _ bool) error {
 }
 
 func (f *ownFakes) moveLeader(_ context.Context, topic string, partition int32) error {
-	next := (f.cluster.LeaderFor(topic, partition) + 1) % int32(f.brokers)
+	next := (f.cluster.LeaderFor(topic, partition) + 1) % int32(len(f.ports))
 	return f.cluster.MoveTopicPartition(topic, partition, next)
 }
