@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -89,8 +90,9 @@ func (r *fileReader) set(name string, node *yaml.Node, text string) {
 	}
 }
 
+// refuse adds a problem. What stands under no name is one of the file itself.
 func (r *fileReader) refuse(name string, node *yaml.Node, rule string) {
-	r.problems = append(r.problems, Problem{Setting: name, From: r.place(node), Rule: rule})
+	r.problems = append(r.problems, Problem{Setting: cmp.Or(name, fileSetting), From: r.place(node), Rule: rule})
 }
 
 func (r *fileReader) place(node *yaml.Node) string {

@@ -64,6 +64,11 @@ func (u URL) String() string {
 	if n := strings.Count(string(u), "@"); n > 1 || n == 1 && parsed.User == nil {
 		return Redacted
 	}
+	// No URL of ours has a fragment: it is what follows a # of a password that was
+	// not escaped.
+	if parsed.Fragment != "" {
+		return Redacted
+	}
 	if _, set := parsed.User.Password(); set {
 		parsed.User = url.UserPassword(parsed.User.Username(), Redacted)
 	}
