@@ -9,7 +9,9 @@
 //	ceiling.go    the rows that the service stored, inserted the plainest way
 //	rows.go       reading and encoding them
 //	latency.go    from an acknowledged record to a committed one
+//	parts.go      single records, memory under a backlog, the program's version
 //	history.go    the same work on 1, 10 and 50 million stored rows
+//	fill.go       makes that many, of copies of a few runs
 //	usage.go      processor time and memory, as the kernel counts them
 //	scrape.go     what the service says of itself
 //	report.go     figures, for programs and for people

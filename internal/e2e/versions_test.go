@@ -28,8 +28,8 @@ func (w *world) wantRefused(p *process, says ...string) {
 	}
 }
 
-// future is a migration that no program knows yet: its statements, and the row
-// by which Atlas remembers it.
+// migrateToFuture applies a migration that no program knows yet: its statements,
+// and the row by which Atlas remembers it.
 func (w *world) migrateToFuture() {
 	w.Helper()
 	w.exec(`ALTER TABLE test_coordination.executions ADD COLUMN of_the_future text NOT NULL DEFAULT 'x'`)

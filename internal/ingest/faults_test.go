@@ -34,8 +34,9 @@ import (
 // faults_kafka_test.go, faults_clock_test.go, faults_postgres_test.go and
 // faults_process_test.go.
 //
-// A row is a test of its own that makes a world, with servers of its own where
-// it needs them, and withstands a fault:
+// A row is a test of its own, or one of the subtests of TestFaultsOfRedis and the
+// like. It makes a world, with servers of its own where it needs them, and
+// withstands a fault:
 //
 //	func TestRedisDies(t *testing.T) {
 //		t.Parallel()
