@@ -283,13 +283,25 @@ func TestPostgresIsSlow(t *testing.T) {
 	must(t, err)
 	proxy := testenv.Proxy(t, u.Host)
 	const delay = 20 * time.Millisecond
+	commits := func() (seconds, batches float64) {
+		return w.metric(`tcda_step_seconds_sum{step="S4"}`), w.metric(`tcda_step_seconds_count{step="S4"}`)
+	}
+	var secondsBefore, batchesBefore float64
 	w.withstand(&fault{
-		inject: func() { proxy.Slow(delay, 1<<20) },
-		// Each transaction goes to and fro some ten times.
-		noticed: func() bool { return w.metric(`tcda_step_seconds_sum{step="S4"}`) > (40 * delay).Seconds() },
-		works:   true,
-		heal:    proxy.Heal,
-		engine:  w.engineStore(through(t, proxy, w.db.URL)),
+		inject: func() {
+			proxy.Slow(delay, 1<<20)
+			secondsBefore, batchesBefore = commits()
+		},
+		// Each batch that begins now goes to and fro four times, and is delayed on
+		// either way: 8 delays, but for those that were under way.
+		noticed: func() bool {
+			seconds, batches := commits()
+			seconds, batches = seconds-secondsBefore, batches-batchesBefore
+			return batches >= 5 && seconds/batches > (5*delay).Seconds()
+		},
+		works:  true,
+		heal:   proxy.Heal,
+		engine: w.engineStore(through(t, proxy, w.db.URL)),
 	})
 }
 
