@@ -45,8 +45,11 @@ func ProxiedBroker(t testing.TB) (*KafkaCluster, *NetworkProxy) {
 	// An in-process broker has one listener, and tells everybody its address.
 	k := ownFake(t, &ownFakes{ports: []int{port}, options: []kfake.Opt{
 		kfake.ListenFn(func(network, address string) (net.Listener, error) {
-			l, err := net.Listen(network, address)
-			return announced{l, proxy.Addr()}, err
+			l, err := new(net.ListenConfig).Listen(t.Context(), network, address)
+			if err != nil {
+				return nil, err
+			}
+			return announced{l, proxy.Addr()}, nil
 		}),
 	}})
 	k.Brokers = []string{behind}
