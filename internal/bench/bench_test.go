@@ -136,21 +136,23 @@ func wantReadable(t *testing.T, r *bench.Report) {
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	o := quick(t)
-	o.Settings, o.SeedEvents, o.Events, o.Rounds = nil, 8000, 5000, 1
+	o.Settings, o.SeedEvents, o.Events, o.Rounds = nil, 8000, 20_000, 1
 	o.History = []float64{0.05, 0.2}
 	report, err := bench.Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(report.Sections) != 1 {
+	if len(report.Sections) != 2 {
 		t.Errorf("report %+v", report.Sections)
 	}
-	for _, name := range []string{"end to end", "CPU of tcda", "CPU of postgres", "S4", "WAL", "blocks"} {
-		wantMeasured(t, report, "history", name+", 0.050 M rows")
-		wantMeasured(t, report, "history", name+", 0.200 M rows")
-	}
-	if f := report.Find("history", "end to end, 0.200 M rows"); f != nil && (f.Of != "end to end, 0.050 M rows" || f.Ratio <= 0) {
-		t.Errorf("%+v", f)
+	for _, section := range []string{"history, new runs", "history, with late words"} {
+		for _, name := range []string{"end to end", "CPU of tcda", "CPU of postgres", "S4", "WAL"} { // blocks are counted once a second, and this is quicker
+			wantMeasured(t, report, section, name+", 0.050 M rows")
+			wantMeasured(t, report, section, name+", 0.200 M rows")
+		}
+		if f := report.Find(section, "end to end, 0.200 M rows"); f != nil && (f.Of != "end to end, 0.050 M rows" || f.Ratio <= 0) {
+			t.Errorf("%s: %+v", section, f)
+		}
 	}
 }
 

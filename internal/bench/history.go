@@ -19,7 +19,7 @@ import (
 const (
 	// historyDays is how many days the stored runs were born on.
 	historyDays = 150
-	// afterwardsShare of the events is about stored runs, one in five.
+	// afterwardsShare of the events with late words is about stored runs, one in five.
 	afterwardsShare = 5
 	// formerRuns are those that events come for: as many in each history, so that
 	// as many rows are touched.
@@ -44,11 +44,16 @@ type stored struct {
 	rows     int64   // that there are
 	bytes    int64   // with indexes
 	former   []string
-	rounds   []*ingestion
+	rounds   map[string][]*ingestion // by load
 }
 
-// measureHistory measures the same work on histories of different lengths: the
-// usual workload, new runs that is, and late events of stored ones.
+// The loads that come to what is stored.
+const (
+	loadNew  = "new runs"        // the usual workload: what comes day by day
+	loadLate = "with late words" // the same, and one event in five of a stored run: what comes after a long outage
+)
+
+// measureHistory measures the same work on histories of different lengths.
 func (b *bench) measureHistory(ctx context.Context) error {
 	all, err := b.fillHistories(ctx)
 	if err != nil {
@@ -56,12 +61,21 @@ func (b *bench) measureHistory(ctx context.Context) error {
 	}
 	for round := range b.Rounds {
 		for i := range all {
-			if err := b.measureStored(ctx, &all[i], round); err != nil {
-				return err
+			for _, load := range []string{loadNew, loadLate} {
+				if err := b.measureStored(ctx, &all[i], load, round); err != nil {
+					return err
+				}
 			}
 		}
 	}
-	s := &Section{Name: "history", About: "cost of an event where so many rows are stored already"}
+	for _, load := range []string{loadNew, loadLate} {
+		b.report.Sections = append(b.report.Sections, b.describeHistory(load, all))
+	}
+	return nil
+}
+
+func (b *bench) describeHistory(load string, all []stored) *Section {
+	s := &Section{Name: "history, " + load, About: "cost of an event where so many rows are stored already"}
 	for _, what := range []struct {
 		name, unit string
 		of         func(*ingestion) float64
@@ -78,7 +92,7 @@ func (b *bench) measureHistory(ctx context.Context) error {
 	} {
 		var first *Figure
 		for _, h := range all {
-			f := s.add(fmt.Sprintf("%s, %s M rows", what.name, amount(h.millions)), what.unit, each(h.rounds, what.of)...)
+			f := s.add(fmt.Sprintf("%s, %s M rows", what.name, amount(h.millions)), what.unit, each(h.rounds[load], what.of)...)
 			if first == nil {
 				first = f
 			} else {
@@ -89,16 +103,22 @@ func (b *bench) measureHistory(ctx context.Context) error {
 	for _, h := range all {
 		s.note("%s M: %s rows over %d days, %s", amount(h.millions), count(h.rows), historyDays, size(float64(h.bytes)))
 	}
-	s.note("one event in %d is of %d of the stored runs, the others of new ones; the histories by turns", afterwardsShare, len(all[0].former))
-	s.note("each measurement begins with a checkpoint, after which the first change of a page writes all of it to the WAL: late events of a long history change more pages")
-	b.report.Sections = append(b.report.Sections, s)
-	return nil
+	s.note("%s events a measurement; the histories and loads by turns", count(int64(b.Events)))
+	if load == loadLate {
+		s.note("one event in %d is of %d of the stored runs, the others of new ones", afterwardsShare, len(all[0].former))
+		s.note("each measurement begins with a checkpoint, after which the first change of a page writes all of it to the WAL: late events of a long history change more pages")
+	}
+	return s
 }
 
-func (b *bench) measureStored(ctx context.Context, h *stored, round int) error {
+func (b *bench) measureStored(ctx context.Context, h *stored, load string, round int) error {
 	// The service sweeps what is stored once when it starts; that is not asked here.
-	name := fmt.Sprintf("%s-%d", strings.ReplaceAll(h.database, "_", "-"), round)
-	backlog, err := b.produceRecords(ctx, name, b.Events, b.newAndFormer(name, h.former))
+	name := strings.NewReplacer("_", "-", " ", "-").Replace(fmt.Sprintf("%s-%s-%d", h.database, load, round))
+	records := b.newAndFormer(name, h.former)
+	if load == loadNew {
+		records = coordsim.Workload{Name: usual, Seed: 1, Instance: name, Start: time.Now().Add(-time.Hour), Events: b.Events}.Generate()
+	}
+	backlog, err := b.produceRecords(ctx, name, b.Events, records)
 	if err != nil {
 		return err
 	}
@@ -123,8 +143,8 @@ func (b *bench) measureStored(ctx context.Context, h *stored, round int) error {
 	if err != nil {
 		return err
 	}
-	h.rounds = append(h.rounds, ingested)
-	fmt.Fprintf(b.Progress, "history of %s M rows, round %d: %s events/s\n", amount(h.millions), round+1, amount(ingested.rate()))
+	h.rounds[load] = append(h.rounds[load], ingested)
+	fmt.Fprintf(b.Progress, "history of %s M rows, %s, round %d: %s events/s\n", amount(h.millions), load, round+1, amount(ingested.rate()))
 	return nil
 }
 
@@ -172,7 +192,7 @@ func (b *bench) fillHistories(ctx context.Context) ([]stored, error) {
 	}
 	var all []stored
 	for i, millions := range b.History {
-		h := stored{database: fmt.Sprintf("bench_history_%d", i), millions: millions}
+		h := stored{database: fmt.Sprintf("bench_history_%d", i), millions: millions, rounds: map[string][]*ingestion{}}
 		copies := max(1, int(math.Round(millions*1e6/float64(rows))))
 		h.rows = int64(copies) * rows
 		began := time.Now()
