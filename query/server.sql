@@ -16,6 +16,15 @@ SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_lsn() - '0/0'::p
 -- name: TryLeadership :one
 SELECT pg_try_advisory_lock(hashtextextended('tcda:' || sqlc.arg(loop)::text, 0))::boolean AS won;
 
+-- EndStalledSessions ends the sessions of this program that have waited for their
+-- client in the middle of a command for too long: it is frozen, or gone, while it
+-- sends rows. No timeout of the server's holds there, and what it has locked would
+-- stay so.
+-- name: EndStalledSessions :one
+SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::bigint AS ended FROM pg_catalog.pg_stat_activity
+WHERE usename = session_user AND datname = current_database() AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
+  AND state = 'active' AND wait_event = 'ClientRead' AND query_start < clock_timestamp() - make_interval(secs => sqlc.arg(seconds)::double precision);
+
 -- LockDefinitions serialises all writers of templates, scenarios, dependencies
 -- and schedules until the end of the transaction: they are few, and a cycle of
 -- dependencies could be committed by two transactions that each see none.

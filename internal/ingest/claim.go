@@ -34,6 +34,9 @@ func (w *worker) claimPartition(ctx context.Context) error {
 		Topic: topic, Partition: partition, TopicID: pgstore.TopicID(meta.ID), Owner: w.cfg.Instance,
 		LogStart: log.Start, CarefulRecords: int64(w.cfg.Read.BatchRecords), Now: w.Now(),
 	})
+	if pgstore.WaitedForLock(err) {
+		w.endStalled(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -66,6 +69,18 @@ func (w *worker) claimPartition(ctx context.Context) error {
 		return w.quarantineDeadly(ctx)
 	}
 	return nil
+}
+
+// endStalled frees the partition from a former owner that was frozen in the
+// middle of a transaction.
+func (w *worker) endStalled(ctx context.Context) {
+	ended, err := w.Store.EndStalled(ctx)
+	switch {
+	case err != nil:
+		w.log.Warn().Err(err).Msg("whoever holds the partition could not be looked for")
+	case ended > 0:
+		w.log.Warn().Int("sessions", ended).Msg("ended sessions of frozen processes that kept the partition")
+	}
 }
 
 // compareWithPast notices that PostgreSQL is behind what this process has

@@ -115,7 +115,12 @@ func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error
 			if committed {
 				return out, nil
 			}
+			if err := pause.wait(ctx); err != nil {
+				return nil, err
+			}
 			continue
+		case errors.Is(err, pgstore.ErrRowsDropped):
+			return nil, w.stop(ctx, fmt.Sprintf("%v, and has committed the rest: a trigger or a rule does so, and must go; of the records from offset %d on rows lack, until that is read again", err, b.position))
 		case errors.As(err, &bad):
 			b.items[bad.index].rejection = bad.rejection
 			continue
@@ -181,7 +186,7 @@ func (w *worker) tryCommit(ctx context.Context, b *batch) (*outcome, error) {
 
 // settleDoubt finds out on a new connection what became of a COMMIT.
 func (w *worker) settleDoubt(ctx context.Context, b *batch) (committed bool, err error) {
-	w.log.Warn().Int64("position", b.position).Msg("connection lost during commit; asking for its outcome")
+	w.log.Warn().Int64("position", b.position).Msg("connection lost while a commit was under way; asking for its outcome")
 	pause := w.newPause()
 	for {
 		at, err := w.Store.Position(ctx, w.claim.Topic, w.claim.Number)

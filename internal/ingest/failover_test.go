@@ -72,7 +72,7 @@ func TestADatabaseOfAnEarlierTimelineIsBelievedWhenAnOperatorSaysSo(t *testing.T
 	must(t, err)
 	must(t, w.live.SetSentinel(t.Context(), redisstore.Epoch{System: cluster.SystemIdentifier, Timeline: cluster.Timeline + 1}))
 	remedy := "redis-cli SET test:epoch none:0:0"
-	testenv.Eventually(t, "the remedy is told", func() bool { return w.said.says("warn", "of a later timeline", remedy) })
+	testenv.Eventually(t, "the remedy is told", func() bool { return w.said.says("error", "of a later timeline", remedy) })
 	if w.said.count("live state swept") > 1 {
 		t.Error("the live state was swept unasked")
 	}

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
@@ -63,7 +62,11 @@ func (r *reconciler) readCluster(ctx context.Context) error {
 	}
 	if r.cluster != (pgstore.Cluster{}) && r.cluster != now {
 		r.Metrics.TimelineChanged()
-		r.Log.Error().Str("was", r.cluster.String()).Str("is", now.String()).Msg("PostgreSQL failed over: live state is built anew")
+		said := "PostgreSQL failed over: live state is built anew"
+		if now.SystemIdentifier == r.cluster.SystemIdentifier && now.Timeline < r.cluster.Timeline {
+			said = "PostgreSQL is on an earlier timeline than before: a server that was replaced, or one restored from a backup"
+		}
+		r.Log.Error().Str("was", r.cluster.String()).Str("is", now.String()).Msg(said)
 		r.done = time.Time{}
 	}
 	r.cluster = now
@@ -108,9 +111,11 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 		r.done = time.Time{} // our clock went back: what changes now is dated before the last pass
 	}
 	switch state {
-	case redisstore.SentinelNewer:
-		return fmt.Errorf("live state is of a later timeline than %s: where a failover has replaced this database, point tcda at the present primary; where it was restored to an earlier time on purpose, have its live state built anew: redis-cli %s",
-			epoch, r.Redis.ForgetCommand())
+	case redisstore.SentinelNewer: // for an operator to decide
+		r.Log.Error().Str("postgres", r.cluster.String()).Str("redis", "redis-cli "+r.Redis.ForgetCommand()).
+			Msg("live state is of a later timeline than this PostgreSQL, and is left as it is: where a failover has replaced this server, stop tcda and point postgres-url at the present primary; " +
+				"where it was restored to an earlier time on purpose, have the live state built anew with the command under redis")
+		return nil
 	case redisstore.SentinelForeign, redisstore.SentinelAhead:
 		n, err := r.Redis.DeleteOwnKeys(ctx)
 		if err != nil {

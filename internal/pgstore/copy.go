@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -97,47 +98,54 @@ func (p *pipeline) copyRows(ctx context.Context, commit bool) error {
 	}
 	conn := p.conn.PgConn()
 	results := conn.Exec(ctx, strings.Join(statements, "; "))
-	var refused error  // a value that cannot be sent
+	var unsent error   // a value that cannot be sent
 	if conn.IsBusy() { // it was sent
 		w := &copyWriter{codecs: p.conn.TypeMap(), to: conn.Frontend()}
-		refused = w.copyAll(copies)
+		unsent = w.copyAll(copies)
 	}
+	var dropped error
 	for i := range copies {
-		if err := p.copied(&copies[i], results); err != nil {
+		tag, err := nextTag(results)
+		switch {
+		case err == nil && tag.RowsAffected() != copies[i].written:
+			dropped = fmt.Errorf("%s: %w: %d of %d were written", copies[i].op, ErrRowsDropped, tag.RowsAffected(), copies[i].written)
+		case err != nil:
 			p.types.forget(copies[i].statement) // a migration may have changed them
 			switch {
-			case refused != nil:
-				return refused
-			case commit && !answered(err):
+			case unsent != nil:
+				return unsent
+			case commit && !refused(err):
 				return fmt.Errorf("%w: %w", ErrInDoubt, err)
 			}
 			return interpret(copies[i].op, err)
 		}
 	}
-	if !commit {
-		return interpret("copy rows", results.Close())
-	}
-	if results.NextResult() {
-		if tag, _ := results.ResultReader().Close(); tag.String() == "ROLLBACK" { // an error would be that of results, too
-			_ = results.Close()
+	if commit {
+		switch tag, err := nextTag(results); {
+		case err != nil:
+			return interpretCommit(err)
+		case tag.String() == "ROLLBACK":
 			return interpretCommit(pgx.ErrTxCommitRollback)
 		}
 	}
-	return interpretCommit(results.Close())
+	if err := results.Close(); err != nil {
+		return interpret("copy rows", err)
+	}
+	return dropped
 }
 
-// copied reads the result of one COPY.
-func (p *pipeline) copied(c *rowsToCopy, results *pgconn.MultiResultReader) error {
-	if !results.NextResult() {
-		return results.Close()
+// nextTag reads the result of the next statement.
+func nextTag(results *pgconn.MultiResultReader) (pgconn.CommandTag, error) {
+	if results.NextResult() {
+		return results.ResultReader().Close()
 	}
-	tag, err := results.ResultReader().Close()
-	if err == nil && tag.RowsAffected() != c.written {
-		_ = results.Close()
-		err = fmt.Errorf("%d of %d rows were written", tag.RowsAffected(), c.written)
+	if err := results.Close(); err != nil {
+		return pgconn.CommandTag{}, err
 	}
-	return err
+	return pgconn.CommandTag{}, errNoResult
 }
+
+var errNoResult = errors.New("a statement has no result")
 
 // copyChunk is about how much is encoded before it is sent.
 const copyChunk = 48 << 10

@@ -41,8 +41,12 @@ var (
 	// ErrFenced says that another worker owns the partition, or that a worker or
 	// an operator has moved its position.
 	ErrFenced = errors.New("fenced: another worker owns the partition, or a worker or an operator has moved it")
-	// ErrInDoubt says that the connection was lost during COMMIT.
+	// ErrInDoubt says that the connection was lost after COMMIT was sent, with the
+	// last rows before it.
 	ErrInDoubt = errors.New("outcome of commit unknown")
+	// ErrRowsDropped says that the database has written fewer rows than it was
+	// given, without an error, and they are committed: a trigger or a rule drops them.
+	ErrRowsDropped = errors.New("the database drops rows")
 	// ErrNotFound says that there is no such row.
 	ErrNotFound = errors.New("not found")
 )
@@ -85,10 +89,16 @@ func UnlistedState(err error) (state string, unlisted bool) {
 }
 
 // TookTooLong tells whether the server ended a transaction for its length: a
-// statement ran, or the session sat idle, beyond its timeout.
+// statement or the transaction ran, or the session sat idle, beyond its timeout.
 func TookTooLong(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && (e.SQLState == "57014" || e.SQLState == "25P03")
+	return errors.As(err, &e) && (e.SQLState == "57014" || e.SQLState == "25P03" || e.SQLState == "25P04")
+}
+
+// WaitedForLock tells whether a lock was not had in time.
+func WaitedForLock(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.SQLState == "55P03"
 }
 
 // WasStoredAlready tells whether events could not be inserted because one of
@@ -170,7 +180,7 @@ func classify(pg *pgconn.PgError) (class Class, unlisted bool) {
 		return Bug, false
 	}
 	switch pg.Code {
-	case "25P03", "25006", "26000", "40001", "40P01":
+	case "25P03", "25P04", "25006", "26000", "40001", "40P01":
 		return Infrastructure, false
 	}
 	switch pg.Code[:min(2, len(pg.Code))] {
@@ -194,18 +204,17 @@ func interpretCommit(err error) error {
 	if err == nil {
 		return nil
 	}
-	var pg *pgconn.PgError
-	refused := errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" // FATAL ends the session, before COMMIT or after it
-	if refused || errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, pgx.ErrTxClosed) {
+	if refused(err) || errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, pgx.ErrTxClosed) {
 		return interpret("commit", err)
 	}
 	return fmt.Errorf("%w: %w", ErrInDoubt, err)
 }
 
-// answered tells whether an error is a word of the server.
-func answered(err error) bool {
+// refused tells whether an error is the server's answer to a statement. FATAL is
+// none: it ends the session, before COMMIT or after it.
+func refused(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg)
+	return errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR"
 }
 
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -31,6 +32,7 @@ type pipeline struct {
 // statement is one that was put in line.
 type statement struct {
 	op   string
+	sql  string
 	take func() error // reads its result; nil: it has none that anybody needs
 }
 
@@ -51,7 +53,7 @@ func (p *pipeline) taking(take func() error) { p.inLine[len(p.inLine)-1].take = 
 
 func (p *pipeline) add(sql string, args ...any) {
 	p.line.Queue(sql, args...)
-	p.inLine = append(p.inLine, statement{op: p.op})
+	p.inLine = append(p.inLine, statement{op: p.op, sql: sql})
 }
 
 // place is the number of the statement that is put in line next.
@@ -93,8 +95,16 @@ func (p *pipeline) pass() (err error) {
 		p.sent[0].take = nil
 		return next.take()
 	}
+	sent := p.sent
 	p.taken()
 	_, err = p.results.Exec()
+	// What could not be prepared is told with the first result.
+	var unprepared pgx.ErrPreprocessingBatch
+	if errors.As(err, &unprepared) {
+		if i := slices.IndexFunc(sent, func(s statement) bool { return s.sql == unprepared.SQL() }); i >= 0 {
+			next = sent[i]
+		}
+	}
 	return interpret(next.op, err)
 }
 

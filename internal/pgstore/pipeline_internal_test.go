@@ -187,6 +187,16 @@ func TestPipelineErrorsAreOfTheStatementThatFailed(t *testing.T) {
 				return w.commit(w.Context())
 			}, "copy again", Data,
 		},
+		"what cannot be prepared": {
+			func(w *pipelined) error {
+				w.write("write", 1)
+				w.doing("write elsewhere")
+				if _, err := (queued{w.pipeline}).Exec(w.Context(), "INSERT INTO nowhere VALUES (1)"); err != nil {
+					return err
+				}
+				return w.commit(w.Context())
+			}, "write elsewhere", Bug,
+		},
 		"a trial": {
 			func(w *pipelined) error {
 				w.copies("copy", []any{int32(1), "a"}, []any{int32(1), "a"})
@@ -244,6 +254,25 @@ func TestPipelineIsInDoubtOnlyWhenCommitMayHaveBeenHeard(t *testing.T) {
 				t.Errorf("written is %q", got)
 			}
 		})
+	}
+}
+
+// A trigger that is not ours may drop rows without a word. They are lost then,
+// but not unnoticed.
+func TestPipelineNoticesRowsThatTheDatabaseDrops(t *testing.T) {
+	t.Parallel()
+	w := newPipelined(t)
+	if _, err := w.pool.Exec(t.Context(), `CREATE FUNCTION drops() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN CASE WHEN NEW.n = 2 THEN NULL ELSE NEW END; END $$;
+		CREATE TRIGGER drops BEFORE INSERT ON played FOR EACH ROW EXECUTE FUNCTION drops()`); err != nil {
+		t.Fatal(err)
+	}
+	w.copies("copy", []any{int32(1), "a"}, []any{int32(2), "b"}, []any{int32(3), "c"})
+	err := w.commit(t.Context())
+	if !errors.Is(err, ErrRowsDropped) || errors.Is(err, ErrInDoubt) || !strings.Contains(err.Error(), "copy: the database drops rows: 2 of 3") {
+		t.Errorf("error %v", err)
+	}
+	if got := w.words(); got != "a c" {
+		t.Errorf("written is %q", got)
 	}
 }
 

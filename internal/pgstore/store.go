@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
@@ -22,7 +23,7 @@ type Config struct {
 	MaxConns         int32
 	StatementTimeout time.Duration
 	LockTimeout      time.Duration
-	IdleTimeout      time.Duration // of a session that is idle in a transaction
+	IdleTimeout      time.Duration // of a session that waits for its client in a transaction; see EndStalled
 	ConnectTimeout   time.Duration
 	ApplicationName  string
 	Quarantine       QuarantineLimits
@@ -35,6 +36,7 @@ type Store struct {
 	q          *dbsqlc.Queries
 	types      columnTypes
 	quarantine QuarantineLimits
+	idle       time.Duration // see Config.IdleTimeout
 }
 
 // Open makes the pool. It does not connect: a database that is down is an
@@ -64,8 +66,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 			params[name] = strconv.FormatInt(d.Milliseconds(), 10)
 		}
 	}
-	for name, value := range planning {
-		params[name] = value
+	for _, settings := range []map[string]string{planning, keepalives} {
+		maps.Copy(params, settings)
 	}
 	if cfg.ApplicationName != "" {
 		params["application_name"] = cfg.ApplicationName
@@ -75,7 +77,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
 	}
-	return &Store{pool: pool, q: dbsqlc.New(pool), quarantine: cfg.Quarantine}, nil
+	return &Store{pool: pool, q: dbsqlc.New(pool), quarantine: cfg.Quarantine, idle: cfg.IdleTimeout}, nil
 }
 
 // planning are the settings of a session under which its statements, all of
@@ -89,6 +91,14 @@ var planning = map[string]string{
 	"enable_hashjoin":  "off",
 	"enable_mergejoin": "off",
 	"jit":              "off", // what the settings above forbid looks expensive enough to compile
+}
+
+// keepalives let the server notice within half a minute that a client's machine
+// has gone, whose transaction would keep its locks for hours.
+var keepalives = map[string]string{
+	"tcp_keepalives_idle":     "10",
+	"tcp_keepalives_interval": "5",
+	"tcp_keepalives_count":    "4",
 }
 
 // writable tells whether a session that was given back is worth keeping. One
@@ -195,6 +205,18 @@ func (s *Store) StrayRows(ctx context.Context) (map[string]int64, error) {
 		stray[r.Parent] = r.Stray
 	}
 	return stray, nil
+}
+
+// EndStalled ends other sessions of this program, on whatever machine, that wait
+// for a client who has stopped in the middle of what it sends, for longer than
+// Config.IdleTimeout; and tells how many. The server's own timeout is for those who
+// wait between two statements.
+func (s *Store) EndStalled(ctx context.Context) (int, error) {
+	if s.idle <= 0 {
+		return 0, nil
+	}
+	ended, err := s.q.EndStalledSessions(ctx, s.idle.Seconds())
+	return int(ended), interpret("end stalled sessions", err)
 }
 
 // Lead runs work while this session holds the advisory lock of a loop that

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
@@ -173,6 +175,61 @@ func TestACanceledBatchRollsBack(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
+}
+
+// A process that is frozen while it sends rows keeps its locks: no timeout of the
+// server's holds in the middle of a COPY.
+func TestAProcessFrozenWhileItSendsRowsKeepsNothing(t *testing.T) {
+	t.Parallel()
+	db := testenv.Postgres(t)
+	const idle = 300 * time.Millisecond
+	open := func(name string, idle time.Duration) *pgstore.Store {
+		s, err := pgstore.Open(t.Context(), pgstore.Config{URL: db.URL, ApplicationName: name, LockTimeout: 100 * time.Millisecond, IdleTimeout: idle})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		return s
+	}
+	s := open("tcda", idle)
+	claim(t, s, "t", 0)
+	cfg, err := pgconn.ParseConfig(db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.RuntimeParams["application_name"] = "tcda"
+	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "300"
+	cfg.RuntimeParams["statement_timeout"] = "300"
+	frozen, err := pgconn.ConnectConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = frozen.Close(context.WithoutCancel(t.Context())) })
+	begun := time.Now()
+	frozen.Exec(t.Context(), "BEGIN; UPDATE test_coordination.ingest_partitions SET next_offset = 1; COPY test_coordination.execution_logs FROM STDIN")
+	ask := pgstore.ClaimRequest{Topic: "t", TopicID: pgstore.TopicID{1}, Owner: "other", Now: now}
+	testenv.Eventually(t, "it has the lock", func() bool {
+		_, err := s.Claim(t.Context(), ask)
+		return pgstore.WaitedForLock(err)
+	})
+	// Those of others are not ours to end, nor is who has not waited long.
+	if n, err := open("psql", idle).EndStalled(t.Context()); n != 0 || err != nil {
+		t.Errorf("as another program: %d sessions ended, %v", n, err)
+	}
+	if n, err := open("tcda", time.Hour).EndStalled(t.Context()); n != 0 || err != nil {
+		t.Errorf("with more patience: %d sessions ended, %v", n, err)
+	}
+	testenv.Eventually(t, "it is longer than it may take", func() bool { return time.Since(begun) > 2*idle })
+	if _, err := s.Claim(t.Context(), ask); !pgstore.WaitedForLock(err) {
+		t.Fatalf("the server has ended it itself, or not given it the lock: %v", err)
+	}
+	if n, err := s.EndStalled(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d sessions ended, %v; want 1", n, err)
+	}
+	testenv.Eventually(t, "the partition is free", func() bool {
+		p, err := s.Claim(t.Context(), ask)
+		return err == nil && p.Next == 0
+	})
 }
 
 func TestACommittedTimelineIsTheCluster(t *testing.T) {

@@ -30,6 +30,23 @@ func (q *Queries) ClusterIdentity(ctx context.Context) (ClusterIdentityRow, erro
 	return i, err
 }
 
+const endStalledSessions = `-- name: EndStalledSessions :one
+SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::bigint AS ended FROM pg_catalog.pg_stat_activity
+WHERE usename = session_user AND datname = current_database() AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
+  AND state = 'active' AND wait_event = 'ClientRead' AND query_start < clock_timestamp() - make_interval(secs => $1::double precision)
+`
+
+// EndStalledSessions ends the sessions of this program that have waited for their
+// client in the middle of a command for too long: it is frozen, or gone, while it
+// sends rows. No timeout of the server's holds there, and what it has locked would
+// stay so.
+func (q *Queries) EndStalledSessions(ctx context.Context, seconds float64) (int64, error) {
+	row := q.db.QueryRow(ctx, endStalledSessions, seconds)
+	var ended int64
+	err := row.Scan(&ended)
+	return ended, err
+}
+
 const lockDefinitions = `-- name: LockDefinitions :exec
 SELECT pg_advisory_xact_lock(hashtextextended('tcda:definitions', 0))
 `
