@@ -3,7 +3,8 @@
 //
 // Two workers (tcda serve, as processes of their own) run on a real PostgreSQL
 // that waits for its disk, a real redis-server and a real Apache Kafka, with a
-// proxy before each. Storms of load (package coordsim) go into Kafka, and a
+// proxy before each; a Kafka in this process, which is for tests, has none and
+// knows fewer faults. Storms of load (package coordsim) go into Kafka, and a
 // ledger keeps what was acknowledged. Faults of all kinds strike every second or
 // so, by chance that a seed repeats. In the end everything is mended, the
 // workers take what is left, and package checker, which shares no code with the
@@ -16,7 +17,9 @@
 //	faultsworker.go faultspostgres.go failover.go faultsredis.go faultskafka.go
 //
 // A soak fails when something was lost, doubled or wrong, when a kind of fault
-// never struck, when a worker died that nobody killed, or when what is left is
-// not taken. Chance decides when faults strike; what the processes are at that
+// never happened, when a worker died that nobody killed, when a partition stopped,
+// or when the service stood still: it then ends by itself, as it does when four
+// times its time, and at least ten minutes more than it, did not suffice for the
+// faults. It also fails when what is left is not taken. Chance decides when faults strike; what the processes are at that
 // moment is not repeated by a seed.
 package soak

@@ -20,14 +20,14 @@ type Options struct {
 	Seed     uint64
 	Program  string        // the file of tcda
 	Kafka    string        // Apache or Kfake
-	Duration time.Duration // of the faults, at least
+	Duration time.Duration // of the faults, at least; see ceiling
 	Records  int64         // to be acknowledged, at least
 	Faults   int           // to strike, at least
 	Rate     float64       // records a second at most; 0: as the service follows
 	Only     []string      // kinds of faults; nil: all
 	Rest     float64       // how long nothing strikes, against what is usual; 0: 1
-	// DrainLimit is how long the service may take nothing while something is left:
-	// two minutes if zero.
+	// DrainLimit is how long the service may take nothing, under faults and while
+	// something is left after them: two minutes if zero.
 	DrainLimit time.Duration
 	Progress   io.Writer // tells people; nil: nobody
 	// KeepFailed leaves the servers' files behind when the soak is not passed.
@@ -100,10 +100,7 @@ func (s *soak) suffer(ctx context.Context) error {
 	all.Go(func() error { return s.load.send(ctx) })
 	all.Go(func() error {
 		// A service at work is struck, not one that is about to begin.
-		for begun := time.Now(); s.load.taken.Load() == 0; {
-			if time.Since(begun) > s.options.DrainLimit {
-				return fmt.Errorf("the service takes nothing within %v; worker a said:\n%s", s.options.DrainLimit, s.workers[0].tail())
-			}
+		for s.load.taken.Load() == 0 {
 			if !wait(striking, 100*time.Millisecond) {
 				return nil
 			}
@@ -119,8 +116,10 @@ func (s *soak) suffer(ctx context.Context) error {
 
 // watch looks how it goes and says when it is enough. On a slow machine faults
 // could keep the load from ever being taken: after twice their time they end.
+// What would never be enough ends as a problem.
 func (s *soak) watch(ctx context.Context, calm func()) error {
 	began, told, striking := time.Now(), time.Now(), true
+	p := patience{standstill: s.options.DrainLimit, moved: began, faults: began.Add(ceiling(s.options.Duration))}
 	for wait(ctx, 250*time.Millisecond) {
 		s.look(ctx)
 		if time.Since(told) >= progressEvery {
@@ -129,7 +128,13 @@ func (s *soak) watch(ctx context.Context, calm func()) error {
 		}
 		sent := s.load.ledger.len() >= s.options.Records
 		struck := time.Since(began) >= s.options.Duration && s.faults.covered(s.options.Faults)
+		vain := p.ends(time.Now(), s.last, struck)
 		switch {
+		case vain != "":
+			close(s.load.enough)
+			s.problem(fmt.Sprintf("%s; worker a said:\n%s", vain, s.workers[0].tail()))
+			s.tell("giving up: %s", vain)
+			return nil
 		case struck && sent:
 			close(s.load.enough)
 			s.tell("enough: mending everything")
@@ -141,6 +146,36 @@ func (s *soak) watch(ctx context.Context, calm func()) error {
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// ceiling is how long faults may take until each kind has happened and all of
+// them often enough.
+func ceiling(duration time.Duration) time.Duration { return max(4*duration, duration+10*time.Minute) }
+
+// patience is how long something is waited for.
+type patience struct {
+	standstill time.Duration // how long the service may take nothing
+	faults     time.Time     // until when faults may be awaited
+
+	sum   int64 // of the positions, as last seen
+	moved time.Time
+}
+
+// ends tells why waiting on is in vain; empty where it is not. happened says that
+// no more faults are awaited.
+func (p *patience) ends(now time.Time, at position, happened bool) string {
+	if sum := at.sum(); sum != p.sum {
+		p.sum, p.moved = sum, now
+	}
+	switch {
+	case len(at.stops) > 0:
+		return "partitions have stopped: " + strings.Join(at.stops, "; ")
+	case now.Sub(p.moved) > p.standstill:
+		return fmt.Sprintf("the service takes nothing for %v", p.standstill)
+	case !happened && now.After(p.faults):
+		return "the time is over, and not all faults that were awaited have happened"
+	}
+	return ""
 }
 
 // look asks how far the service is; the database may not answer now.
@@ -176,26 +211,21 @@ func (s *soak) drain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	moved, told := time.Now(), time.Now()
+	p, told := patience{standstill: s.options.DrainLimit, sum: s.last.sum(), moved: time.Now()}, time.Now()
 	for {
-		before := s.last.sum()
 		s.look(ctx)
 		left := int64(0)
-		for p, end := range ends {
-			left += max(0, end-s.last.next[partition{p.Topic, p.Number}])
+		for at, end := range ends {
+			left += max(0, end-s.last.next[partition{at.Topic, at.Number}])
 		}
+		vain := p.ends(time.Now(), s.last, true)
 		switch {
 		case left == 0:
 			s.drained = true
 			s.tell("everything is ingested")
 			return nil
-		case len(s.last.stops) > 0:
-			s.problem("partitions have stopped: " + strings.Join(s.last.stops, "; "))
-			return nil
-		case s.last.sum() != before:
-			moved = time.Now()
-		case time.Since(moved) > s.options.DrainLimit:
-			s.problem(fmt.Sprintf("the service takes nothing for %v, and %d records are left; worker a said:\n%s", s.options.DrainLimit, left, s.workers[0].tail()))
+		case vain != "":
+			s.problem(fmt.Sprintf("%s, and %d records are left; worker a said:\n%s", vain, left, s.workers[0].tail()))
 			return nil
 		}
 		if time.Since(told) >= progressEvery {

@@ -44,7 +44,7 @@ func (s *soak) sumUp(report *checker.Report) *Summary {
 	sum.Problems = slices.Clone(s.problems)
 	for _, kind := range slices.Sorted(maps.Keys(sum.Faults)) {
 		if sum.Faults[kind] == 0 {
-			sum.Problems = append(sum.Problems, "fault "+kind+" never struck")
+			sum.Problems = append(sum.Problems, "fault "+kind+" never happened")
 		}
 	}
 	sum.Passed = report.Green() && s.drained && len(sum.Problems) == 0

@@ -1,0 +1,40 @@
+package soak
+
+import (
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
+)
+
+// SumUp is what comes of a soak in which faults have happened that often, and
+// nothing else is amiss.
+func SumUp(counts map[string]int) *Summary {
+	w := &world{}
+	s := &soak{world: w, load: &load{world: w}, faults: &faults{world: w, counts: counts}, drained: true}
+	return s.sumUp(&checker.Report{Records: 1, Applied: 1})
+}
+
+// Seen is what is seen of a service at a time.
+type Seen struct {
+	After    time.Duration
+	Next     int64  // its position
+	Stopped  string // why its partition has stopped
+	Happened bool   // all faults that are awaited
+}
+
+// InVain is when a soak of that duration would end as one that would never be
+// enough, and why; empty where it would not.
+func InVain(standstill, duration time.Duration, seen ...Seen) (time.Duration, string) {
+	began := time.Now()
+	p := patience{standstill: standstill, moved: began, faults: began.Add(ceiling(duration))}
+	for _, x := range seen {
+		at := position{next: map[partition]int64{{topic: "executions"}: x.Next}}
+		if x.Stopped != "" {
+			at.stops = []string{x.Stopped}
+		}
+		if why := p.ends(began.Add(x.After), at, x.Happened); why != "" {
+			return x.After, why
+		}
+	}
+	return 0, ""
+}
