@@ -37,11 +37,15 @@ func (w *world) killWorker(ctx context.Context, random *rand.Rand) (bool, error)
 }
 
 // killBusyWorkers is a crash of everybody, with transactions in hand that cannot
-// be committed: whatever was done about their records before, must not count.
+// be committed: whatever was done about their records before, must not count. It
+// counts if they were at work until then, with more to do, and waited for
+// PostgreSQL when they died.
 func (w *world) killBusyWorkers(ctx context.Context, _ *rand.Rand) (bool, error) {
+	atWork := w.atWork(ctx)
 	w.postgresProxy.Hold(true)
 	defer w.postgresProxy.Hold(false)
 	wait(ctx, 1500*time.Millisecond) // long enough to do something about them
+	busy := atWork && w.postgresProxy.Held() > 0 && w.recordsLeft(ctx)
 	for _, x := range w.workers {
 		if err := x.kill(); err != nil {
 			return false, err
@@ -54,7 +58,28 @@ func (w *world) killBusyWorkers(ctx context.Context, _ *rand.Rand) (bool, error)
 			return false, err
 		}
 	}
-	return true, nil
+	return busy, nil
+}
+
+// atWork waits for the position to move on, which tells that workers are.
+func (w *world) atWork(ctx context.Context) bool {
+	before, ok := w.await(ctx, 5*time.Second, readable)
+	if ok {
+		_, ok = w.await(ctx, 5*time.Second, func(p position) bool { return p.sum() > before.sum() })
+	}
+	return ok
+}
+
+// recordsLeft tells whether there is more in Kafka than was taken.
+func (w *world) recordsLeft(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	ends, err := w.kafkaLog().Ends(ctx)
+	if err != nil {
+		return false // Kafka is struck as well
+	}
+	p, err := readPosition(ctx, w.databaseURL(false))
+	return err == nil && p.left(ends) > 0
 }
 
 // stopWorker is a restart, as of a new version.
@@ -82,28 +107,41 @@ func (w *world) busiest(ctx context.Context, random *rand.Rand) *worker {
 }
 
 // freezeWorker makes a zombie: it falls asleep with transactions in hand, until
-// the group has given its partitions to others, and then goes on where it was.
+// the group has given its partitions to others, and then goes on where it was. It
+// counts if another has overtaken it before it woke.
 func (w *world) freezeWorker(ctx context.Context, random *rand.Rand) (bool, error) {
 	x := w.busiest(ctx, random)
 	w.postgresProxy.Hold(true)
 	wait(ctx, time.Second) // long enough to have something in hand
+	inHand := w.postgresProxy.Held() > 0
 	err := x.process.Pause()
 	w.postgresProxy.Hold(false)
 	if err != nil {
 		return false, err
 	}
+	before, known := w.await(ctx, session/2, readable)
 	wait(ctx, session+between(random, 500*time.Millisecond, 2*time.Second))
-	return true, x.process.Resume()
+	overtaken := false
+	if inHand && known {
+		_, overtaken = w.await(ctx, 2*session, func(p position) bool { return p.overtaken(x.name, before) })
+	}
+	return overtaken, x.process.Resume()
 }
 
-// joinAndLeave makes the group rebalance twice.
+// joinAndLeave makes the group rebalance twice. It counts if who joined was given
+// a partition and has claimed it.
 func (w *world) joinAndLeave(ctx context.Context, random *rand.Rand) (bool, error) {
 	third := &worker{world: w, name: "c"}
+	before, known := w.await(ctx, session, readable)
 	if err := third.start(); err != nil {
 		return false, err
 	}
-	wait(ctx, between(random, time.Second, 4*time.Second))
-	return true, third.stop()
+	owned := false
+	if known {
+		_, owned = w.await(ctx, 3*session, func(p position) bool { return p.claimed(third.name, before) })
+	}
+	wait(ctx, between(random, 0, 3*time.Second))
+	return owned, third.stop()
 }
 
 // withoutWorkers does something to the group while nobody is in it, which is

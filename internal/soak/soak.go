@@ -26,8 +26,8 @@ type Options struct {
 	Rate     float64       // records a second at most; 0: as the service follows
 	Only     []string      // kinds of faults; nil: all
 	Rest     float64       // how long nothing strikes, against what is usual; 0: 1
-	// DrainLimit is how long the service may take nothing, under faults and while
-	// something is left after them: two minutes if zero.
+	// DrainLimit is how long the service may take nothing while something is left,
+	// when nothing strikes any more; twice that before. Two minutes if zero.
 	DrainLimit time.Duration
 	Progress   io.Writer // tells people; nil: nobody
 	// KeepFailed leaves the servers' files behind when the soak is not passed.
@@ -119,7 +119,7 @@ func (s *soak) suffer(ctx context.Context) error {
 // What would never be enough ends as a problem.
 func (s *soak) watch(ctx context.Context, calm func()) error {
 	began, told, striking := time.Now(), time.Now(), true
-	p := patience{standstill: s.options.DrainLimit, moved: began, faults: began.Add(ceiling(s.options.Duration))}
+	p := patience{standstill: 2 * s.options.DrainLimit, moved: began, faults: began.Add(ceiling(s.options.Duration))}
 	for wait(ctx, 250*time.Millisecond) {
 		s.look(ctx)
 		if time.Since(told) >= progressEvery {
@@ -206,18 +206,14 @@ func (s *soak) drain(ctx context.Context) error {
 		p.Hold(false)
 		p.CutCommits(0, false)
 	}
-	log := checker.Kafka{Brokers: []string{s.kafka.Direct()}, Topics: []string{topics.Executions, topics.Scenarios}}
-	ends, err := log.Ends(ctx)
+	ends, err := s.kafkaLog().Ends(ctx)
 	if err != nil {
 		return err
 	}
 	p, told := patience{standstill: s.options.DrainLimit, sum: s.last.sum(), moved: time.Now()}, time.Now()
 	for {
 		s.look(ctx)
-		left := int64(0)
-		for at, end := range ends {
-			left += max(0, end-s.last.next[partition{at.Topic, at.Number}])
-		}
+		left := s.last.left(ends)
 		vain := p.ends(time.Now(), s.last, true)
 		switch {
 		case left == 0:
@@ -253,7 +249,7 @@ func (s *soak) check(ctx context.Context) (*checker.Report, error) {
 	defer func() { _ = client.Close() }()
 	return checker.Check(ctx, checker.History{
 		Ledger:  s.load.ledger.acks,
-		Log:     checker.Kafka{Brokers: []string{s.kafka.Direct()}, Topics: []string{topics.Executions, topics.Scenarios}},
+		Log:     s.kafkaLog(),
 		Store:   store,
 		Live:    checker.Redis{Client: client, Prefix: "test:"},
 		Sources: "/tcda/",

@@ -22,6 +22,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/redisserver"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/faultproxy"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
@@ -195,6 +196,11 @@ func (w *world) migrate(ctx context.Context) error {
 	return nil
 }
 
+// kafkaLog is what Kafka holds, read beside the proxy.
+func (w *world) kafkaLog() checker.Kafka {
+	return checker.Kafka{Brokers: []string{w.kafka.Direct()}, Topics: []string{topics.Executions, topics.Scenarios}}
+}
+
 // databaseURL leads to the primary by itself, or through the proxy.
 func (w *world) databaseURL(through bool) string {
 	server := w.primary()
@@ -245,10 +251,17 @@ func (w *world) admin() *redis.Client {
 
 // position is how far the service is.
 type position struct {
-	taken int64          // records that it counts
-	owned map[string]int // partitions, by worker
-	next  map[partition]int64
-	stops []string // partitions that have stopped, and why
+	taken  int64          // records that it counts
+	owned  map[string]int // partitions, by worker
+	claims map[partition]claim
+	next   map[partition]int64
+	stops  []string // partitions that have stopped, and why
+}
+
+// claim says which worker has claimed a partition, and which claim of it that was.
+type claim struct {
+	owner string
+	epoch int64
 }
 
 type partition struct {
@@ -265,17 +278,19 @@ func readPosition(ctx context.Context, url string) (p position, err error) {
 		return p, err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	rows, err := conn.Query(ctx, `SELECT topic, partition, owner, next_offset, applied + duplicates + quarantined, stopped_reason FROM test_coordination.ingest_partitions`)
+	rows, err := conn.Query(ctx, `SELECT topic, partition, owner, epoch, next_offset, applied + duplicates + quarantined, stopped_reason FROM test_coordination.ingest_partitions`)
 	if err != nil {
 		return p, err
 	}
-	p.next, p.owned = map[partition]int64{}, map[string]int{}
+	p.next, p.owned, p.claims = map[partition]int64{}, map[string]int{}, map[partition]claim{}
 	var at partition
+	var held claim
 	var next, taken int64
-	var owner, stopped string
-	_, err = pgx.ForEachRow(rows, []any{&at.topic, &at.number, &owner, &next, &taken, &stopped}, func() error {
+	var stopped string
+	_, err = pgx.ForEachRow(rows, []any{&at.topic, &at.number, &held.owner, &held.epoch, &next, &taken, &stopped}, func() error {
 		p.next[at] = next
-		p.owned[owner]++
+		p.owned[held.owner]++
+		p.claims[at] = held
 		p.taken += taken
 		if stopped != "" {
 			p.stops = append(p.stops, fmt.Sprintf("%s/%d: %s", at.topic, at.number, stopped))
@@ -283,6 +298,51 @@ func readPosition(ctx context.Context, url string) (p position, err error) {
 		return nil
 	})
 	return p, err
+}
+
+// await reads the position until it is as wanted; false is for not in time.
+func (w *world) await(ctx context.Context, limit time.Duration, wanted func(position) bool) (position, bool) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		if p, err := readPosition(ctx, w.databaseURL(false)); err == nil && wanted(p) {
+			return p, true
+		}
+		if !wait(ctx, 100*time.Millisecond) {
+			return position{}, false
+		}
+	}
+}
+
+// readable is any position.
+func readable(position) bool { return true }
+
+// claimed tells whether a worker has claimed a partition since then.
+func (p position) claimed(by string, then position) bool {
+	for at, now := range p.claims {
+		if now.owner == by && now.epoch > then.claims[at].epoch {
+			return true
+		}
+	}
+	return false
+}
+
+// overtaken tells whether another has claimed a partition that was a worker's.
+func (p position) overtaken(who string, then position) bool {
+	for at, former := range then.claims {
+		if now := p.claims[at]; former.owner == who && now.owner != who && now.owner != "" && now.epoch > former.epoch {
+			return true
+		}
+	}
+	return false
+}
+
+// left is how many records there are from the position to the ends of the log.
+func (p position) left(ends map[checker.Partition]int64) (n int64) {
+	for at, end := range ends {
+		n += max(0, end-p.next[partition{at.Topic, at.Number}])
+	}
+	return n
 }
 
 func (p position) sum() (n int64) {

@@ -22,6 +22,7 @@ type Proxy struct {
 	links     map[*link]bool
 	delay     time.Duration // of each piece, in both directions
 	held      chan struct{} // closed when what is held may go on; nil: nothing is held
+	waiting   int           // pieces of clients that are held
 	commits   int           // that many COMMITs are still to be cut
 	delivered bool          // the server hears those
 	cut       int           // were cut
@@ -99,6 +100,13 @@ func (p *Proxy) Hold(hold bool) {
 		close(p.held)
 		p.held = nil
 	}
+}
+
+// Held is how many clients have said something that is held.
+func (p *Proxy) Held() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting
 }
 
 // CutCommits cuts the next n COMMITs: before the server hears them, or, where
@@ -200,12 +208,8 @@ func (p *Proxy) pass(l *link, from, to net.Conn) {
 			}
 			timer.Stop()
 		}
-		if held != nil {
-			select {
-			case <-held:
-			case <-l.gone:
-				return
-			}
+		if held != nil && !p.hold(l, from, held) {
+			return
 		}
 		if n > 0 {
 			if _, err := to.Write(piece); err != nil {
@@ -215,6 +219,26 @@ func (p *Proxy) pass(l *link, from, to net.Conn) {
 		if err != nil {
 			return
 		}
+	}
+}
+
+// hold waits until what is held may go on; it tells whether the link is there
+// still.
+func (p *Proxy) hold(l *link, from net.Conn, held <-chan struct{}) bool {
+	count := func(n int) {
+		if from == l.client {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.waiting += n
+		}
+	}
+	count(1)
+	defer count(-1)
+	select {
+	case <-held:
+		return true
+	case <-l.gone:
+		return false
 	}
 }
 

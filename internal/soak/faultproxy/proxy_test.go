@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/faultproxy"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // echo is a server that answers each line with the same, and tells what it
@@ -140,9 +141,13 @@ func TestProxyHoldsWhatIsSaid(t *testing.T) {
 		t.Fatalf("the server heard %q", line)
 	case <-time.After(50 * time.Millisecond): // it is held, or slower than that
 	}
+	testenv.Eventually(t, "it is held", func() bool { return p.Held() == 1 })
 	p.Hold(false)
 	if line := <-answered; line != "two\n" {
 		t.Errorf("the answer is %q", line)
+	}
+	if n := p.Held(); n != 0 {
+		t.Errorf("%d are held", n)
 	}
 }
 
