@@ -125,6 +125,7 @@ func (c *check) pass(ctx context.Context, from, to string, first bool) error {
 		}
 		if first {
 			c.saw(&r)
+			c.kept(&r)
 		} else if id := subjectOf(&r); id != "" && !within(id, from, to) {
 			continue
 		}

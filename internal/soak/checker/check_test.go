@@ -93,7 +93,17 @@ func (h *history) quarantine(at checker.Address, reason string) {
 	r := h.records[len(h.records)-1]
 	h.add("quarantined_records", checker.Row{
 		"topic": at.Topic, "partition": int64(at.Partition), "kafka_offset": at.Offset, "reason": reason, "record_key": r.Key, "record_value": r.Value,
+		"record_headers": keptHeaders(r.Headers), "value_length": int64(len(r.Value)), "value_sha256": sha(string(r.Value)), "complete": true,
 	})
+}
+
+func keptHeaders(headers []checker.Header) json.RawMessage {
+	kept := make([][2][]byte, len(headers)) // bytes are in base64
+	for i, h := range headers {
+		kept[i] = [2][]byte{[]byte(h.Name), h.Value}
+	}
+	raw, _ := json.Marshal(kept) // never fails
+	return raw
 }
 
 func (h *history) defineScenario() {
@@ -133,6 +143,34 @@ func TestFaultlessHistoryIsGreen(t *testing.T) {
 			}
 			if r.Records != 12 || r.Applied != 9 || r.Duplicates != 1 || r.Quarantined != 2 || r.OwnEvents != 1 || r.Runs != 3 || r.Definitions != 1 || r.LiveStates != 2 {
 				t.Errorf("judged something else: %+v", r.Examples)
+			}
+		})
+	}
+}
+
+// Of a record that is quarantined in part, its beginnings are held to it.
+func TestBeginningsAreEnoughOfWhatIsKeptInPart(t *testing.T) {
+	t.Parallel()
+	large := checker.Record{Key: []byte("k"), Value: []byte(strings.Repeat("x", 1<<20)), Headers: []checker.Header{{Name: "a", Value: nil}, {Name: "b", Value: []byte("c")}}}
+	for name, c := range map[string]struct {
+		value []byte
+		green bool
+	}{
+		"the first KiB":  {large.Value[:1<<10], true},
+		"all of it":      {large.Value, true},
+		"less":           {large.Value[:1<<10-1], false},
+		"something else": {[]byte(strings.Repeat("y", 1<<10)), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := faultless()
+			h.quarantine(h.put(executionsTopic, 0, large), "too_large")
+			row := h.find(t, "quarantined_records", "reason", "too_large")
+			row["complete"], row["record_value"], row["record_headers"] = false, c.value, keptHeaders(large.Headers[:1])
+			h.find(t, "ingest_partitions", "topic", executionsTopic)["next_offset"] = int64(11)
+			h.find(t, "ingest_partitions", "topic", executionsTopic)["quarantined"] = int64(3)
+			if r := h.check(t); r.Green() != c.green || !c.green && r.Examples[0].Field != "quarantined_records.record_value" {
+				t.Errorf("green %t: %v", r.Green(), r.Examples)
 			}
 		})
 	}
@@ -179,6 +217,25 @@ func TestEachFaultIsSeen(t *testing.T) {
 		"the bytes of a spoilt record differ": {func(t *testing.T, h *history) {
 			h.find(t, "quarantined_records", "reason", "empty")["record_value"] = []byte("x")
 		}, checker.Wrong, a0 + "7", "record_value"},
+		"the bytes of a conflict differ": {func(t *testing.T, h *history) {
+			h.find(t, "quarantined_records", "reason", "id_conflict")["record_value"] = []byte("x")
+		}, checker.Wrong, a0 + "6", "record_value"},
+		"the key of a conflict differs": {func(t *testing.T, h *history) {
+			h.find(t, "quarantined_records", "reason", "id_conflict")["record_key"] = []byte("x")
+		}, checker.Wrong, a0 + "6", "record_key"},
+		"a header of a conflict is missing": {func(t *testing.T, h *history) {
+			h.find(t, "quarantined_records", "reason", "id_conflict")["record_headers"] = keptHeaders(h.records[7].Headers[1:])
+		}, checker.Wrong, a0 + "6", "record_headers"},
+		"the length of a conflict differs": {func(t *testing.T, h *history) {
+			h.find(t, "quarantined_records", "reason", "id_conflict")["value_length"] = int64(1)
+		}, checker.Wrong, a0 + "6", "value_length"},
+		"the sum of a spoilt record differs": {func(t *testing.T, h *history) {
+			h.find(t, "quarantined_records", "reason", "empty")["value_sha256"] = sha("x")
+		}, checker.Wrong, a0 + "7", "value_sha256"},
+		"a beginning that is none": {func(t *testing.T, h *history) {
+			row := h.find(t, "quarantined_records", "reason", "id_conflict")
+			row["complete"], row["record_value"] = false, []byte("{")
+		}, checker.Wrong, a0 + "6", "record_value"},
 		"something is quarantined that is not in Kafka": {func(_ *testing.T, h *history) {
 			h.add("quarantined_records", checker.Row{"topic": executionsTopic, "partition": int64(0), "kafka_offset": int64(99), "reason": "json"})
 		}, checker.Wrong, a0 + "99", "quarantined_records"},

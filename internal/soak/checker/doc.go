@@ -14,7 +14,7 @@
 //	report.go       what is found
 //	check.go        the judgement as a whole, in passes over ranges of ids
 //	decode.go json.go rules.go    a record is an event, or has a reason
-//	records.go      each record is one of applied, duplicate, quarantined; the sums agree
+//	records.go      each record is one of applied, duplicate, quarantined (with its bytes); the sums agree
 //	executions.go   all rows of one execution id, against its records
 //	place.go        each event is in the run that the rule says
 //	fold.go parts.go rows.go      each row is what the run's events come to
@@ -22,5 +22,5 @@
 //	live.go         Redis shows what the rows say
 //	kafka.go postgres.go stream.go redis.go    where a real history comes from
 //
-// An empty history is an error: who has seen nothing has proven nothing.
+// The report of an empty history is red: who has seen nothing has proven nothing.
 package checker

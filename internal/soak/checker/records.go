@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -22,13 +26,65 @@ func (c *check) refused(r *Record, reason string) {
 	if got := row.text("reason"); got != reason {
 		c.report.add(Finding{Wrong, r.String(), "quarantined_records.reason", got, reason})
 	}
-	if !bytes.Equal(row.bytes("record_value"), r.Value) || (row["record_value"] == nil) != (r.Value == nil) {
-		c.report.add(Finding{Wrong, r.String(), "quarantined_records.record_value", show(row["record_value"]), show(r.Value)})
-	}
-	if !bytes.Equal(row.bytes("record_key"), r.Key) {
-		c.report.add(Finding{Wrong, r.String(), "quarantined_records.record_key", show(row["record_key"]), show(r.Key)})
-	}
 	c.takeQuarantined(r.Address)
+}
+
+// kept holds what a row in quarantine keeps of a record to the record, whatever
+// the reason is.
+func (c *check) kept(r *Record) {
+	row := c.quarantinedAt(r.Address)
+	if row == nil {
+		return
+	}
+	whole := row.flag("complete")
+	var sum any
+	if r.Value != nil {
+		s := sha256.Sum256(r.Value)
+		sum = s[:]
+	}
+	headers := make([]any, len(r.Headers))
+	for i, h := range r.Headers {
+		var value any
+		if h.Value != nil {
+			value = base64.StdEncoding.EncodeToString(h.Value)
+		}
+		headers[i] = []any{base64.StdEncoding.EncodeToString([]byte(h.Name)), value}
+	}
+	for _, x := range []struct {
+		column string
+		want   any
+		agrees bool
+	}{
+		{"value_length", int64(len(r.Value)), equal(row["value_length"], int64(len(r.Value)))},
+		{"value_sha256", sum, equal(row["value_sha256"], sum)},
+		{"record_key", r.Key, keeps(row.bytes("record_key"), r.Key, whole)},
+		{"record_value", r.Value, keeps(row.bytes("record_value"), r.Value, whole) && (row["record_value"] == nil) == (r.Value == nil)},
+		{"record_headers", anyJSON{headers}, keepsHeaders(row["record_headers"], headers, whole)},
+	} {
+		if !x.agrees {
+			c.report.add(Finding{Wrong, r.String(), "quarantined_records." + x.column, show(row[x.column]), show(x.want)})
+		}
+	}
+}
+
+// beginning is how much of a key or value is kept at least where not all is.
+const beginning = 1 << 10
+
+func keeps(held, given []byte, whole bool) bool {
+	if whole {
+		return bytes.Equal(held, given)
+	}
+	return len(held) >= min(len(given), beginning) && bytes.HasPrefix(given, held)
+}
+
+// keepsHeaders is the same of headers, of which the first may be kept.
+func keepsHeaders(held any, given []any, whole bool) bool {
+	raw, ok := held.(json.RawMessage)
+	var list []any
+	if !ok || json.Unmarshal(raw, &list) != nil || list == nil || len(list) > len(given) || whole && len(list) < len(given) {
+		return false
+	}
+	return reflect.DeepEqual(list, given[:len(list)])
 }
 
 // takeQuarantined says that a row in quarantine is accounted for.
