@@ -46,6 +46,19 @@ func TestCheckerSeesABrokenRule(t *testing.T) {
 	}
 }
 
+// Each sabotage fits the code as it is, and what it makes of it compiles.
+func TestEverySabotageFits(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("compiles the service four times")
+	}
+	for _, s := range sabotage.All() {
+		if err := s.Compile(t.Context(), repository, t.TempDir()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // writer lets a test tell what a soak says.
 type writer struct{ testing.TB }
 
