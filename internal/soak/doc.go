@@ -5,10 +5,10 @@
 // that waits for its disk, a real redis-server and a real Apache Kafka, with a
 // proxy before each; a Kafka in this process, which is for tests, has none and
 // knows fewer faults. Storms of load (package coordsim) go into Kafka, and a
-// ledger keeps what was acknowledged. Faults of all kinds strike every second or
-// so, by chance that a seed repeats. In the end everything is mended, the
-// workers take what is left, and package checker, which shares no code with the
-// service, reads all of it. Package sabotage proves that it can see.
+// ledger keeps what was acknowledged. Faults of 28 kinds strike every second or
+// so; a seed chooses them. In the end everything is mended, the workers take what
+// is left, and package checker, which shares no code with the service, reads all
+// of it. Package sabotage proves that it can see.
 //
 //	soak.go        a soak from beginning to end    summary.go   what came of it
 //	world.go       the servers                     worker.go    the service
@@ -17,9 +17,9 @@
 //	faultsworker.go faultspostgres.go failover.go faultsredis.go faultskafka.go
 //
 // A soak fails when something was lost, doubled or wrong, when a kind of fault
-// never happened, when a worker died that nobody killed, when a partition stopped,
-// or when the service stood still: it then ends by itself, as it does when four
-// times its time, and at least ten minutes more than it, did not suffice for the
-// faults. It also fails when what is left is not taken. Chance decides when faults strike; what the processes are at that
-// moment is not repeated by a seed.
+// never happened, when a worker died that nobody killed, or when what is left is
+// not taken. It ends by itself, failed, when a partition stops, when the service
+// stands still, and when the faults were not all there after four times their
+// time, and at least ten minutes more than it. What the processes are at the
+// moment of a fault is not repeated by a seed.
 package soak

@@ -9,6 +9,16 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak"
 )
 
+// The README, the Makefile and the package's comment say how many there are.
+func TestKindsOfFaultAreAsManyAsIsSaid(t *testing.T) {
+	t.Parallel()
+	for kafka, want := range map[string]int{soak.Apache: 28, soak.Kfake: 24} {
+		if n, err := soak.Kinds(kafka); n != want || err != nil {
+			t.Errorf("%d kinds on %s (%v), want %d", n, kafka, err, want)
+		}
+	}
+}
+
 // A soak is not passed where a kind of fault came to nothing.
 func TestAKindThatNeverHappenedIsRed(t *testing.T) {
 	t.Parallel()

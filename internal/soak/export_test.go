@@ -14,6 +14,15 @@ func SumUp(counts map[string]int) *Summary {
 	return s.sumUp(&checker.Report{Records: 1, Applied: 1})
 }
 
+// Kinds is how many kinds of fault there are on a Kafka.
+func Kinds(kafka string) (int, error) {
+	f, err := newFaults(&world{options: Options{Kafka: kafka}})
+	if err != nil {
+		return 0, err
+	}
+	return len(f.counts), nil
+}
+
 // Seen is what is seen of a service at a time.
 type Seen struct {
 	After    time.Duration

@@ -15,8 +15,9 @@ import (
 // repository is the root of the module, seen from this package.
 const repository = "../.."
 
-// A short soak: every kind of fault strikes at least once, and nothing is lost,
-// doubled or wrong. It runs on the Kafka that testenv.Broker would give.
+// A short soak: every kind of fault that its Kafka can have happens at least once,
+// and nothing is lost, doubled or wrong. Kafka is in this process, or Apache's
+// where TCDA_TEST_KAFKA says so.
 func TestServiceOutlivesEveryKindOfFault(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

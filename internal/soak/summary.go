@@ -73,5 +73,5 @@ func (s *Summary) Write(out io.Writer) {
 	if s.Passed {
 		word = "passed"
 	}
-	fmt.Fprintf(out, "%s after %.0f s; the same faults and load again: seed=%d\n", word, s.Seconds, s.Seed)
+	fmt.Fprintf(out, "%s after %.0f s; the same load, and faults chosen from the same seed: seed=%d\n", word, s.Seconds, s.Seed)
 }
