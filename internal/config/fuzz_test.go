@@ -44,7 +44,9 @@ func FuzzURL(f *testing.F) {
 		}
 		// Where it is a user, a host or a path, the person who wrote it has not
 		// made it a password.
-		if !strings.HasSuffix(before, ":") && !strings.HasSuffix(strings.ToLower(before), "password=") || !strings.Contains(before, "://") || !strings.HasPrefix(behind, "@") && !strings.HasSuffix(strings.ToLower(before), "?password=") {
+		ofUser := strings.HasSuffix(before, ":") && strings.HasPrefix(behind, "@")
+		ofQuery := strings.HasSuffix(strings.ToLower(before), "?password=")
+		if !strings.Contains(before, "://") || !ofUser && !ofQuery {
 			return
 		}
 		for _, shown := range []string{u.String(), fmt.Sprint(u), fmt.Sprintf("%v %+v %#v %s %q", u, u, u, u, u), string(encoded)} {

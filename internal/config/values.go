@@ -77,8 +77,8 @@ func (u URL) String() string {
 		return Redacted
 	}
 	hidden := false
-	for name := range query {
-		if strings.Contains(strings.ToLower(name), "password") {
+	for name, values := range query {
+		if strings.Contains(strings.ToLower(name+strings.Join(values, "")), "password") {
 			query.Set(name, Redacted)
 			hidden = true
 		}
