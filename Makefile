@@ -111,7 +111,7 @@ bench: ## Measure the built service against what its database can do at best: AR
 	@bin/tcda-lab bench $(ARGS)
 
 .PHONY: bench-history
-bench-history: ## Measure what an event costs at 1, 10 and 50 million stored rows: some 50 GB of disk, half an hour
+bench-history: ## Measure what an event costs at 1, 10 and 50 million stored rows: some 50 GB of disk, ten minutes
 	@echo "bench-history: fills three databases, says beforehand how much disk that takes, and removes them"
 	@$(MAKE) build
 	@bin/tcda-lab bench --history=1,10,50 --events=100000 $(ARGS)

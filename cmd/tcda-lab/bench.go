@@ -22,7 +22,7 @@ type benchCmd struct {
 	LatencyTime  time.Duration `default:"20s" help:"How long latency is measured."`
 	Rate         float64       `help:"Events a second, a fifth of which is sent while latency is measured. Without it: what was measured."`
 
-	History    []float64 `placeholder:"MILLIONS" help:"Measure instead what an event costs where so many millions of rows are stored: 1,10,50 needs 50 GB of disk and half an hour."`
+	History    []float64 `placeholder:"MILLIONS" help:"Measure instead what an event costs where so many millions of rows are stored: 1,10,50 needs 50 GB of disk and ten minutes."`
 	SeedEvents int       `default:"60000" hidden:"" help:"Events that the stored rows are copies of."`
 
 	TCDA       string            `name:"tcda" placeholder:"PATH" help:"The service to measure; without it tcda beside this program."`
