@@ -16,9 +16,9 @@ SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_lsn() - '0/0'::p
 -- name: TryLeadership :one
 SELECT pg_try_advisory_lock(hashtextextended('tcda:' || sqlc.arg(loop)::text, 0))::boolean AS won;
 
--- EndStalledSessions ends the sessions of this program that have waited for their
--- client in the middle of a command for too long: it is frozen, or gone, while it
--- sends rows. No timeout of the server's holds there, and what it has locked would
+-- EndStalledSessions ends the sessions of this program that wait for their client
+-- in the middle of a command that began too long ago: it is frozen, or gone, while
+-- it sends rows, or takes too long over them. No timeout of the server's holds there, and what it has locked would
 -- stay so.
 -- name: EndStalledSessions :one
 SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::bigint AS ended FROM pg_catalog.pg_stat_activity

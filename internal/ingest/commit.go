@@ -108,19 +108,16 @@ func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error
 		case errors.Is(err, pgstore.ErrFenced):
 			return nil, err
 		case errors.Is(err, pgstore.ErrInDoubt):
-			committed, err := w.settleDoubt(ctx, b)
-			if err != nil {
-				return nil, err
-			}
-			if committed {
+			switch committed, settleErr := w.settleDoubt(ctx, b); {
+			case settleErr != nil:
+				return nil, settleErr
+			case committed && errors.Is(err, pgstore.ErrRowsDropped):
+				return nil, w.stopDropped(ctx, b, err)
+			case committed:
 				return out, nil
 			}
-			if err := pause.wait(ctx); err != nil {
-				return nil, err
-			}
-			continue
 		case errors.Is(err, pgstore.ErrRowsDropped):
-			return nil, w.stop(ctx, fmt.Sprintf("%v, and has committed the rest: a trigger or a rule does so, and must go; of the records from offset %d on rows lack, until that is read again", err, b.position))
+			return nil, w.stopDropped(ctx, b, err)
 		case errors.As(err, &bad):
 			b.items[bad.index].rejection = bad.rejection
 			continue
@@ -166,6 +163,11 @@ func (w *worker) commitUntilDone(ctx context.Context, b *batch) (*outcome, error
 			return nil, err
 		}
 	}
+}
+
+// stopDropped stops a partition whose rows were committed in part.
+func (w *worker) stopDropped(ctx context.Context, b *batch, cause error) error {
+	return w.stop(ctx, fmt.Sprintf("%v, and has committed the rest: a trigger does so, and must go; 'tcda verify' names the runs of the records from offset %d on that lack rows", cause, b.position))
 }
 
 // tryCommit applies the batch once, in one transaction. On ErrInDoubt the

@@ -179,6 +179,23 @@ func TestARecreatedTopicStopsThePartitionUntilItIsReset(t *testing.T) {
 	w.wantSums(0, 0, 3) // the same offset in another generation is another record
 }
 
+// A trigger that is not ours drops rows without an error, and the rest is
+// committed: nobody would notice what lacks.
+func TestATriggerThatDropsRowsStopsThePartition(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec("CREATE FUNCTION drops() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$")
+	w.exec("CREATE TRIGGER drops BEFORE INSERT ON test_coordination.execution_logs FOR EACH ROW EXECUTE FUNCTION drops()")
+	w.produce(w.say(&contract.ExecutionLogAppended{ExecutionId: "exec-1", Lines: []*contract.LogLine{{Message: "lost"}}}))
+	stop := w.start("a")
+	testenv.Eventually(t, "partition stopped", func() bool { return w.partition(0).StoppedReason != "" })
+	stop()
+	at := w.partition(0)
+	if !strings.Contains(at.StoppedReason, "insert log lines: the database drops rows: 0 of 1 were written") || !strings.Contains(at.StoppedReason, "offset 0 on") || at.Next != 1 {
+		t.Errorf("at %d it says %q", at.Next, at.StoppedReason)
+	}
+}
+
 func TestAWrongMigrationStopsThePartitionAndQuarantinesNothing(t *testing.T) {
 	t.Parallel()
 	for _, batch := range []int{1, 1000} {

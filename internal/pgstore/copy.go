@@ -115,7 +115,7 @@ func (p *pipeline) copyRows(ctx context.Context, commit bool) error {
 			case unsent != nil:
 				return unsent
 			case commit && !refused(err):
-				return fmt.Errorf("%w: %w", ErrInDoubt, err)
+				return fmt.Errorf("%w: %w", ErrInDoubt, interpret(copies[i].op, err))
 			}
 			return interpret(copies[i].op, err)
 		}
@@ -123,12 +123,16 @@ func (p *pipeline) copyRows(ctx context.Context, commit bool) error {
 	if commit {
 		switch tag, err := nextTag(results); {
 		case err != nil:
-			return interpretCommit(err)
+			err = interpretCommit(err)
+			if errors.Is(err, ErrInDoubt) {
+				err = errors.Join(err, dropped) // for who finds that it was committed
+			}
+			return err
 		case tag.String() == "ROLLBACK":
 			return interpretCommit(pgx.ErrTxCommitRollback)
 		}
 	}
-	if err := results.Close(); err != nil {
+	if err := results.Close(); err != nil && !commit { // after COMMIT it is done
 		return interpret("copy rows", err)
 	}
 	return dropped

@@ -45,7 +45,7 @@ var (
 	// last rows before it.
 	ErrInDoubt = errors.New("outcome of commit unknown")
 	// ErrRowsDropped says that the database has written fewer rows than it was
-	// given, without an error, and they are committed: a trigger or a rule drops them.
+	// given, without an error, and they are committed: a trigger drops them.
 	ErrRowsDropped = errors.New("the database drops rows")
 	// ErrNotFound says that there is no such row.
 	ErrNotFound = errors.New("not found")
@@ -207,7 +207,7 @@ func interpretCommit(err error) error {
 	if refused(err) || errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, pgx.ErrTxClosed) {
 		return interpret("commit", err)
 	}
-	return fmt.Errorf("%w: %w", ErrInDoubt, err)
+	return fmt.Errorf("%w: %w", ErrInDoubt, interpret("commit", err))
 }
 
 // refused tells whether an error is the server's answer to a statement. FATAL is

@@ -2,6 +2,7 @@ package childproc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -24,9 +25,10 @@ var given sync.Map // ports of this process, by number
 // Another program may take it before the child does: a start that fails for that
 // is to be tried again with another port.
 func FreePort(ctx context.Context) (int, error) {
-	var err error
+	err := errors.New("all that were tried have been given")
 	for range portTries {
-		if err = ctx.Err(); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
 			break
 		}
 		port := firstPort + rand.IntN(ports)

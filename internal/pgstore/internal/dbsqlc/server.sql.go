@@ -36,9 +36,9 @@ WHERE usename = session_user AND datname = current_database() AND application_na
   AND state = 'active' AND wait_event = 'ClientRead' AND query_start < clock_timestamp() - make_interval(secs => $1::double precision)
 `
 
-// EndStalledSessions ends the sessions of this program that have waited for their
-// client in the middle of a command for too long: it is frozen, or gone, while it
-// sends rows. No timeout of the server's holds there, and what it has locked would
+// EndStalledSessions ends the sessions of this program that wait for their client
+// in the middle of a command that began too long ago: it is frozen, or gone, while
+// it sends rows, or takes too long over them. No timeout of the server's holds there, and what it has locked would
 // stay so.
 func (q *Queries) EndStalledSessions(ctx context.Context, seconds float64) (int64, error) {
 	row := q.db.QueryRow(ctx, endStalledSessions, seconds)
