@@ -276,6 +276,9 @@ func TestAWrongMigrationUnderLoad(t *testing.T) {
 			w.withstand(&fault{
 				early: c.whole,
 				inject: func() {
+					if !c.whole { // or what the migration takes away is made again
+						testenv.Eventually(w, "partitions are made ahead", func() bool { return w.said.says("info", "partitions made ahead") })
+					}
 					for _, statement := range c.migrate {
 						w.exec(statement)
 					}
