@@ -17,8 +17,8 @@ const maxHints = 50_000
 const (
 	// publisherRest: after a write the publisher rests for so many times as long.
 	// Under load states of the same executions coalesce meanwhile, and Redis costs
-	// a fifth of a processor at most; without load the rest is not noticed.
-	publisherRest = 4
+	// a twentieth of a processor; without load the rest is a few milliseconds.
+	publisherRest = 19
 	longestRest   = 250 * time.Millisecond
 )
 

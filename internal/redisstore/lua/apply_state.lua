@@ -10,8 +10,8 @@
 -- ARGV[5..] field, value, field, value ...; the first field is 'version'
 -- returns 1 when written, 0 when Redis is as new or newer
 --
--- A script is atomic but not rolled back: everything is read and checked
--- before the first write.
+-- A script is atomic but not rolled back: the first write is the last that can
+-- be refused.
 local version = ARGV[1]
 
 -- A version of another form was not written by this script and gives way.
@@ -20,19 +20,19 @@ if held and #held == #version and held >= version then
   return 0
 end
 
--- The hash may be older than the stream, or gone, where a writer without
--- scripts died half way or where keys are evicted.
-local streamed = false
-local top = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
-if top and top[2][1] == 'version' and #top[2][2] == #version then
-  streamed = top[2][2]
-  if streamed > version then
+-- A stream refuses an id that is not above its last: only then is it read. It may
+-- be as new or newer than the hash where a writer without scripts died half way or
+-- where keys are evicted.
+local added = redis.pcall('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], ARGV[2], unpack(ARGV, 5))
+if type(added) == 'table' and added.err then
+  local top = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+  local streamed = top and top[2][1] == 'version' and #top[2][2] == #version and top[2][2]
+  if streamed and streamed > version then
     return 0
   end
-end
-
-if streamed ~= version then
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], ARGV[2], unpack(ARGV, 5))
+  if streamed ~= version then
+    return added
+  end
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 for _, key in ipairs(KEYS) do
