@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -300,16 +301,24 @@ func appendValue(b []byte, codecs *pgtype.Map, oid uint32, v any) ([]byte, error
 			}
 			return append(b, 0), nil
 		}
+	case *float64:
+		if oid == pgtype.Float8OID && v != nil {
+			b = binary.BigEndian.AppendUint32(b, 8)
+			return binary.BigEndian.AppendUint64(b, math.Float64bits(*v)), nil
+		}
 	case time.Time:
-		switch oid {
-		case pgtype.DateOID:
+		if oid == pgtype.TimestamptzOID {
+			return appendMoment(b, v), nil
+		}
+		if oid == pgtype.DateOID {
 			year, month, day := v.Date()
 			days := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix()/86_400 - postgresEpoch/86_400_000_000
 			b = binary.BigEndian.AppendUint32(b, 4)
 			return binary.BigEndian.AppendUint32(b, uint32(int32(days))), nil
-		case pgtype.TimestamptzOID:
-			b = binary.BigEndian.AppendUint32(b, 8)
-			return binary.BigEndian.AppendUint64(b, uint64(v.Unix()*1e6+int64(v.Nanosecond()/1e3)-postgresEpoch)), nil
+		}
+	case *time.Time:
+		if oid == pgtype.TimestamptzOID && v != nil {
+			return appendMoment(b, *v), nil
 		}
 	}
 	at := len(b)
@@ -328,6 +337,12 @@ func appendValue(b []byte, codecs *pgtype.Map, oid uint32, v any) ([]byte, error
 	}
 	binary.BigEndian.PutUint32(encoded[at:], uint32(len(encoded)-at-4))
 	return encoded, nil
+}
+
+// appendMoment appends a timestamptz, which has microseconds.
+func appendMoment(b []byte, t time.Time) []byte {
+	b = binary.BigEndian.AppendUint32(b, 8)
+	return binary.BigEndian.AppendUint64(b, uint64(t.Unix()*1e6+int64(t.Nanosecond()/1e3)-postgresEpoch))
 }
 
 // postgresEpoch is 2000-01-01 00:00 UTC in microseconds of Unix time: times in

@@ -77,6 +77,16 @@ func (tx *Tx) SaveExecutions(ctx context.Context, p Partition, events []PlacedEv
 	return tx.insertSnapshots(ctx, events)
 }
 
+// insert copies rows, if there are any.
+func insert[R any](ctx context.Context, tx *Tx, op string, rows []R, into func(context.Context, []R) (int64, error)) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	tx.pipe.doing(op)
+	_, err := into(ctx, rows)
+	return err
+}
+
 // opInsertEvents is known to WasStoredAlready.
 const opInsertEvents = "insert events"
 
@@ -97,9 +107,7 @@ func (tx *Tx) insertEvents(ctx context.Context, p Partition, events []PlacedEven
 			rows[i].Topic, rows[i].Partition, rows[i].KafkaOffset = &p.Topic, &p.Number, &e.Offset
 		}
 	}
-	tx.pipe.doing(opInsertEvents)
-	_, err := tx.queued.InsertEvents(ctx, rows)
-	return err
+	return insert(ctx, tx, opInsertEvents, rows, tx.queued.InsertEvents)
 }
 
 func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
@@ -167,11 +175,8 @@ func (tx *Tx) saveDetails(ctx context.Context, states []*execution.State) error 
 		set.ConfigurationSnapshots = append(set.ConfigurationSnapshots, d.ConfigurationSnapshot.Value)
 		set.SystemStates, set.Summaries = append(set.SystemStates, d.SystemState.Value), append(set.Summaries, d.Summary.Value)
 	}
-	if len(opened) > 0 {
-		tx.pipe.doing("insert details")
-		if _, err := tx.queued.InsertDetails(ctx, opened); err != nil {
-			return err
-		}
+	if err := insert(ctx, tx, "insert details", opened, tx.queued.InsertDetails); err != nil {
+		return err
 	}
 	if len(set.Ids) > 0 {
 		tx.pipe.doing("save details")
@@ -192,8 +197,7 @@ func (tx *Tx) insertRuns(ctx context.Context, opened []dbsqlc.InsertRunsParams, 
 	if len(opened) == 0 {
 		return nil
 	}
-	tx.pipe.doing("insert runs")
-	if _, err := tx.queued.InsertRuns(ctx, opened); err != nil {
+	if err := insert(ctx, tx, "insert runs", opened, tx.queued.InsertRuns); err != nil {
 		return err
 	}
 	var ids []string
@@ -227,12 +231,7 @@ func (tx *Tx) insertLogs(ctx context.Context, events []PlacedEvent) error {
 			})
 		}
 	}
-	if len(rows) == 0 {
-		return nil
-	}
-	tx.pipe.doing("insert log lines")
-	_, err := tx.queued.InsertLogs(ctx, rows)
-	return err
+	return insert(ctx, tx, "insert log lines", rows, tx.queued.InsertLogs)
 }
 
 func (tx *Tx) insertSnapshots(ctx context.Context, events []PlacedEvent) error {
@@ -247,12 +246,7 @@ func (tx *Tx) insertSnapshots(ctx context.Context, events []PlacedEvent) error {
 			})
 		}
 	}
-	if len(rows) == 0 {
-		return nil
-	}
-	tx.pipe.doing("insert snapshots")
-	_, err := tx.queued.InsertSnapshots(ctx, rows)
-	return err
+	return insert(ctx, tx, "insert snapshots", rows, tx.queued.InsertSnapshots)
 }
 
 // StoredEvent is an event of a run as it is stored. Its payload is not

@@ -48,7 +48,7 @@ func (t *touched) state(id string, run int32) *execution.State {
 }
 
 // LoadParts loads the stored parts that a fold will merge into, each into its
-// state. A part that is not stored is left out.
+// state. A part that is not stored is left out, and SaveExecutions inserts it.
 func (tx *Tx) LoadParts(ctx context.Context, touches []Touch) error {
 	var byPart [execution.PartValidation + 1]touched
 	for _, c := range touches {
@@ -66,18 +66,35 @@ func (tx *Tx) LoadParts(ctx context.Context, touches []Touch) error {
 			failed = err
 		}
 	}
+	found := func(s *execution.State, part execution.Part, id string, attempt int32) {
+		tx.found[Touch{State: s, Part: part, ID: id, Attempt: attempt}] = true
+	}
 	phases.Query(func(_ int, rows []dbsqlc.ExecutionPhase, err error) {
-		note(each("load phases", rows, err, func(r *dbsqlc.ExecutionPhase) error { return addPhase(p.state(r.ExecutionID, r.Run), r) }))
+		note(each("load phases", rows, err, func(r *dbsqlc.ExecutionPhase) error {
+			s := p.state(r.ExecutionID, r.Run)
+			found(s, execution.PartPhase, r.Phase, 0)
+			return addPhase(s, r)
+		}))
 	})
 	steps.Query(func(_ int, rows []dbsqlc.ExecutionStep, err error) {
-		note(each("load steps", rows, err, func(r *dbsqlc.ExecutionStep) error { return addStep(t.state(r.ExecutionID, r.Run), r) }))
+		note(each("load steps", rows, err, func(r *dbsqlc.ExecutionStep) error {
+			s := t.state(r.ExecutionID, r.Run)
+			found(s, execution.PartStep, r.StepID, r.Attempt)
+			return addStep(s, r)
+		}))
 	})
 	faults.Query(func(_ int, rows []dbsqlc.FaultInjection, err error) {
-		note(each("load faults", rows, err, func(r *dbsqlc.FaultInjection) error { return addFault(f.state(r.ExecutionID, r.Run), r) }))
+		note(each("load faults", rows, err, func(r *dbsqlc.FaultInjection) error {
+			s := f.state(r.ExecutionID, r.Run)
+			found(s, execution.PartFault, r.FaultID, 0)
+			return addFault(s, r)
+		}))
 	})
 	validations.Query(func(_ int, rows []dbsqlc.ValidationsTouchedRow, err error) {
 		note(each("load validations", rows, err, func(r *dbsqlc.ValidationsTouchedRow) error {
-			return addStoredValidation(v.state(r.ExecutionID, r.Run), r)
+			s := v.state(r.ExecutionID, r.Run)
+			found(s, execution.PartValidation, r.ValidationID, 0)
+			return addStoredValidation(s, r)
 		}))
 	})
 	return failed

@@ -414,7 +414,10 @@ func TestEveryGeneratedQueryOnASeededDatabase(t *testing.T) {
 	pool := testenv.Postgres(t).Pool(t)
 	var found int
 	calls := append(seeding(), reading(&found)...)
-	once := map[string]bool{"InsertRuns": true, "InsertDetails": true, "InsertEvents": true, "InsertSnapshots": true, "InsertLogs": true, "InsertDefinitionEvent": true}
+	once := map[string]bool{
+		"InsertRuns": true, "InsertDetails": true, "InsertEvents": true, "InsertPhases": true, "InsertSteps": true, "InsertFaults": true,
+		"InsertValidations": true, "InsertSnapshots": true, "InsertLogs": true, "InsertDefinitionEvent": true,
+	}
 	for _, round := range []string{"first", "second"} {
 		for _, c := range calls {
 			if round == "second" && once[c.method] {

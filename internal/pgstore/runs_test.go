@@ -189,16 +189,16 @@ func TestTouchedPartsAreLoadedAndSavedAgain(t *testing.T) {
 			{State: loaded, Part: execution.PartValidation, ID: "validation"},
 			{State: &execution.State{Run: execution.Run{ID: "exec-9", Number: 1, Bucket: bucket}}, Part: execution.PartFault, ID: "fault"},
 		}
-		return tx.LoadParts(t.Context(), touches)
-	}))
-	if len(loaded.Phases) != 1 || len(loaded.Steps) != 1 || len(loaded.Faults) != 1 || len(loaded.Validations) != 1 {
-		t.Fatalf("loaded %d phases, %d steps, %d faults, %d validations; want one of each", len(loaded.Phases), len(loaded.Steps), len(loaded.Faults), len(loaded.Validations))
-	}
-	if v := loaded.Validations["validation"]; v.Status != "failed" || v.Order.Compare(orderOf(3)) != 0 || !v.Stored {
-		t.Errorf("loaded validation is %+v", v)
-	}
-	loaded.Run.Version++
-	must(t, s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
+		if err := tx.LoadParts(t.Context(), touches); err != nil {
+			return err
+		}
+		if len(loaded.Phases) != 1 || len(loaded.Steps) != 1 || len(loaded.Faults) != 1 || len(loaded.Validations) != 1 {
+			return fmt.Errorf("loaded %d phases, %d steps, %d faults, %d validations; want one of each", len(loaded.Phases), len(loaded.Steps), len(loaded.Faults), len(loaded.Validations))
+		}
+		if v := loaded.Validations["validation"]; v.Status != "failed" || v.Order.Compare(orderOf(3)) != 0 || !v.Stored {
+			return fmt.Errorf("loaded validation is %+v", v)
+		}
+		loaded.Run.Version++
 		e := &execution.Event{Header: fact.Header{Key: fact.Key{2}, Subject: "exec-1", Time: said, Data: object}, Payload: &execution.Heartbeat{}}
 		return tx.SaveExecutions(t.Context(), pgstore.Partition{}, []pgstore.PlacedEvent{{Event: e, Run: 3, Bucket: bucket, Arrival: 2, Offset: pgstore.OwnEvent}}, []*execution.State{loaded})
 	}))

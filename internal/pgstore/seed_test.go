@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"math"
 	"time"
@@ -20,8 +21,29 @@ var (
 	yes    = true
 	half   = 0.5
 	long   = int64(7)
-	nan    = math.NaN()
+
+	phases = []dbsqlc.InsertPhasesParams{
+		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, Phase: "p", PhaseHash: hashOf("p"), Ordinal: number(1), Description: "d", Status: "passed", StartedAt: &now, FinishedAt: &now, Error: "e", Marks: key},
+		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, Phase: "bare", PhaseHash: hashOf("bare"), Status: "pending", Marks: key},
+	}
+	steps = []dbsqlc.InsertStepsParams{
+		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, StepID: "s", Attempt: 1, Kind: "action", Phase: "p", Service: "x", Action: "a", Parameters: object, Status: "passed", StartedAt: &now, FinishedAt: &now, DurationSeconds: &half, Error: "e", Marks: key},
+		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, StepID: "bare", Attempt: 1, Kind: "wait", Status: "pending", Marks: key},
+	}
+	faults = []dbsqlc.InsertFaultsParams{
+		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, FaultID: "f", FaultType: "latency", TargetService: "x", Parameters: object, Phase: "p", StepID: "s", BlastRadius: "b", Status: "recovered", RequestedAt: &now, InjectedAt: &now, ClearedAt: &now, RecoveredAt: &now, RecoverySeconds: &half, Error: "e", ClearError: "c", Injection: text("injected"), Marks: key},
+		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, FaultID: "bare", Status: "pending", Marks: key},
+	}
+	validations = []dbsqlc.InsertValidationsParams{
+		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, ValidationID: "v", OrderKey: key, AssertionType: "alert", Status: "failed", RecordedAt: now, Phase: "p", StepID: "s", FaultID: "f", Service: "x", Expected: "e", Actual: "a", Operator: "<", Threshold: &half, Unit: "s", WithinSeconds: &half, ObservedAfterSeconds: &half, Message: "m", Evidence: object, SteadyState: "before", CorrelationID: "c"},
+		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, ValidationID: "bare", OrderKey: key, Status: "passed", RecordedAt: now},
+	}
 )
+
+func hashOf(text string) []byte {
+	sum := sha256.Sum256([]byte(text))
+	return sum[:]
+}
 
 // seeding calls every method that writes, in an order that makes sense: called
 // in turn they are the seed.
@@ -70,35 +92,29 @@ func seeding() []call {
 				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, EventKey: []byte("own"), OrderKey: key, Arrival: 2, Type: "b", Source: "s", EventID: "2", EventTime: now, Digest: key, DigestVersion: 1, Data: object, RecordedAt: now},
 			}))
 		}, false},
-		{"SavePhases", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return q.SavePhases(ctx, dbsqlc.SavePhasesParams{
-				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, Phases: []string{"p", "bare"}, Ordinals: []int32{1, math.MinInt32}, Descriptions: []string{"d", ""},
-				Statuses: []string{"passed", "pending"}, Started: []time.Time{now, {}}, Finished: []time.Time{now, {}}, Errors: []string{"e", ""}, Marks: [][]byte{key, key},
-			})
+		{"InsertPhases", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return wrote(2)(q.InsertPhases(ctx, phases))
 		}, false},
-		{"SaveSteps", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return q.SaveSteps(ctx, dbsqlc.SaveStepsParams{
-				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, StepIds: []string{"s", "bare"}, Attempts: []int32{1, 1},
-				Kinds: []string{"action", "wait"}, Phases: []string{"p", ""}, Services: []string{"x", ""}, Actions: []string{"a", ""}, Parameters: []json.RawMessage{object, nil},
-				Statuses: []string{"passed", "pending"}, Started: []time.Time{now, {}}, Finished: []time.Time{now, {}}, Durations: []float64{half, nan}, Errors: []string{"e", ""}, Marks: [][]byte{key, key},
-			})
+		{"SavePhase", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SavePhase(ctx, []dbsqlc.SavePhaseParams{dbsqlc.SavePhaseParams(phases[1])}).Exec)
 		}, false},
-		{"SaveFaults", func(ctx context.Context, q *dbsqlc.Queries) error {
-			two, times := func(s string) []string { return []string{s, ""} }, []time.Time{now, {}}
-			return q.SaveFaults(ctx, dbsqlc.SaveFaultsParams{
-				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, FaultIds: []string{"f", "bare"}, FaultTypes: two("latency"), TargetServices: two("x"),
-				Parameters: []json.RawMessage{object, nil}, Phases: two("p"), StepIds: two("s"), BlastRadii: two("b"), Statuses: []string{"recovered", "pending"},
-				Requested: times, Injected: times, Cleared: times, Recovered: times, Recoveries: []float64{half, nan}, Errors: two("e"), ClearErrors: two("c"), Injections: two("injected"), Marks: [][]byte{key, key},
-			})
+		{"InsertSteps", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return wrote(2)(q.InsertSteps(ctx, steps))
 		}, false},
-		{"SaveValidations", func(ctx context.Context, q *dbsqlc.Queries) error {
-			two := func(s string) []string { return []string{s, ""} }
-			return q.SaveValidations(ctx, dbsqlc.SaveValidationsParams{
-				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, ValidationIds: []string{"v", "bare"}, OrderKeys: [][]byte{key, key},
-				AssertionTypes: two("alert"), Statuses: []string{"failed", "passed"}, Recorded: []time.Time{now, now}, Phases: two("p"), StepIds: two("s"), FaultIds: two("f"), Services: two("x"),
-				Expected: two("e"), Actual: two("a"), Operators: two("<"), Thresholds: []float64{half, nan}, Units: two("s"), WithinSeconds: []float64{half, nan}, ObservedAfterSeconds: []float64{half, nan},
-				Messages: two("m"), Evidence: []json.RawMessage{object, nil}, SteadyStates: two("before"), CorrelationIds: two("c"),
-			})
+		{"SaveStep", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SaveStep(ctx, []dbsqlc.SaveStepParams{dbsqlc.SaveStepParams(steps[1])}).Exec)
+		}, false},
+		{"InsertFaults", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return wrote(2)(q.InsertFaults(ctx, faults))
+		}, false},
+		{"SaveFault", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SaveFault(ctx, []dbsqlc.SaveFaultParams{dbsqlc.SaveFaultParams(faults[1])}).Exec)
+		}, false},
+		{"InsertValidations", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return wrote(2)(q.InsertValidations(ctx, validations))
+		}, false},
+		{"SaveValidation", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return allOf(q.SaveValidation(ctx, []dbsqlc.SaveValidationParams{dbsqlc.SaveValidationParams(validations[1])}).Exec)
 		}, false},
 		{"InsertSnapshots", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return wrote(2)(q.InsertSnapshots(ctx, []dbsqlc.InsertSnapshotsParams{
@@ -151,7 +167,7 @@ func seeding() []call {
 		{"DeleteDependencies", func(ctx context.Context, q *dbsqlc.Queries) error { return q.DeleteDependencies(ctx, []string{"s"}) }, false},
 		{"InsertDependencies", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.InsertDependencies(ctx, dbsqlc.InsertDependenciesParams{
-				Ids: []string{"s", "s"}, DependsOn: []string{"a", "b"}, Kinds: []string{"requires_run", "conflicts_with"}, MaxAges: []float64{half, nan},
+				Ids: []string{"s", "s"}, DependsOn: []string{"a", "b"}, Kinds: []string{"requires_run", "conflicts_with"}, MaxAges: []float64{half, math.NaN()},
 			})
 		}, false},
 	}

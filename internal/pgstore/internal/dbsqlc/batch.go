@@ -532,6 +532,182 @@ func (b *PhasesTouchedBatchResults) Close() error {
 	return b.br.Close()
 }
 
+const saveFault = `-- name: SaveFault :batchexec
+INSERT INTO test_coordination.fault_injections
+  (bucket, execution_id, run, fault_id, fault_type, target_service, parameters, phase, step_id, blast_radius, status, requested_at, injected_at, cleared_at,
+   recovered_at, recovery_seconds, error, clear_error, injection, marks)
+VALUES
+  ($1, $2, $3, $4, $5, $6, $7, $8,
+   $9, $10, $11, $12, $13, $14, $15,
+   $16, $17, $18, $19, $20)
+ON CONFLICT (execution_id, run, fault_id, bucket) DO UPDATE SET
+  fault_type = excluded.fault_type, target_service = excluded.target_service, parameters = excluded.parameters, phase = excluded.phase, step_id = excluded.step_id,
+  blast_radius = excluded.blast_radius, status = excluded.status, requested_at = excluded.requested_at, injected_at = excluded.injected_at,
+  cleared_at = excluded.cleared_at, recovered_at = excluded.recovered_at, recovery_seconds = excluded.recovery_seconds, error = excluded.error,
+  clear_error = excluded.clear_error, injection = excluded.injection, marks = excluded.marks
+`
+
+type SaveFaultBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type SaveFaultParams struct {
+	Bucket          time.Time
+	ExecutionID     string
+	Run             int32
+	FaultID         string
+	FaultType       string
+	TargetService   string
+	Parameters      json.RawMessage
+	Phase           string
+	StepID          string
+	BlastRadius     string
+	Status          string
+	RequestedAt     *time.Time
+	InjectedAt      *time.Time
+	ClearedAt       *time.Time
+	RecoveredAt     *time.Time
+	RecoverySeconds *float64
+	Error           string
+	ClearError      string
+	Injection       *string
+	Marks           []byte
+}
+
+// SaveFault is part of S4e: one that is stored. Its parameters are those of
+// InsertFaults.
+func (q *Queries) SaveFault(ctx context.Context, arg []SaveFaultParams) *SaveFaultBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Bucket,
+			a.ExecutionID,
+			a.Run,
+			a.FaultID,
+			a.FaultType,
+			a.TargetService,
+			a.Parameters,
+			a.Phase,
+			a.StepID,
+			a.BlastRadius,
+			a.Status,
+			a.RequestedAt,
+			a.InjectedAt,
+			a.ClearedAt,
+			a.RecoveredAt,
+			a.RecoverySeconds,
+			a.Error,
+			a.ClearError,
+			a.Injection,
+			a.Marks,
+		}
+		batch.Queue(saveFault, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &SaveFaultBatchResults{br, len(arg), false}
+}
+
+func (b *SaveFaultBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *SaveFaultBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const savePhase = `-- name: SavePhase :batchexec
+INSERT INTO test_coordination.execution_phases
+  (bucket, execution_id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks)
+VALUES
+  ($1, $2, $3, $4, $5, $6, $7, $8,
+   $9, $10, $11, $12)
+ON CONFLICT (execution_id, run, phase_hash, bucket) DO UPDATE SET
+  ordinal = excluded.ordinal, description = excluded.description, status = excluded.status, started_at = excluded.started_at,
+  finished_at = excluded.finished_at, error = excluded.error, marks = excluded.marks
+`
+
+type SavePhaseBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type SavePhaseParams struct {
+	Bucket      time.Time
+	ExecutionID string
+	Run         int32
+	Phase       string
+	PhaseHash   []byte
+	Ordinal     *int32
+	Description string
+	Status      string
+	StartedAt   *time.Time
+	FinishedAt  *time.Time
+	Error       string
+	Marks       []byte
+}
+
+// SavePhase is part of S4e: one that is stored. Its parameters are those of
+// InsertPhases.
+func (q *Queries) SavePhase(ctx context.Context, arg []SavePhaseParams) *SavePhaseBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Bucket,
+			a.ExecutionID,
+			a.Run,
+			a.Phase,
+			a.PhaseHash,
+			a.Ordinal,
+			a.Description,
+			a.Status,
+			a.StartedAt,
+			a.FinishedAt,
+			a.Error,
+			a.Marks,
+		}
+		batch.Queue(savePhase, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &SavePhaseBatchResults{br, len(arg), false}
+}
+
+func (b *SavePhaseBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *SavePhaseBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
 const saveRun = `-- name: SaveRun :batchexec
 INSERT INTO test_coordination.executions
   (execution_id, run, bucket, version, run_id, status, reported_outcome, scenario_id, scenario_version, environment, coordinator_id, start_source,
@@ -971,6 +1147,92 @@ func (b *SaveScheduleBatchResults) Close() error {
 	return b.br.Close()
 }
 
+const saveStep = `-- name: SaveStep :batchexec
+INSERT INTO test_coordination.execution_steps
+  (bucket, execution_id, run, step_id, attempt, kind, phase, service, action, parameters, status, started_at, finished_at, duration_seconds, error, marks)
+VALUES
+  ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+   $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (execution_id, run, step_id, attempt, bucket) DO UPDATE SET
+  kind = excluded.kind, phase = excluded.phase, service = excluded.service, action = excluded.action, parameters = excluded.parameters, status = excluded.status,
+  started_at = excluded.started_at, finished_at = excluded.finished_at, duration_seconds = excluded.duration_seconds, error = excluded.error, marks = excluded.marks
+`
+
+type SaveStepBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type SaveStepParams struct {
+	Bucket          time.Time
+	ExecutionID     string
+	Run             int32
+	StepID          string
+	Attempt         int32
+	Kind            string
+	Phase           string
+	Service         string
+	Action          string
+	Parameters      json.RawMessage
+	Status          string
+	StartedAt       *time.Time
+	FinishedAt      *time.Time
+	DurationSeconds *float64
+	Error           string
+	Marks           []byte
+}
+
+// SaveStep is part of S4e: one that is stored. Its parameters are those of
+// InsertSteps.
+func (q *Queries) SaveStep(ctx context.Context, arg []SaveStepParams) *SaveStepBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Bucket,
+			a.ExecutionID,
+			a.Run,
+			a.StepID,
+			a.Attempt,
+			a.Kind,
+			a.Phase,
+			a.Service,
+			a.Action,
+			a.Parameters,
+			a.Status,
+			a.StartedAt,
+			a.FinishedAt,
+			a.DurationSeconds,
+			a.Error,
+			a.Marks,
+		}
+		batch.Queue(saveStep, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &SaveStepBatchResults{br, len(arg), false}
+}
+
+func (b *SaveStepBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *SaveStepBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
 const saveTemplate = `-- name: SaveTemplate :batchexec
 INSERT INTO test_coordination.templates AS t (template_id, version, versions, current_hash, author, change_note, published_at, created_at, marks, changed_at)
 VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -1100,6 +1362,112 @@ func (b *SaveTemplateVersionBatchResults) Exec(f func(int, error)) {
 }
 
 func (b *SaveTemplateVersionBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
+const saveValidation = `-- name: SaveValidation :batchexec
+INSERT INTO test_coordination.validation_results
+  (bucket, execution_id, run, validation_id, order_key, assertion_type, status, recorded_at, phase, step_id, fault_id, service, expected, actual, operator, threshold,
+   unit, within_seconds, observed_after_seconds, message, evidence, steady_state, correlation_id)
+VALUES
+  ($1, $2, $3, $4, $5, $6, $7,
+   $8, $9, $10, $11, $12, $13, $14, $15,
+   $16, $17, $18, $19, $20, $21, $22,
+   $23)
+ON CONFLICT (execution_id, run, validation_id, bucket) DO UPDATE SET
+  order_key = excluded.order_key, assertion_type = excluded.assertion_type, status = excluded.status, recorded_at = excluded.recorded_at, phase = excluded.phase,
+  step_id = excluded.step_id, fault_id = excluded.fault_id, service = excluded.service, expected = excluded.expected, actual = excluded.actual,
+  operator = excluded.operator, threshold = excluded.threshold, unit = excluded.unit, within_seconds = excluded.within_seconds,
+  observed_after_seconds = excluded.observed_after_seconds, message = excluded.message, evidence = excluded.evidence, steady_state = excluded.steady_state,
+  correlation_id = excluded.correlation_id
+`
+
+type SaveValidationBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type SaveValidationParams struct {
+	Bucket               time.Time
+	ExecutionID          string
+	Run                  int32
+	ValidationID         string
+	OrderKey             []byte
+	AssertionType        string
+	Status               string
+	RecordedAt           time.Time
+	Phase                string
+	StepID               string
+	FaultID              string
+	Service              string
+	Expected             string
+	Actual               string
+	Operator             string
+	Threshold            *float64
+	Unit                 string
+	WithinSeconds        *float64
+	ObservedAfterSeconds *float64
+	Message              string
+	Evidence             json.RawMessage
+	SteadyState          string
+	CorrelationID        string
+}
+
+// SaveValidation is part of S4e: a later word on one that is stored. Its
+// parameters are those of InsertValidations.
+func (q *Queries) SaveValidation(ctx context.Context, arg []SaveValidationParams) *SaveValidationBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range arg {
+		vals := []interface{}{
+			a.Bucket,
+			a.ExecutionID,
+			a.Run,
+			a.ValidationID,
+			a.OrderKey,
+			a.AssertionType,
+			a.Status,
+			a.RecordedAt,
+			a.Phase,
+			a.StepID,
+			a.FaultID,
+			a.Service,
+			a.Expected,
+			a.Actual,
+			a.Operator,
+			a.Threshold,
+			a.Unit,
+			a.WithinSeconds,
+			a.ObservedAfterSeconds,
+			a.Message,
+			a.Evidence,
+			a.SteadyState,
+			a.CorrelationID,
+		}
+		batch.Queue(saveValidation, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &SaveValidationBatchResults{br, len(arg), false}
+}
+
+func (b *SaveValidationBatchResults) Exec(f func(int, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		if b.closed {
+			if f != nil {
+				f(t, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		_, err := b.br.Exec()
+		if f != nil {
+			f(t, err)
+		}
+	}
+}
+
+func (b *SaveValidationBatchResults) Close() error {
 	b.closed = true
 	return b.br.Close()
 }

@@ -106,6 +106,58 @@ func (q *Queries) InsertEvents(ctx context.Context, arg []InsertEventsParams) (i
 	return q.db.CopyFrom(ctx, []string{"test_coordination", "execution_events"}, []string{"bucket", "execution_id", "run", "event_key", "order_key", "arrival", "type", "source", "event_id", "event_time", "sequence", "digest", "digest_version", "run_guessed", "time_suspect", "trace_parent", "correlation_id", "topic", "partition", "kafka_offset", "data", "extensions", "unknown_fields", "recorded_at"}, &iteratorForInsertEvents{rows: arg})
 }
 
+// iteratorForInsertFaults implements pgx.CopyFromSource.
+type iteratorForInsertFaults struct {
+	rows                 []InsertFaultsParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForInsertFaults) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForInsertFaults) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].Bucket,
+		r.rows[0].ExecutionID,
+		r.rows[0].Run,
+		r.rows[0].FaultID,
+		r.rows[0].FaultType,
+		r.rows[0].TargetService,
+		r.rows[0].Parameters,
+		r.rows[0].Phase,
+		r.rows[0].StepID,
+		r.rows[0].BlastRadius,
+		r.rows[0].Status,
+		r.rows[0].RequestedAt,
+		r.rows[0].InjectedAt,
+		r.rows[0].ClearedAt,
+		r.rows[0].RecoveredAt,
+		r.rows[0].RecoverySeconds,
+		r.rows[0].Error,
+		r.rows[0].ClearError,
+		r.rows[0].Injection,
+		r.rows[0].Marks,
+	}, nil
+}
+
+func (r iteratorForInsertFaults) Err() error {
+	return nil
+}
+
+// InsertFaults is part of S4e: faults that are not stored yet.
+func (q *Queries) InsertFaults(ctx context.Context, arg []InsertFaultsParams) (int64, error) {
+	return q.db.CopyFrom(ctx, []string{"test_coordination", "fault_injections"}, []string{"bucket", "execution_id", "run", "fault_id", "fault_type", "target_service", "parameters", "phase", "step_id", "blast_radius", "status", "requested_at", "injected_at", "cleared_at", "recovered_at", "recovery_seconds", "error", "clear_error", "injection", "marks"}, &iteratorForInsertFaults{rows: arg})
+}
+
 // iteratorForInsertLogs implements pgx.CopyFromSource.
 type iteratorForInsertLogs struct {
 	rows                 []InsertLogsParams
@@ -149,6 +201,50 @@ func (r iteratorForInsertLogs) Err() error {
 // is new under the lock of the id.
 func (q *Queries) InsertLogs(ctx context.Context, arg []InsertLogsParams) (int64, error) {
 	return q.db.CopyFrom(ctx, []string{"test_coordination", "execution_logs"}, []string{"bucket", "execution_id", "run", "logged_at", "arrival", "line", "level", "service", "phase", "step_id", "message", "attributes"}, &iteratorForInsertLogs{rows: arg})
+}
+
+// iteratorForInsertPhases implements pgx.CopyFromSource.
+type iteratorForInsertPhases struct {
+	rows                 []InsertPhasesParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForInsertPhases) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForInsertPhases) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].Bucket,
+		r.rows[0].ExecutionID,
+		r.rows[0].Run,
+		r.rows[0].Phase,
+		r.rows[0].PhaseHash,
+		r.rows[0].Ordinal,
+		r.rows[0].Description,
+		r.rows[0].Status,
+		r.rows[0].StartedAt,
+		r.rows[0].FinishedAt,
+		r.rows[0].Error,
+		r.rows[0].Marks,
+	}, nil
+}
+
+func (r iteratorForInsertPhases) Err() error {
+	return nil
+}
+
+// InsertPhases is part of S4e: phases that are not stored yet.
+func (q *Queries) InsertPhases(ctx context.Context, arg []InsertPhasesParams) (int64, error) {
+	return q.db.CopyFrom(ctx, []string{"test_coordination", "execution_phases"}, []string{"bucket", "execution_id", "run", "phase", "phase_hash", "ordinal", "description", "status", "started_at", "finished_at", "error", "marks"}, &iteratorForInsertPhases{rows: arg})
 }
 
 // iteratorForInsertRuns implements pgx.CopyFromSource.
@@ -281,4 +377,107 @@ func (r iteratorForInsertSnapshots) Err() error {
 // new under the lock of the id.
 func (q *Queries) InsertSnapshots(ctx context.Context, arg []InsertSnapshotsParams) (int64, error) {
 	return q.db.CopyFrom(ctx, []string{"test_coordination", "system_snapshots"}, []string{"bucket", "execution_id", "run", "snapshot_id", "arrival", "order_key", "kind", "service", "phase", "captured_at", "health", "state", "metrics"}, &iteratorForInsertSnapshots{rows: arg})
+}
+
+// iteratorForInsertSteps implements pgx.CopyFromSource.
+type iteratorForInsertSteps struct {
+	rows                 []InsertStepsParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForInsertSteps) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForInsertSteps) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].Bucket,
+		r.rows[0].ExecutionID,
+		r.rows[0].Run,
+		r.rows[0].StepID,
+		r.rows[0].Attempt,
+		r.rows[0].Kind,
+		r.rows[0].Phase,
+		r.rows[0].Service,
+		r.rows[0].Action,
+		r.rows[0].Parameters,
+		r.rows[0].Status,
+		r.rows[0].StartedAt,
+		r.rows[0].FinishedAt,
+		r.rows[0].DurationSeconds,
+		r.rows[0].Error,
+		r.rows[0].Marks,
+	}, nil
+}
+
+func (r iteratorForInsertSteps) Err() error {
+	return nil
+}
+
+// InsertSteps is part of S4e: attempts that are not stored yet.
+func (q *Queries) InsertSteps(ctx context.Context, arg []InsertStepsParams) (int64, error) {
+	return q.db.CopyFrom(ctx, []string{"test_coordination", "execution_steps"}, []string{"bucket", "execution_id", "run", "step_id", "attempt", "kind", "phase", "service", "action", "parameters", "status", "started_at", "finished_at", "duration_seconds", "error", "marks"}, &iteratorForInsertSteps{rows: arg})
+}
+
+// iteratorForInsertValidations implements pgx.CopyFromSource.
+type iteratorForInsertValidations struct {
+	rows                 []InsertValidationsParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForInsertValidations) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForInsertValidations) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].Bucket,
+		r.rows[0].ExecutionID,
+		r.rows[0].Run,
+		r.rows[0].ValidationID,
+		r.rows[0].OrderKey,
+		r.rows[0].AssertionType,
+		r.rows[0].Status,
+		r.rows[0].RecordedAt,
+		r.rows[0].Phase,
+		r.rows[0].StepID,
+		r.rows[0].FaultID,
+		r.rows[0].Service,
+		r.rows[0].Expected,
+		r.rows[0].Actual,
+		r.rows[0].Operator,
+		r.rows[0].Threshold,
+		r.rows[0].Unit,
+		r.rows[0].WithinSeconds,
+		r.rows[0].ObservedAfterSeconds,
+		r.rows[0].Message,
+		r.rows[0].Evidence,
+		r.rows[0].SteadyState,
+		r.rows[0].CorrelationID,
+	}, nil
+}
+
+func (r iteratorForInsertValidations) Err() error {
+	return nil
+}
+
+// InsertValidations is part of S4e: validations that are not stored yet.
+func (q *Queries) InsertValidations(ctx context.Context, arg []InsertValidationsParams) (int64, error) {
+	return q.db.CopyFrom(ctx, []string{"test_coordination", "validation_results"}, []string{"bucket", "execution_id", "run", "validation_id", "order_key", "assertion_type", "status", "recorded_at", "phase", "step_id", "fault_id", "service", "expected", "actual", "operator", "threshold", "unit", "within_seconds", "observed_after_seconds", "message", "evidence", "steady_state", "correlation_id"}, &iteratorForInsertValidations{rows: arg})
 }

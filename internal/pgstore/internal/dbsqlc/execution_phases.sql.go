@@ -10,6 +10,21 @@ import (
 	"time"
 )
 
+type InsertPhasesParams struct {
+	Bucket      time.Time
+	ExecutionID string
+	Run         int32
+	Phase       string
+	PhaseHash   []byte
+	Ordinal     *int32
+	Description string
+	Status      string
+	StartedAt   *time.Time
+	FinishedAt  *time.Time
+	Error       string
+	Marks       []byte
+}
+
 const phasesOfRun = `-- name: PhasesOfRun :many
 SELECT bucket, execution_id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks FROM test_coordination.execution_phases WHERE execution_id = $1 AND run = $2 AND bucket = $3 ORDER BY phase
 `
@@ -46,50 +61,4 @@ func (q *Queries) PhasesOfRun(ctx context.Context, executionID string, run int32
 		return nil, err
 	}
 	return items, nil
-}
-
-const savePhases = `-- name: SavePhases :exec
-INSERT INTO test_coordination.execution_phases (bucket, execution_id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks)
-SELECT u.bucket, u.id, u.run, u.phase, sha256(convert_to(u.phase, 'UTF8')), NULLIF(u.ordinal, -2147483648), u.description, u.status,
-  NULLIF(u.started_at, '0001-01-01 00:00:00+00'), NULLIF(u.finished_at, '0001-01-01 00:00:00+00'), u.error, u.marks
-FROM ROWS FROM (
-  unnest($1::date[]), unnest($2::text[]), unnest($3::integer[]), unnest($4::text[]),
-  unnest($5::integer[]), unnest($6::text[]), unnest($7::text[]), unnest($8::timestamptz[]),
-  unnest($9::timestamptz[]), unnest($10::text[]), unnest($11::bytea[])
-) AS u(bucket, id, run, phase, ordinal, description, status, started_at, finished_at, error, marks)
-ON CONFLICT (execution_id, run, phase_hash, bucket) DO UPDATE SET
-  ordinal = excluded.ordinal, description = excluded.description, status = excluded.status, started_at = excluded.started_at,
-  finished_at = excluded.finished_at, error = excluded.error, marks = excluded.marks
-`
-
-type SavePhasesParams struct {
-	Buckets      []time.Time
-	Ids          []string
-	Runs         []int32
-	Phases       []string
-	Ordinals     []int32
-	Descriptions []string
-	Statuses     []string
-	Started      []time.Time
-	Finished     []time.Time
-	Errors       []string
-	Marks        [][]byte
-}
-
-// SavePhases is part of S4e. The zero time and the least integer stand for NULL.
-func (q *Queries) SavePhases(ctx context.Context, arg SavePhasesParams) error {
-	_, err := q.db.Exec(ctx, savePhases,
-		arg.Buckets,
-		arg.Ids,
-		arg.Runs,
-		arg.Phases,
-		arg.Ordinals,
-		arg.Descriptions,
-		arg.Statuses,
-		arg.Started,
-		arg.Finished,
-		arg.Errors,
-		arg.Marks,
-	)
-	return err
 }
