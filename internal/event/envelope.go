@@ -52,6 +52,30 @@ func (e *envelope) attribute(name string) *string {
 	}
 }
 
+// usual are the names and values that nearly all events have.
+var usual = func() map[string]string {
+	texts := []string{
+		"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "sequence", "runid", "traceparent", "correlationid",
+		"data", "data_base64", "1.0", "application/json", "application/protobuf", "application/cloudevents+json",
+	}
+	for typ := range kinds {
+		texts = append(texts, string(typ))
+	}
+	usual := make(map[string]string, len(texts))
+	for _, text := range texts {
+		usual[text] = text
+	}
+	return usual
+}()
+
+// usualText is a text of the envelope; the usual ones take no memory.
+func usualText(text []byte) string {
+	if same, ok := usual[string(text)]; ok {
+		return same
+	}
+	return string(text)
+}
+
 func (e *envelope) reject(reason fact.Reason, name, value, rule string) *fact.Rejection {
 	return fact.Reject(reason, e.prefix+name, value, rule)
 }

@@ -41,7 +41,7 @@ func (d *Decoder) readHeaders(headers []kafkarecord.Header) (e *envelope, conten
 		if rejection := checkHeader(h, headers[:i]); rejection != nil {
 			return nil, "", false, rejection
 		}
-		value := headerText(h.Value)
+		value := usualText(h.Value)
 		switch {
 		case h.Key == contentTypeHeader:
 			contentType = value
@@ -60,17 +60,6 @@ func (d *Decoder) readHeaders(headers []kafkarecord.Header) (e *envelope, conten
 		e.traceParent = plainTrace
 	}
 	return e, contentType, binary, nil
-}
-
-// headerText is a header's value. Those that nearly all events have take no
-// memory.
-func headerText(value []byte) string {
-	for _, usual := range [...]string{"1.0", "application/json", "application/protobuf", "application/cloudevents+json"} {
-		if string(value) == usual {
-			return usual
-		}
-	}
-	return string(value)
 }
 
 func checkHeader(h kafkarecord.Header, before []kafkarecord.Header) *fact.Rejection {

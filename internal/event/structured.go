@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
 
@@ -21,7 +23,11 @@ func (d *Decoder) readStructured(value []byte) (*envelope, *fact.Rejection) {
 	}
 	hasData, hasBase64 := false, false
 	for r.tokens.PeekKind() != '}' {
-		name, rejection := r.name()
+		raw, rejection := r.scalar()
+		if rejection != nil {
+			return nil, rejection
+		}
+		name, rejection := r.envelopeText(raw)
 		if rejection != nil {
 			return nil, rejection
 		}
@@ -110,8 +116,16 @@ func (r *jsonReader) readAttribute(e *envelope, name string) *fact.Rejection {
 		*at = string(raw)
 		return nil
 	}
-	*at, rejection = r.unquote(raw, r.limits.String)
+	*at, rejection = r.envelopeText(raw)
 	return rejection
+}
+
+// envelopeText is unquote for names and values of attributes.
+func (r *jsonReader) envelopeText(raw jsontext.Value) (string, *fact.Rejection) {
+	if same, ok := usual[string(raw[1:len(raw)-1])]; ok {
+		return same, nil
+	}
+	return r.unquote(raw, r.limits.String)
 }
 
 // conflict tells where headers and body, that both claim to be the CloudEvent,
