@@ -15,14 +15,19 @@ VALUES
   (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(step_id), sqlc.arg(attempt), sqlc.arg(kind), sqlc.arg(phase), sqlc.arg(service), sqlc.arg(action),
    sqlc.narg(parameters), sqlc.arg(status), sqlc.narg(started_at), sqlc.narg(finished_at), sqlc.narg(duration_seconds), sqlc.arg(error), sqlc.arg(marks));
 
--- SaveStep is part of S4e: one that is stored. Its parameters are those of
--- InsertSteps.
--- name: SaveStep :batchexec
+-- SaveSteps is part of S4e: those that are stored. The zero time and NaN stand for NULL.
+-- name: SaveSteps :exec
 INSERT INTO test_coordination.execution_steps
   (bucket, execution_id, run, step_id, attempt, kind, phase, service, action, parameters, status, started_at, finished_at, duration_seconds, error, marks)
-VALUES
-  (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(step_id), sqlc.arg(attempt), sqlc.arg(kind), sqlc.arg(phase), sqlc.arg(service), sqlc.arg(action),
-   sqlc.narg(parameters), sqlc.arg(status), sqlc.narg(started_at), sqlc.narg(finished_at), sqlc.narg(duration_seconds), sqlc.arg(error), sqlc.arg(marks))
+SELECT u.bucket, u.id, u.run, u.step_id, u.attempt, u.kind, u.phase, u.service, u.action, u.parameters, u.status,
+  NULLIF(u.started_at, '0001-01-01 00:00:00+00'), NULLIF(u.finished_at, '0001-01-01 00:00:00+00'), NULLIF(u.duration, 'NaN'), u.error, u.marks
+FROM ROWS FROM (
+  unnest(sqlc.arg(buckets)::date[]), unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(step_ids)::text[]),
+  unnest(sqlc.arg(attempts)::integer[]), unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(phases)::text[]), unnest(sqlc.arg(services)::text[]),
+  unnest(sqlc.arg(actions)::text[]), unnest(sqlc.arg(parameters)::jsonb[]), unnest(sqlc.arg(statuses)::text[]), unnest(sqlc.arg(started)::timestamptz[]),
+  unnest(sqlc.arg(finished)::timestamptz[]), unnest(sqlc.arg(durations)::double precision[]), unnest(sqlc.arg(errors)::text[]), unnest(sqlc.arg(marks)::bytea[])
+) AS u(bucket, id, run, step_id, attempt, kind, phase, service, action, parameters, status, started_at, finished_at, duration, error, marks)
 ON CONFLICT (execution_id, run, step_id, attempt, bucket) DO UPDATE SET
-  kind = excluded.kind, phase = excluded.phase, service = excluded.service, action = excluded.action, parameters = excluded.parameters, status = excluded.status,
-  started_at = excluded.started_at, finished_at = excluded.finished_at, duration_seconds = excluded.duration_seconds, error = excluded.error, marks = excluded.marks;
+  kind = excluded.kind, phase = excluded.phase, service = excluded.service, action = excluded.action, parameters = excluded.parameters,
+  status = excluded.status, started_at = excluded.started_at, finished_at = excluded.finished_at, duration_seconds = excluded.duration_seconds,
+  error = excluded.error, marks = excluded.marks;

@@ -21,6 +21,7 @@ var (
 	yes    = true
 	half   = 0.5
 	long   = int64(7)
+	nan    = math.NaN()
 
 	phases = []dbsqlc.InsertPhasesParams{
 		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, Phase: "p", PhaseHash: hashOf("p"), Ordinal: number(1), Description: "d", Status: "passed", StartedAt: &now, FinishedAt: &now, Error: "e", Marks: key},
@@ -67,7 +68,7 @@ func seeding() []call {
 			one, many := []int32{1}, []int64{1}
 			return q.SaveProgress(ctx, dbsqlc.SaveProgressParams{
 				Now: now, Ids: []string{"exec-3"}, Runs: one, Versions: many, LastEvents: []time.Time{now}, LastHeartbeats: []time.Time{{}},
-				Progress: []float64{math.NaN()}, Messages: []string{"m"}, CurrentPhases: []string{"p"}, Events: many, LogLines: many, Snapshots: one,
+				Progress: []float64{nan}, Messages: []string{"m"}, CurrentPhases: []string{"p"}, Events: many, LogLines: many, Snapshots: one,
 				PhasesTotal: one, StepsTotal: one, StepsFailed: one, FaultsTotal: one, FaultsActive: one,
 				ValidationsPassed: one, ValidationsFailed: one, ValidationsSkipped: one, ValidationsError: one, Marks: [][]byte{key},
 			})
@@ -95,26 +96,44 @@ func seeding() []call {
 		{"InsertPhases", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return wrote(2)(q.InsertPhases(ctx, phases))
 		}, false},
-		{"SavePhase", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return allOf(q.SavePhase(ctx, []dbsqlc.SavePhaseParams{dbsqlc.SavePhaseParams(phases[1])}).Exec)
+		{"SavePhases", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.SavePhases(ctx, dbsqlc.SavePhasesParams{
+				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, Phases: []string{"p", "bare"}, PhaseHashes: [][]byte{hashOf("p"), hashOf("bare")}, Ordinals: []int32{1, math.MinInt32}, Descriptions: []string{"d", ""},
+				Statuses: []string{"passed", "pending"}, Started: []time.Time{now, {}}, Finished: []time.Time{now, {}}, Errors: []string{"e", ""}, Marks: [][]byte{key, key},
+			})
 		}, false},
 		{"InsertSteps", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return wrote(2)(q.InsertSteps(ctx, steps))
 		}, false},
-		{"SaveStep", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return allOf(q.SaveStep(ctx, []dbsqlc.SaveStepParams{dbsqlc.SaveStepParams(steps[1])}).Exec)
+		{"SaveSteps", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.SaveSteps(ctx, dbsqlc.SaveStepsParams{
+				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, StepIds: []string{"s", "bare"}, Attempts: []int32{1, 1},
+				Kinds: []string{"action", "wait"}, Phases: []string{"p", ""}, Services: []string{"x", ""}, Actions: []string{"a", ""}, Parameters: []json.RawMessage{object, nil},
+				Statuses: []string{"passed", "pending"}, Started: []time.Time{now, {}}, Finished: []time.Time{now, {}}, Durations: []float64{half, nan}, Errors: []string{"e", ""}, Marks: [][]byte{key, key},
+			})
 		}, false},
 		{"InsertFaults", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return wrote(2)(q.InsertFaults(ctx, faults))
 		}, false},
-		{"SaveFault", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return allOf(q.SaveFault(ctx, []dbsqlc.SaveFaultParams{dbsqlc.SaveFaultParams(faults[1])}).Exec)
+		{"SaveFaults", func(ctx context.Context, q *dbsqlc.Queries) error {
+			two, times := func(s string) []string { return []string{s, ""} }, []time.Time{now, {}}
+			return q.SaveFaults(ctx, dbsqlc.SaveFaultsParams{
+				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, FaultIds: []string{"f", "bare"}, FaultTypes: two("latency"), TargetServices: two("x"),
+				Parameters: []json.RawMessage{object, nil}, Phases: two("p"), StepIds: two("s"), BlastRadii: two("b"), Statuses: []string{"recovered", "pending"},
+				Requested: times, Injected: times, Cleared: times, Recovered: times, Recoveries: []float64{half, nan}, Errors: two("e"), ClearErrors: two("c"), Injections: two("injected"), Marks: [][]byte{key, key},
+			})
 		}, false},
 		{"InsertValidations", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return wrote(2)(q.InsertValidations(ctx, validations))
 		}, false},
-		{"SaveValidation", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return allOf(q.SaveValidation(ctx, []dbsqlc.SaveValidationParams{dbsqlc.SaveValidationParams(validations[1])}).Exec)
+		{"SaveValidations", func(ctx context.Context, q *dbsqlc.Queries) error {
+			two := func(s string) []string { return []string{s, ""} }
+			return q.SaveValidations(ctx, dbsqlc.SaveValidationsParams{
+				Buckets: []time.Time{bucket, bucket}, Ids: []string{"exec-1", "exec-1"}, Runs: []int32{1, 1}, ValidationIds: []string{"v", "bare"}, OrderKeys: [][]byte{key, key},
+				AssertionTypes: two("alert"), Statuses: []string{"failed", "passed"}, Recorded: []time.Time{now, now}, Phases: two("p"), StepIds: two("s"), FaultIds: two("f"), Services: two("x"),
+				Expected: two("e"), Actual: two("a"), Operators: two("<"), Thresholds: []float64{half, nan}, Units: two("s"), WithinSeconds: []float64{half, nan}, ObservedAfterSeconds: []float64{half, nan},
+				Messages: two("m"), Evidence: []json.RawMessage{object, nil}, SteadyStates: two("before"), CorrelationIds: two("c"),
+			})
 		}, false},
 		{"InsertSnapshots", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return wrote(2)(q.InsertSnapshots(ctx, []dbsqlc.InsertSnapshotsParams{
@@ -167,7 +186,7 @@ func seeding() []call {
 		{"DeleteDependencies", func(ctx context.Context, q *dbsqlc.Queries) error { return q.DeleteDependencies(ctx, []string{"s"}) }, false},
 		{"InsertDependencies", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.InsertDependencies(ctx, dbsqlc.InsertDependenciesParams{
-				Ids: []string{"s", "s"}, DependsOn: []string{"a", "b"}, Kinds: []string{"requires_run", "conflicts_with"}, MaxAges: []float64{half, math.NaN()},
+				Ids: []string{"s", "s"}, DependsOn: []string{"a", "b"}, Kinds: []string{"requires_run", "conflicts_with"}, MaxAges: []float64{half, nan},
 			})
 		}, false},
 	}

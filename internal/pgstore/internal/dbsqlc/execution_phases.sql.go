@@ -62,3 +62,51 @@ func (q *Queries) PhasesOfRun(ctx context.Context, executionID string, run int32
 	}
 	return items, nil
 }
+
+const savePhases = `-- name: SavePhases :exec
+INSERT INTO test_coordination.execution_phases (bucket, execution_id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks)
+SELECT u.bucket, u.id, u.run, u.phase, u.phase_hash, NULLIF(u.ordinal, -2147483648), u.description, u.status,
+  NULLIF(u.started_at, '0001-01-01 00:00:00+00'), NULLIF(u.finished_at, '0001-01-01 00:00:00+00'), u.error, u.marks
+FROM ROWS FROM (
+  unnest($1::date[]), unnest($2::text[]), unnest($3::integer[]), unnest($4::text[]), unnest($5::bytea[]),
+  unnest($6::integer[]), unnest($7::text[]), unnest($8::text[]), unnest($9::timestamptz[]),
+  unnest($10::timestamptz[]), unnest($11::text[]), unnest($12::bytea[])
+) AS u(bucket, id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks)
+ON CONFLICT (execution_id, run, phase_hash, bucket) DO UPDATE SET
+  ordinal = excluded.ordinal, description = excluded.description, status = excluded.status, started_at = excluded.started_at,
+  finished_at = excluded.finished_at, error = excluded.error, marks = excluded.marks
+`
+
+type SavePhasesParams struct {
+	Buckets      []time.Time
+	Ids          []string
+	Runs         []int32
+	Phases       []string
+	PhaseHashes  [][]byte
+	Ordinals     []int32
+	Descriptions []string
+	Statuses     []string
+	Started      []time.Time
+	Finished     []time.Time
+	Errors       []string
+	Marks        [][]byte
+}
+
+// SavePhases is part of S4e: those that are stored. The zero time and the least integer stand for NULL.
+func (q *Queries) SavePhases(ctx context.Context, arg SavePhasesParams) error {
+	_, err := q.db.Exec(ctx, savePhases,
+		arg.Buckets,
+		arg.Ids,
+		arg.Runs,
+		arg.Phases,
+		arg.PhaseHashes,
+		arg.Ordinals,
+		arg.Descriptions,
+		arg.Statuses,
+		arg.Started,
+		arg.Finished,
+		arg.Errors,
+		arg.Marks,
+	)
+	return err
+}

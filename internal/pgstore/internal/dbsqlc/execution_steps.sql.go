@@ -30,6 +30,65 @@ type InsertStepsParams struct {
 	Marks           []byte
 }
 
+const saveSteps = `-- name: SaveSteps :exec
+INSERT INTO test_coordination.execution_steps
+  (bucket, execution_id, run, step_id, attempt, kind, phase, service, action, parameters, status, started_at, finished_at, duration_seconds, error, marks)
+SELECT u.bucket, u.id, u.run, u.step_id, u.attempt, u.kind, u.phase, u.service, u.action, u.parameters, u.status,
+  NULLIF(u.started_at, '0001-01-01 00:00:00+00'), NULLIF(u.finished_at, '0001-01-01 00:00:00+00'), NULLIF(u.duration, 'NaN'), u.error, u.marks
+FROM ROWS FROM (
+  unnest($1::date[]), unnest($2::text[]), unnest($3::integer[]), unnest($4::text[]),
+  unnest($5::integer[]), unnest($6::text[]), unnest($7::text[]), unnest($8::text[]),
+  unnest($9::text[]), unnest($10::jsonb[]), unnest($11::text[]), unnest($12::timestamptz[]),
+  unnest($13::timestamptz[]), unnest($14::double precision[]), unnest($15::text[]), unnest($16::bytea[])
+) AS u(bucket, id, run, step_id, attempt, kind, phase, service, action, parameters, status, started_at, finished_at, duration, error, marks)
+ON CONFLICT (execution_id, run, step_id, attempt, bucket) DO UPDATE SET
+  kind = excluded.kind, phase = excluded.phase, service = excluded.service, action = excluded.action, parameters = excluded.parameters,
+  status = excluded.status, started_at = excluded.started_at, finished_at = excluded.finished_at, duration_seconds = excluded.duration_seconds,
+  error = excluded.error, marks = excluded.marks
+`
+
+type SaveStepsParams struct {
+	Buckets    []time.Time
+	Ids        []string
+	Runs       []int32
+	StepIds    []string
+	Attempts   []int32
+	Kinds      []string
+	Phases     []string
+	Services   []string
+	Actions    []string
+	Parameters []json.RawMessage
+	Statuses   []string
+	Started    []time.Time
+	Finished   []time.Time
+	Durations  []float64
+	Errors     []string
+	Marks      [][]byte
+}
+
+// SaveSteps is part of S4e: those that are stored. The zero time and NaN stand for NULL.
+func (q *Queries) SaveSteps(ctx context.Context, arg SaveStepsParams) error {
+	_, err := q.db.Exec(ctx, saveSteps,
+		arg.Buckets,
+		arg.Ids,
+		arg.Runs,
+		arg.StepIds,
+		arg.Attempts,
+		arg.Kinds,
+		arg.Phases,
+		arg.Services,
+		arg.Actions,
+		arg.Parameters,
+		arg.Statuses,
+		arg.Started,
+		arg.Finished,
+		arg.Durations,
+		arg.Errors,
+		arg.Marks,
+	)
+	return err
+}
+
 const stepsOfRun = `-- name: StepsOfRun :many
 SELECT bucket, execution_id, run, step_id, attempt, kind, phase, service, action, parameters, status, started_at, finished_at, duration_seconds, error, marks FROM test_coordination.execution_steps WHERE execution_id = $1 AND run = $2 AND bucket = $3 ORDER BY step_id, attempt
 `

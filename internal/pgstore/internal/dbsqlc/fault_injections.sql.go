@@ -79,3 +79,75 @@ type InsertFaultsParams struct {
 	Injection       *string
 	Marks           []byte
 }
+
+const saveFaults = `-- name: SaveFaults :exec
+INSERT INTO test_coordination.fault_injections
+  (bucket, execution_id, run, fault_id, fault_type, target_service, parameters, phase, step_id, blast_radius, status,
+   requested_at, injected_at, cleared_at, recovered_at, recovery_seconds, error, clear_error, injection, marks)
+SELECT u.bucket, u.id, u.run, u.fault_id, u.fault_type, u.target_service, u.parameters, u.phase, u.step_id, u.blast_radius, u.status,
+  NULLIF(u.requested_at, '0001-01-01 00:00:00+00'), NULLIF(u.injected_at, '0001-01-01 00:00:00+00'), NULLIF(u.cleared_at, '0001-01-01 00:00:00+00'),
+  NULLIF(u.recovered_at, '0001-01-01 00:00:00+00'), NULLIF(u.recovery, 'NaN'), u.error, u.clear_error, NULLIF(u.injection, ''), u.marks
+FROM ROWS FROM (
+  unnest($1::date[]), unnest($2::text[]), unnest($3::integer[]), unnest($4::text[]),
+  unnest($5::text[]), unnest($6::text[]), unnest($7::jsonb[]), unnest($8::text[]),
+  unnest($9::text[]), unnest($10::text[]), unnest($11::text[]), unnest($12::timestamptz[]),
+  unnest($13::timestamptz[]), unnest($14::timestamptz[]), unnest($15::timestamptz[]), unnest($16::double precision[]),
+  unnest($17::text[]), unnest($18::text[]), unnest($19::text[]), unnest($20::bytea[])
+) AS u(bucket, id, run, fault_id, fault_type, target_service, parameters, phase, step_id, blast_radius, status,
+   requested_at, injected_at, cleared_at, recovered_at, recovery, error, clear_error, injection, marks)
+ON CONFLICT (execution_id, run, fault_id, bucket) DO UPDATE SET
+  fault_type = excluded.fault_type, target_service = excluded.target_service, parameters = excluded.parameters, phase = excluded.phase,
+  step_id = excluded.step_id, blast_radius = excluded.blast_radius, status = excluded.status, requested_at = excluded.requested_at,
+  injected_at = excluded.injected_at, cleared_at = excluded.cleared_at, recovered_at = excluded.recovered_at,
+  recovery_seconds = excluded.recovery_seconds, error = excluded.error, clear_error = excluded.clear_error, injection = excluded.injection, marks = excluded.marks
+`
+
+type SaveFaultsParams struct {
+	Buckets        []time.Time
+	Ids            []string
+	Runs           []int32
+	FaultIds       []string
+	FaultTypes     []string
+	TargetServices []string
+	Parameters     []json.RawMessage
+	Phases         []string
+	StepIds        []string
+	BlastRadii     []string
+	Statuses       []string
+	Requested      []time.Time
+	Injected       []time.Time
+	Cleared        []time.Time
+	Recovered      []time.Time
+	Recoveries     []float64
+	Errors         []string
+	ClearErrors    []string
+	Injections     []string
+	Marks          [][]byte
+}
+
+// SaveFaults is part of S4e: those that are stored. The zero time, NaN and the empty word stand for NULL.
+func (q *Queries) SaveFaults(ctx context.Context, arg SaveFaultsParams) error {
+	_, err := q.db.Exec(ctx, saveFaults,
+		arg.Buckets,
+		arg.Ids,
+		arg.Runs,
+		arg.FaultIds,
+		arg.FaultTypes,
+		arg.TargetServices,
+		arg.Parameters,
+		arg.Phases,
+		arg.StepIds,
+		arg.BlastRadii,
+		arg.Statuses,
+		arg.Requested,
+		arg.Injected,
+		arg.Cleared,
+		arg.Recovered,
+		arg.Recoveries,
+		arg.Errors,
+		arg.ClearErrors,
+		arg.Injections,
+		arg.Marks,
+	)
+	return err
+}

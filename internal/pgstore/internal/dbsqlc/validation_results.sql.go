@@ -37,6 +37,85 @@ type InsertValidationsParams struct {
 	CorrelationID        string
 }
 
+const saveValidations = `-- name: SaveValidations :exec
+INSERT INTO test_coordination.validation_results
+  (bucket, execution_id, run, validation_id, order_key, assertion_type, status, recorded_at, phase, step_id, fault_id, service, expected, actual,
+   operator, threshold, unit, within_seconds, observed_after_seconds, message, evidence, steady_state, correlation_id)
+SELECT u.bucket, u.id, u.run, u.validation_id, u.order_key, u.assertion_type, u.status, u.recorded_at, u.phase, u.step_id, u.fault_id, u.service, u.expected, u.actual,
+   u.operator, NULLIF(u.threshold, 'NaN'), u.unit, NULLIF(u.within_seconds, 'NaN'), NULLIF(u.observed_after, 'NaN'), u.message, u.evidence, u.steady_state, u.correlation_id
+FROM ROWS FROM (
+  unnest($1::date[]), unnest($2::text[]), unnest($3::integer[]), unnest($4::text[]),
+  unnest($5::bytea[]), unnest($6::text[]), unnest($7::text[]), unnest($8::timestamptz[]),
+  unnest($9::text[]), unnest($10::text[]), unnest($11::text[]), unnest($12::text[]),
+  unnest($13::text[]), unnest($14::text[]), unnest($15::text[]), unnest($16::double precision[]),
+  unnest($17::text[]), unnest($18::double precision[]), unnest($19::double precision[]), unnest($20::text[]),
+  unnest($21::jsonb[]), unnest($22::text[]), unnest($23::text[])
+) AS u(bucket, id, run, validation_id, order_key, assertion_type, status, recorded_at, phase, step_id, fault_id, service, expected, actual,
+   operator, threshold, unit, within_seconds, observed_after, message, evidence, steady_state, correlation_id)
+ON CONFLICT (execution_id, run, validation_id, bucket) DO UPDATE SET
+  order_key = excluded.order_key, assertion_type = excluded.assertion_type, status = excluded.status, recorded_at = excluded.recorded_at,
+  phase = excluded.phase, step_id = excluded.step_id, fault_id = excluded.fault_id, service = excluded.service, expected = excluded.expected,
+  actual = excluded.actual, operator = excluded.operator, threshold = excluded.threshold, unit = excluded.unit,
+  within_seconds = excluded.within_seconds, observed_after_seconds = excluded.observed_after_seconds, message = excluded.message,
+  evidence = excluded.evidence, steady_state = excluded.steady_state, correlation_id = excluded.correlation_id
+`
+
+type SaveValidationsParams struct {
+	Buckets              []time.Time
+	Ids                  []string
+	Runs                 []int32
+	ValidationIds        []string
+	OrderKeys            [][]byte
+	AssertionTypes       []string
+	Statuses             []string
+	Recorded             []time.Time
+	Phases               []string
+	StepIds              []string
+	FaultIds             []string
+	Services             []string
+	Expected             []string
+	Actual               []string
+	Operators            []string
+	Thresholds           []float64
+	Units                []string
+	WithinSeconds        []float64
+	ObservedAfterSeconds []float64
+	Messages             []string
+	Evidence             []json.RawMessage
+	SteadyStates         []string
+	CorrelationIds       []string
+}
+
+// SaveValidations is part of S4e: those that are stored. NaN stands for NULL.
+func (q *Queries) SaveValidations(ctx context.Context, arg SaveValidationsParams) error {
+	_, err := q.db.Exec(ctx, saveValidations,
+		arg.Buckets,
+		arg.Ids,
+		arg.Runs,
+		arg.ValidationIds,
+		arg.OrderKeys,
+		arg.AssertionTypes,
+		arg.Statuses,
+		arg.Recorded,
+		arg.Phases,
+		arg.StepIds,
+		arg.FaultIds,
+		arg.Services,
+		arg.Expected,
+		arg.Actual,
+		arg.Operators,
+		arg.Thresholds,
+		arg.Units,
+		arg.WithinSeconds,
+		arg.ObservedAfterSeconds,
+		arg.Messages,
+		arg.Evidence,
+		arg.SteadyStates,
+		arg.CorrelationIds,
+	)
+	return err
+}
+
 const validationsOfRun = `-- name: ValidationsOfRun :many
 SELECT bucket, execution_id, run, validation_id, order_key, assertion_type, status, recorded_at, phase, step_id, fault_id, service, expected, actual, operator, threshold, unit, within_seconds, observed_after_seconds, message, evidence, steady_state, correlation_id FROM test_coordination.validation_results WHERE execution_id = $1 AND run = $2 AND bucket = $3 ORDER BY validation_id
 `
