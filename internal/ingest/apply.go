@@ -241,7 +241,7 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 	out.states = f.changed()
 	out.latest = f.latest
 	out.superseded = f.superseded
-	return tx.SaveExecutions(ctx, w.claim, f.rows, out.states)
+	return tx.SaveExecutions(ctx, w.claim, f.byRun(), out.states)
 }
 
 // toLookUp are the executions whose events S4c has to look up. All rows of an

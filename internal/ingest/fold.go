@@ -22,9 +22,10 @@ type fold struct {
 	latest  map[execution.ID]*execution.State // with the highest run number of each id
 	byRunID map[runID]*execution.State
 
-	order      []*execution.State // changed, each once; see the method changed
-	seen       map[*execution.State]bool
+	order      []*execution.State       // changed, each once, as they came; see the method changed
+	seen       map[*execution.State]int // place in order
 	rows       []pgstore.PlacedEvent
+	runs       []int // of rows: place in order
 	superseded []pgstore.RunKey
 }
 
@@ -168,23 +169,45 @@ func (f *fold) supersede(at execution.Placement, by *execution.Event) error {
 // take folds an event into its run's state and makes its row.
 func (f *fold) take(s *execution.State, e *execution.Event, guessed bool, offset int64) {
 	if f.seen == nil {
-		f.seen = map[*execution.State]bool{}
+		f.seen = map[*execution.State]int{}
 	}
-	if !f.seen[s] {
-		f.seen[s] = true
+	run, ok := f.seen[s]
+	if !ok {
+		run = len(f.order)
+		f.seen[s] = run
 		f.order = append(f.order, s)
 		s.Run.Version++
 	}
 	s.Apply(e)
+	f.runs = append(f.runs, run)
 	f.rows = append(f.rows, pgstore.PlacedEvent{
 		Event: e, Run: s.Run.Number, Bucket: s.Run.Bucket, Arrival: s.Run.Arrival(), Guessed: guessed, Offset: offset,
 	})
 }
 
+// byRun are the rows with those of a run together, as they came: so they lie
+// together in the table, and go to the same pages of its indexes.
+func (f *fold) byRun() []pgstore.PlacedEvent {
+	next := make([]int, len(f.order)+1) // where the next row of each run goes
+	for _, run := range f.runs {
+		next[run+1]++
+	}
+	for run := range f.order {
+		next[run+1] += next[run]
+	}
+	rows := make([]pgstore.PlacedEvent, len(f.rows))
+	for i, run := range f.runs {
+		rows[next[run]] = f.rows[i]
+		next[run]++
+	}
+	return rows
+}
+
 // changed are the states to save, in the order of their keys, as they are
 // locked.
 func (f *fold) changed() []*execution.State {
-	slices.SortFunc(f.order, func(a, b *execution.State) int {
+	changed := slices.Clone(f.order)
+	slices.SortFunc(changed, func(a, b *execution.State) int {
 		switch {
 		case a.Run.ID < b.Run.ID:
 			return -1
@@ -193,5 +216,5 @@ func (f *fold) changed() []*execution.State {
 		}
 		return int(a.Run.Number - b.Run.Number)
 	})
-	return f.order
+	return changed
 }
