@@ -69,7 +69,7 @@ type Postgres struct {
 	ConnectTimeout   time.Duration `default:"5s" min:"100ms" max:"1m" help:"How long opening a connection may take."`
 	StatementTimeout time.Duration `default:"15s" min:"100ms" max:"10m" help:"How long one statement may run; below ingest-apply-budget."`
 	LockTimeout      time.Duration `default:"5s" min:"10ms" max:"10m" help:"How long a statement waits for a lock."`
-	IdleTimeout      time.Duration `default:"10s" min:"100ms" max:"10m" help:"How long a transaction may sit idle before the server ends it; a frozen process blocks its successor no longer than this."`
+	IdleTimeout      time.Duration `default:"10s" min:"100ms" max:"10m" help:"How long a transaction may sit idle before the server ends it, or, in the middle of a COPY, the successor of its frozen process."`
 	RevisionsSchema  string        `default:"test_coordination" form:"identifier" help:"Schema of Atlas's table of applied migrations."`
 }
 
@@ -117,6 +117,7 @@ type Ingest struct {
 	BatchRecords   int           `default:"3000" min:"1" max:"10000" help:"Most records in one transaction."`
 	BatchBytes     Size          `default:"4MiB" min:"64KiB" max:"256MiB" help:"Most bytes of records in one transaction, after decompression."`
 	InFlightBytes  Size          `default:"8MiB" min:"1MiB" max:"16GiB" help:"Bytes of records, of all partitions, that are decoded and wait for their transaction; in memory they take some five times as much."`
+	Gather         time.Duration `default:"20ms" min:"0s" max:"1s" help:"In a steady flow a partition begins a transaction so long after the last one began, for records to come in; one that comes alone does not wait."`
 	ApplyBudget    time.Duration `default:"20s" min:"1s" max:"10m" help:"How long a batch in hand may take to finish after a rebalance or a stop; more than 3s below kafka-session-timeout."`
 	Watchdog       time.Duration `default:"1m" min:"1s" max:"1h" help:"A partition without progress for this long, with records waiting, gives itself up and is claimed anew."`
 	AllowedSources []string      `help:"CloudEvents sources that are accepted, comma-separated, exact or a prefix that ends in *; all if empty. Others are quarantined (source_not_allowed)."`

@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario/examples"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // Which records share a transaction is chance, so it must not change what
@@ -212,4 +214,44 @@ func TestHalvesEndWithinTheApplyBudget(t *testing.T) {
 	if p := w.partition(0); p.Next == 100 {
 		t.Error("all halves were committed after the stop")
 	}
+}
+
+// Between two small batches records gather; one that comes alone is not kept
+// waiting.
+func TestRecordsGatherInASteadyFlow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var decoded, passes atomic.Int32
+	gathering := func(s *settings) {
+		s.config.Gather = time.Hour
+		s.parts.Probe = func(m ingest.Moment) {
+			switch {
+			case m.Step == telemetry.StepDecode && !m.After:
+				decoded.Add(1)
+			case m.Step == telemetry.StepReconcile && m.After:
+				passes.Add(1)
+			}
+		}
+	}
+	beat := func() kafkarecord.Record { return w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}) }
+	stop := w.start("a", gathering)
+	for range 3 {
+		w.produce(beat())
+		w.drain()
+	}
+	stop()
+
+	w.produce(beat(), beat())
+	decoded.Store(0)
+	stop = w.start("a", gathering)
+	w.drain()
+	before := passes.Load()
+	w.produce(beat())
+	testenv.Eventually(t, "there was time to fetch it", func() bool { return passes.Load() > before+5 })
+	if n := decoded.Load(); n != 1 {
+		t.Errorf("%d batches were decoded, want 1: the next does not wait for records to gather", n)
+	}
+	stop()
+	w.run()
+	w.wantSums(6, 0, 0)
 }

@@ -92,6 +92,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 		}
 		pause.reset()
 		corrupt = 0
+		fetchedAt := time.Now()
 
 		if len(fetched.Records) == 0 {
 			if w.idle() {
@@ -111,7 +112,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 				continue
 			}
 		}
-		advancedAt = time.Now()
+		advancedAt = fetchedAt
 		free, err := w.admit(ctx, fetched)
 		if err != nil {
 			fetched.Release()
@@ -133,6 +134,13 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 			// position at it. One batch further back, each new process would decode
 			// that one alive, and forget the deaths.
 			if err := b.awaitCommit(ctx); err != nil {
+				return err
+			}
+		}
+		// In a steady flow, transactions of a few records each would take all of the
+		// processor, whatever flows. A record that comes alone is not kept waiting.
+		if small && len(b.items) > 1 {
+			if err := sleep(ctx, w.cfg.Gather-time.Since(fetchedAt)); err != nil {
 				return err
 			}
 		}

@@ -21,6 +21,17 @@ func (e *Engine) newPause() pause {
 func (p *pause) wait(ctx context.Context) error {
 	d := p.next/2 + rand.N(p.next/2+1)
 	p.next = min(2*p.next, p.limit)
+	return sleep(ctx, d)
+}
+
+// reset begins again with short pauses.
+func (p *pause) reset() { p.next = p.first }
+
+// sleep returns the context's cause if that ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -30,6 +41,3 @@ func (p *pause) wait(ctx context.Context) error {
 		return nil
 	}
 }
-
-// reset begins again with short pauses.
-func (p *pause) reset() { p.next = p.first }

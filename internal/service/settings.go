@@ -180,6 +180,7 @@ func Ingest(cfg *config.Config, instance string) ingest.Config {
 		},
 		Limits:          definitions,
 		InFlight:        int64(cfg.Ingest.InFlightBytes),
+		Gather:          cfg.Ingest.Gather,
 		ApplyBudget:     cfg.Ingest.ApplyBudget,
 		ReleaseBudget:   config.ReleaseBudget,
 		StallLimit:      cfg.Ingest.Watchdog,
