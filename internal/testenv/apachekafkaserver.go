@@ -32,8 +32,8 @@ func (p KafkaPrograms) Start(ctx context.Context, dir, outside string) (*ApacheK
 
 // outsideListener is a second port of a node, whose clients are sent to the
 // address advertised.
-func outsideListener(port int, advertised string) *securedListeners {
-	return &securedListeners{listeners: []kafkaListener{{name: "OUTSIDE", protocol: "PLAINTEXT", port: port, advertised: advertised}}}
+func outsideListener(port int, advertised string) *moreListeners {
+	return &moreListeners{listeners: []kafkaListener{{name: "OUTSIDE", protocol: "PLAINTEXT", port: port, advertised: advertised}}}
 }
 
 // Addr is the address of the server itself.

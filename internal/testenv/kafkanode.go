@@ -90,9 +90,9 @@ func (n *kafkaNode) address() string  { return "127.0.0.1:" + strconv.Itoa(n.por
 func (n *kafkaNode) settings() string { return filepath.Join(n.dir, "server.properties") }
 func (n *kafkaNode) log() string      { return filepath.Join(n.dir, "kafka.log") }
 
-// securedListeners are what a node has besides the listener that nobody has to
+// moreListeners are what a node has besides the listener that nobody has to
 // ask at: those that ask who their clients are, or that a proxy leads to.
-type securedListeners struct {
+type moreListeners struct {
 	listeners []kafkaListener
 	settings  []string // lines
 	format    []string // arguments, for what is in the storage from its beginning
@@ -106,7 +106,7 @@ type kafkaListener struct {
 
 // startKafkaNodes starts a cluster in a folder and waits until all that tests
 // use is served.
-func startKafkaNodes(ctx context.Context, programs KafkaPrograms, dir string, count int, secured *securedListeners) (nodes []*kafkaNode, err error) {
+func startKafkaNodes(ctx context.Context, programs KafkaPrograms, dir string, count int, secured *moreListeners) (nodes []*kafkaNode, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	ports := make([]int, count+1)
@@ -151,7 +151,7 @@ func startKafkaNodes(ctx context.Context, programs KafkaPrograms, dir string, co
 	return nodes, nil
 }
 
-func (n *kafkaNode) writeSettings(controllerPort, copies int, secured *securedListeners) error {
+func (n *kafkaNode) writeSettings(controllerPort, copies int, secured *moreListeners) error {
 	if err := os.MkdirAll(n.dir, 0o700); err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (n *kafkaNode) writeSettings(controllerPort, copies int, secured *securedLi
 	return os.WriteFile(n.settings(), []byte(strings.Join(lines, "\n")+"\n"), 0o600)
 }
 
-func (n *kafkaNode) format(ctx context.Context, cluster string, secured *securedListeners) error {
+func (n *kafkaNode) format(ctx context.Context, cluster string, secured *moreListeners) error {
 	args := []string{"format", "--cluster-id", cluster, "--config", n.settings()}
 	if n.id == 1 {
 		args = append(args, "--standalone")

@@ -124,7 +124,7 @@ func (k *KafkaCluster) MoveLeader(t testing.TB, topic string, partition int32) {
 	}
 }
 
-func ownApacheKafka(t testing.TB, brokers int, more *securedListeners) *KafkaCluster {
+func ownApacheKafka(t testing.TB, brokers int, more *moreListeners) *KafkaCluster {
 	t.Helper()
 	programs, err := ObtainApacheKafka(t.Context(), os.Stderr)
 	if err != nil {

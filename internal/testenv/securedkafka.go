@@ -146,7 +146,7 @@ func startSecuredKafka(ctx context.Context, programs KafkaPrograms, dir string) 
 	if err := os.WriteFile(trusted, authority.PEM(), 0o600); err != nil {
 		return nil, err
 	}
-	s := securedListeners{settings: []string{
+	s := moreListeners{settings: []string{
 		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 		"super.users=User:ANONYMOUS;User:CN=client;User:" + KafkaAdmin,
 	}}
