@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -224,6 +225,7 @@ func TestRecordsGatherInASteadyFlow(t *testing.T) {
 	var decoded, passes atomic.Int32
 	gathering := func(s *settings) {
 		s.config.Gather = time.Hour
+		s.config.Group.SessionTimeout, s.config.Group.RebalanceTimeout = time.Minute, time.Minute // a new tenure would fetch at once
 		s.parts.Probe = func(m ingest.Moment) {
 			switch {
 			case m.Step == telemetry.StepDecode && !m.After:
@@ -254,4 +256,23 @@ func TestRecordsGatherInASteadyFlow(t *testing.T) {
 	stop()
 	w.run()
 	w.wantSums(6, 0, 0)
+}
+
+// Batches of a backlog are small where its records are large. They follow each
+// other at once.
+func TestABacklogDoesNotGather(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 12 { // each in a record batch of its own
+		var text strings.Builder
+		for text.Len() < 40_000 { // nothing that compression makes smaller
+			text.WriteString(rand.Text())
+		}
+		w.produce(w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1", Message: text.String()}))
+	}
+	w.run(func(s *settings) {
+		s.config.Gather = time.Hour
+		s.config.Read.FetchBytes = 100_000
+	})
+	w.wantSums(12, 0, 0)
 }

@@ -33,7 +33,7 @@ type Config struct {
 	Prefetch int             // batches decoded ahead of the one being committed: 2
 	InFlight int64           // bytes of records, of all partitions, that are decoded and not committed: 8 MiB; decoded they take some five times as much
 
-	Gather          time.Duration // between the beginnings of two small batches of a partition, for records to come in: none
+	Gather          time.Duration // from the fetch of a small batch of several records to the next of its partition, at least: none
 	ApplyBudget     time.Duration // for the batch in hand when a partition is taken away: 20 s
 	ReleaseBudget   time.Duration // for the word of a clean stop, on top of it; both together below the session timeout: 3 s
 	StallLimit      time.Duration // without progress for so long a partition is given up: 2 min

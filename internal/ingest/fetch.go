@@ -126,9 +126,9 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 		}
 		position = b.next
 		batches--
-		// A small batch is all that there is. The next fetch waits for its commit, and
-		// brings what has come meanwhile: fetched at once, small batches would queue.
-		small := len(b.items) < w.cfg.Read.BatchRecords/4
+		// A small batch behind which nothing lies: the next fetch waits for its commit,
+		// and brings what has come meanwhile. Fetched at once, small batches would queue.
+		small := len(b.items) < w.cfg.Read.BatchRecords/4 && b.next >= b.logEnd
 		if small || careful || batches >= 0 || position < alone {
 			// Not ahead of S4: a process that dies of the next batch must leave the
 			// position at it. One batch further back, each new process would decode

@@ -15,9 +15,10 @@ import (
 const maxHints = 50_000
 
 const (
-	// publisherRest: after a write the publisher rests for so many times as long.
-	// Under load states of the same executions coalesce meanwhile, and Redis costs
-	// a twentieth of a processor; without load the rest is a few milliseconds.
+	// publisherRest: after a write the publisher rests for so many times as long,
+	// and states of the same executions coalesce meanwhile. So Redis costs a
+	// twentieth of a processor at most, unless so many runs are live that a write
+	// takes longer than 13 ms: the longest rest bounds how late a state is shown.
 	publisherRest = 19
 	longestRest   = 250 * time.Millisecond
 )
