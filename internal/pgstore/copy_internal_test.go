@@ -15,7 +15,8 @@ import (
 // Values written here must be those that pgx would write.
 func TestCopyWritesValuesAsPgxDoes(t *testing.T) {
 	t.Parallel()
-	text, number := "é", int64(7)
+	text, number, half, nan := "é", int64(7), 0.5, math.NaN()
+	moment := time.Date(2026, 11, 25, 12, 30, 0, 123_456_789, time.UTC)
 	for _, test := range []struct {
 		oid   uint32
 		value any
@@ -50,6 +51,10 @@ func TestCopyWritesValuesAsPgxDoes(t *testing.T) {
 		{pgtype.TimestamptzOID, time.Time{}},
 		{pgtype.TimestamptzOID, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)},
 		{pgtype.TimestamptzOID, (*time.Time)(nil)},
+		{pgtype.TimestamptzOID, &moment},
+		{pgtype.Float8OID, &half},
+		{pgtype.Float8OID, &nan},
+		{pgtype.Float8OID, (*float64)(nil)},
 	} {
 		codecs := pgtype.NewMap()
 		want := []byte{0xff, 0xff, 0xff, 0xff}

@@ -10,8 +10,8 @@
 -- ARGV[5..] field, value, field, value ...; the first field is 'version'
 -- returns 1 when written, 0 when Redis is as new or newer
 --
--- A script is atomic but not rolled back: the first write is the last that can
--- be refused.
+-- A script is atomic but not rolled back: after the first write nothing is left
+-- that the state of the keys could refuse.
 local version = ARGV[1]
 
 -- A version of another form was not written by this script and gives way.
