@@ -79,8 +79,10 @@ func runDoomed() error {
 	doom := ingest.Moment{Step: telemetry.Step(os.Getenv(crashStep)), After: os.Getenv(crashAfter) == "true"}
 	var seen atomic.Int32
 	at := int32(3)
-	if doom.Step == telemetry.StepClaim || doom.Step == telemetry.StepOffset {
+	switch doom.Step {
+	case telemetry.StepClaim, telemetry.StepState, telemetry.StepMark, telemetry.StepOffset: // those after S4 are for several batches at once
 		at = 1
+	default:
 	}
 	config := engineConfig("doomed")
 	config.Read.BatchRecords = 20 // several batches, so that some are done and some are not
