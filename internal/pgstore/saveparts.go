@@ -12,103 +12,65 @@ import (
 // saveParts writes the merged parts of the folded states: those that LoadParts
 // has found are changed, all others copied, at a third of the cost.
 func (tx *Tx) saveParts(ctx context.Context, states []*execution.State) error {
-	for _, save := range []func(context.Context, []*execution.State) error{tx.savePhases, tx.saveSteps, tx.saveFaults, tx.saveValidations} {
-		if err := save(ctx, states); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (tx *Tx) savePhases(ctx context.Context, states []*execution.State) error {
-	var opened []dbsqlc.InsertPhasesParams
-	var changed dbsqlc.SavePhasesParams
+	phases := partRows[dbsqlc.InsertPhasesParams, dbsqlc.SavePhasesParams]{add: addPhaseRow}
+	steps := partRows[dbsqlc.InsertStepsParams, dbsqlc.SaveStepsParams]{add: addStepRow}
+	faults := partRows[dbsqlc.InsertFaultsParams, dbsqlc.SaveFaultsParams]{add: addFaultRow}
+	validations := partRows[dbsqlc.InsertValidationsParams, dbsqlc.SaveValidationsParams]{add: addValidationRow}
 	for _, s := range states {
 		for name, p := range s.Phases {
-			row := phaseRow(&s.Run, p)
-			if tx.found[Touch{State: s, Part: execution.PartPhase, ID: name}] {
-				addPhaseRow(&changed, &row)
-			} else {
-				opened = append(opened, row)
-			}
+			phases.put(phaseRow(&s.Run, p), tx.found[Touch{State: s, Part: execution.PartPhase, ID: name}])
 		}
-	}
-	if len(changed.Ids) > 0 {
-		tx.pipe.doing("save phases")
-		if err := tx.queued.SavePhases(ctx, changed); err != nil {
-			return err
-		}
-	}
-	return insert(ctx, tx, "insert phases", opened, tx.queued.InsertPhases)
-}
-
-func (tx *Tx) saveSteps(ctx context.Context, states []*execution.State) error {
-	var opened []dbsqlc.InsertStepsParams
-	var changed dbsqlc.SaveStepsParams
-	for _, s := range states {
 		for k, t := range s.Steps {
-			row := stepRow(&s.Run, t)
-			if tx.found[Touch{State: s, Part: execution.PartStep, ID: k.StepID, Attempt: k.Attempt}] {
-				addStepRow(&changed, &row)
-			} else {
-				opened = append(opened, row)
-			}
+			steps.put(stepRow(&s.Run, t), tx.found[Touch{State: s, Part: execution.PartStep, ID: k.StepID, Attempt: k.Attempt}])
 		}
-	}
-	if len(changed.Ids) > 0 {
-		tx.pipe.doing("save steps")
-		if err := tx.queued.SaveSteps(ctx, changed); err != nil {
-			return err
-		}
-	}
-	return insert(ctx, tx, "insert steps", opened, tx.queued.InsertSteps)
-}
-
-func (tx *Tx) saveFaults(ctx context.Context, states []*execution.State) error {
-	var opened []dbsqlc.InsertFaultsParams
-	var changed dbsqlc.SaveFaultsParams
-	for _, s := range states {
 		for id, f := range s.Faults {
-			row := faultRow(&s.Run, f)
-			if tx.found[Touch{State: s, Part: execution.PartFault, ID: id}] {
-				addFaultRow(&changed, &row)
-			} else {
-				opened = append(opened, row)
+			faults.put(faultRow(&s.Run, f), tx.found[Touch{State: s, Part: execution.PartFault, ID: id}])
+		}
+		for id, v := range s.Validations {
+			if !v.Stored {
+				validations.put(validationRow(&s.Run, v), tx.found[Touch{State: s, Part: execution.PartValidation, ID: id}])
 			}
 		}
 	}
-	if len(changed.Ids) > 0 {
-		tx.pipe.doing("save faults")
-		if err := tx.queued.SaveFaults(ctx, changed); err != nil {
-			return err
-		}
+	if err := phases.write(ctx, tx, "phases", tx.queued.SavePhases, tx.queued.InsertPhases); err != nil {
+		return err
 	}
-	return insert(ctx, tx, "insert faults", opened, tx.queued.InsertFaults)
+	if err := steps.write(ctx, tx, "steps", tx.queued.SaveSteps, tx.queued.InsertSteps); err != nil {
+		return err
+	}
+	if err := faults.write(ctx, tx, "faults", tx.queued.SaveFaults, tx.queued.InsertFaults); err != nil {
+		return err
+	}
+	return validations.write(ctx, tx, "validations", tx.queued.SaveValidations, tx.queued.InsertValidations)
 }
 
-func (tx *Tx) saveValidations(ctx context.Context, states []*execution.State) error {
-	var opened []dbsqlc.InsertValidationsParams
-	var changed dbsqlc.SaveValidationsParams
-	for _, s := range states {
-		for id, v := range s.Validations {
-			if v.Stored {
-				continue
-			}
-			row := validationRow(&s.Run, v)
-			if tx.found[Touch{State: s, Part: execution.PartValidation, ID: id}] {
-				addValidationRow(&changed, &row)
-			} else {
-				opened = append(opened, row)
-			}
-		}
+// partRows are the rows of one kind of part.
+type partRows[Row, Columns any] struct {
+	opened  []Row                // new
+	stored  int                  // how many are in changed
+	changed Columns              // of those that are stored
+	add     func(*Columns, *Row) // to changed
+}
+
+func (p *partRows[Row, Columns]) put(row Row, stored bool) {
+	if !stored {
+		p.opened = append(p.opened, row)
+		return
 	}
-	if len(changed.Ids) > 0 {
-		tx.pipe.doing("save validations")
-		if err := tx.queued.SaveValidations(ctx, changed); err != nil {
+	p.add(&p.changed, &row)
+	p.stored++
+}
+
+func (p *partRows[Row, Columns]) write(
+	ctx context.Context, tx *Tx, kind string, save func(context.Context, Columns) error, into func(context.Context, []Row) (int64, error),
+) error {
+	if p.stored > 0 {
+		tx.pipe.doing("save " + kind)
+		if err := save(ctx, p.changed); err != nil {
 			return err
 		}
 	}
-	return insert(ctx, tx, "insert validations", opened, tx.queued.InsertValidations)
+	return insert(ctx, tx, "insert "+kind, p.opened, into)
 }
 
 func phaseRow(r *execution.Run, p *execution.Phase) dbsqlc.InsertPhasesParams {
