@@ -38,7 +38,6 @@ func TestSameEventWrittenDifferently(t *testing.T) {
 		{"null says nothing", binary(heartbeatWith(`"current_phase":"a","progress":0.5,"message":null,"system_state":null`)), base},
 		{"empty text says nothing", binary(heartbeatWith(`"current_phase":"a","progress":0.5,"message":""`)), base},
 		{"an empty map says nothing", dataOf(fact.TypeRequested, executionID, heartbeatWith(`"scenario_id":"s","labels":{}`)), dataOf(fact.TypeRequested, executionID, heartbeatWith(`"scenario_id":"s"`))},
-		{"an empty map of numbers says nothing", dataOf(fact.TypeSnapshotCaptured, executionID, heartbeatWith(`"snapshot_id":"n","kind":"manual","metrics":{}`)), dataOf(fact.TypeSnapshotCaptured, executionID, heartbeatWith(`"snapshot_id":"n","kind":"manual"`))},
 		{"charset", binary(plain, "content-type=application/json; charset=UTF-8"), base},
 		{"vendor's JSON", binary(plain, "content-type=application/vnd.coordinator+json"), base},
 		{"time in another zone", binary(plain, "ce_time=2026-04-01T14:00:00.000+02:00"), base},

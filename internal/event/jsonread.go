@@ -69,11 +69,7 @@ func (r *jsonReader) field(field *fieldPlan, m protoreflect.Message) *fact.Rejec
 	case field.desc.IsList():
 		return r.list(field, m.Mutable(field.desc).List())
 	case field.desc.IsMap():
-		rejection := r.mapping(field, m.Mutable(field.desc).Map())
-		if !m.Has(field.desc) {
-			m.Clear(field.desc) // an empty one says nothing, and is not stored
-		}
-		return rejection
+		return r.mapping(field, m.Mutable(field.desc).Map())
 	case field.shape == shapeMessage:
 		return r.message(field.nested, m.Mutable(field.desc).Message())
 	default:

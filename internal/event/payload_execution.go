@@ -11,6 +11,10 @@ import (
 )
 
 func requested(m *contract.ExecutionRequested) execution.Payload {
+	labels := m.GetLabels()
+	if len(labels) == 0 {
+		labels = nil // an empty map says nothing, and is not in the data that is stored
+	}
 	return &execution.Requested{
 		ScenarioID:      m.GetScenarioId(),
 		ScenarioVersion: m.GetScenarioVersion(),
@@ -21,7 +25,7 @@ func requested(m *contract.ExecutionRequested) execution.Payload {
 			Actor: m.GetTrigger().GetActor(),
 			URI:   m.GetTrigger().GetUri(),
 		},
-		Labels:                m.GetLabels(),
+		Labels:                labels,
 		ConfigurationSnapshot: rawValue(m.GetConfigurationSnapshot()),
 		Attempt:               m.Attempt,
 		GroupID:               m.GetGroupId(),

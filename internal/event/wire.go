@@ -52,9 +52,6 @@ func (r *wireReader) message(plan *messagePlan, m protoreflect.Message, depth in
 	r.keepUnknown(m)
 	for _, field := range plan.fields {
 		if !m.Has(field.desc) {
-			if field.desc.IsMap() {
-				m.Clear(field.desc) // the library may have made an empty one
-			}
 			continue
 		}
 		if rejection := r.count(1); rejection != nil {
