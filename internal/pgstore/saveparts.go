@@ -57,7 +57,8 @@ func (p *partRows[Row, Columns]) put(row Row, stored bool) {
 		p.opened = append(p.opened, row)
 		return
 	}
-	p.add(&p.changed, &row)
+	changed := row // row itself stays off the heap: most parts are new
+	p.add(&p.changed, &changed)
 	p.stored++
 }
 
