@@ -80,7 +80,7 @@ func runDoomed() error {
 	var seen atomic.Int32
 	at := int32(3)
 	switch doom.Step {
-	case telemetry.StepClaim, telemetry.StepState, telemetry.StepMark, telemetry.StepOffset: // those after S4 are for several batches at once
+	case telemetry.StepClaim, telemetry.StepState, telemetry.StepMark, telemetry.StepOffset: // once a tenure, and for several batches at once
 		at = 1
 	default:
 	}

@@ -23,8 +23,9 @@
 //
 // Everything after S4 can be lost: states are rebuilt, and a lost hint costs a
 // look-up. Nothing before S4 has any effect. S1 to S3 of the next batch overlap
-// with S4 of this one, unless this one is small, and S5 to S7 of the former.
-// Order is kept within a partition; partitions run in parallel.
+// with S4 of this one, unless this one is small and nothing lies behind it, and
+// with S5 to S7 of the former. Order is kept within a partition; partitions run
+// in parallel.
 //
 // Non-obvious, and the cause of bugs elsewhere:
 //   - The compare-and-set on next_offset is the fence against zombies; the

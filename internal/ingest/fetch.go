@@ -137,8 +137,9 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 				return err
 			}
 		}
-		// In a steady flow, transactions of a few records each would take all of the
-		// processor, whatever flows. A record that comes alone is not kept waiting.
+		// Where it is asked for: in a steady flow, transactions of a few records each
+		// take all of the processor, whatever flows. Nothing waits after a record that
+		// came alone.
 		if small && len(b.items) > 1 {
 			if err := sleep(ctx, w.cfg.Gather-time.Since(fetchedAt)); err != nil {
 				return err
