@@ -117,7 +117,7 @@ type Ingest struct {
 	BatchRecords   int           `default:"3000" min:"1" max:"10000" help:"Most records in one transaction."`
 	BatchBytes     Size          `default:"4MiB" min:"64KiB" max:"256MiB" help:"Most bytes of records in one transaction, after decompression."`
 	InFlightBytes  Size          `default:"8MiB" min:"1MiB" max:"16GiB" help:"Bytes of records, of all partitions, that are decoded and wait for their transaction; in memory they take some five times as much."`
-	Gather         time.Duration `default:"0s" min:"0s" max:"1s" help:"Where a few records at a time come in a steady flow, they gather so long for one transaction: less work, later commits. One that comes alone does not wait."`
+	Gather         time.Duration `default:"0s" min:"0s" max:"1s" help:"Where a few records at a time come in a steady flow, they gather so long for one transaction: less work, later commits. Nothing waits after one that came alone."`
 	ApplyBudget    time.Duration `default:"20s" min:"1s" max:"10m" help:"How long a batch in hand may take to finish after a rebalance or a stop; more than 3s below kafka-session-timeout."`
 	Watchdog       time.Duration `default:"1m" min:"1s" max:"1h" help:"A partition without progress for this long, with records waiting, gives itself up and is claimed anew."`
 	AllowedSources []string      `help:"CloudEvents sources that are accepted, comma-separated, exact or a prefix that ends in *; all if empty. Others are quarantined (source_not_allowed)."`

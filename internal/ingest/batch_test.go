@@ -217,8 +217,8 @@ func TestHalvesEndWithinTheApplyBudget(t *testing.T) {
 	}
 }
 
-// Between two small batches records gather; one that comes alone is not kept
-// waiting.
+// Between two small batches records gather; nothing waits after one that came
+// alone.
 func TestRecordsGatherInASteadyFlow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
