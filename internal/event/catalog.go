@@ -16,7 +16,6 @@ type kind struct {
 	typ     fact.Type
 	message protoreflect.MessageType
 	plan    *messagePlan
-	subject protoreflect.FieldDescriptor // the field that repeats the subject
 	bulk    bool                         // has the larger limit of tokens
 	omit    []string                     // fields with rows of their own, left out of the stored data
 
@@ -24,6 +23,12 @@ type kind struct {
 	execution func(proto.Message) execution.Payload
 	scenario  func(proto.Message) scenario.Payload
 }
+
+// subjectField is the field that repeats the subject: the first one, in every
+// message of the contract.
+func (k *kind) subjectField() *fieldPlan { return k.plan.fields[0] }
+
+func (k *kind) subjectOf(m proto.Message) string { return k.subjectField().in(structOf(m)).String() }
 
 func (k *kind) maxTokens(limits *Limits) int {
 	if k.bulk {
@@ -95,8 +100,7 @@ func newKind[M proto.Message](typ fact.Type) *kind {
 	return &kind{
 		typ:     typ,
 		message: message,
-		plan:    newPlan(message.Descriptor()),
-		subject: message.Descriptor().Fields().ByNumber(1), // in every message of the contract
+		plan:    newPlan(message),
 	}
 }
 

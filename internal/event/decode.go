@@ -155,24 +155,23 @@ func (d *Decoder) decodeEnvelope(e *envelope, now time.Time) (Decoded, *fact.Rej
 	}
 
 	normalise(m)
-	if !k.plan.plainlyMeets(m.ProtoReflect()) {
+	if !k.plan.plainlyMeets(structOf(m)) {
 		if rejection := checkRules(d.validator, m); rejection != nil {
 			return Decoded{}, rejection
 		}
 	}
-	if subject := m.ProtoReflect().Get(k.subject).String(); subject != header.Subject {
-		return Decoded{}, fact.Reject(fact.ReasonSubjectMismatch, within("data", string(k.subject.Name())), subject, "the subject, which is "+header.Subject)
+	if subject := k.subjectOf(m); subject != header.Subject {
+		return Decoded{}, fact.Reject(fact.ReasonSubjectMismatch, within("data", k.subjectField().name), subject, "the subject, which is "+header.Subject)
 	}
 	header.Unknown = objectOf(unknown)
-	decoded, rejection := assemble(header, k, m)
-	if rejection == nil && decoded.Scenario != nil {
+	decoded := assemble(header, k, m)
+	if decoded.Scenario != nil {
 		if set, ok := decoded.Scenario.Payload.(*scenario.ScheduleSet); ok {
 			// Cron and time zones are beyond what the .proto files can say.
-			rejection = scenario.ValidateSchedule(set.Schedule).Reject(fact.ReasonSchema, "data")
+			if rejection := scenario.ValidateSchedule(set.Schedule).Reject(fact.ReasonSchema, "data"); rejection != nil {
+				return Decoded{}, rejection
+			}
 		}
-	}
-	if rejection != nil {
-		return Decoded{}, rejection
 	}
 	return decoded, nil
 }
@@ -194,7 +193,7 @@ func (d *Decoder) readData(e *envelope, k *kind, m proto.Message) ([]member, *fa
 	case encodingJSON, encodingNone:
 		r := newJSONReader(e.data, "data", k.maxTokens(&d.limits), &d.limits)
 		defer r.free()
-		rejection := r.readMessage(k.plan, m.ProtoReflect())
+		rejection := r.readMessage(k.plan, structOf(m))
 		if rejection != nil && !e.text && d.isProtobufOf(k, e.data) {
 			return nil, fact.Reject(fact.ReasonEncoding, "data", "", "JSON, as the content type says; this is protobuf")
 		}
@@ -204,7 +203,7 @@ func (d *Decoder) readData(e *envelope, k *kind, m proto.Message) ([]member, *fa
 			return nil, fact.Reject(fact.ReasonEncoding, "data", string(e.data[:min(len(e.data), 512)]), "protobuf, as the content type says; this is JSON")
 		}
 		r := newWireReader(k.maxTokens(&d.limits), &d.limits)
-		rejection := r.readMessage(e.data, k.plan, m.ProtoReflect())
+		rejection := r.readMessage(e.data, k.plan, m)
 		return r.unknown, rejection
 	default:
 		return nil, e.reject(fact.ReasonUnsupported, "datacontenttype", e.contentType, "application/json or application/protobuf")
@@ -218,7 +217,7 @@ func (d *Decoder) isProtobufOf(k *kind, data []byte) bool {
 	return newWireReader(k.maxTokens(&d.limits), &d.limits).measure(data, k.plan, m.Descriptor()) == nil &&
 		proto.Unmarshal(data, m.Interface()) == nil &&
 		len(m.GetUnknown()) == 0 &&
-		isID(m.Get(k.subject).String())
+		isID(k.subjectOf(m.Interface()))
 }
 
 // isJSON tells whether bytes are a JSON object. No protobuf of the contract
@@ -229,15 +228,11 @@ func isJSON(data []byte) bool {
 }
 
 // assemble makes the event of a message that has met all rules.
-func assemble(header fact.Header, k *kind, m proto.Message) (Decoded, *fact.Rejection) {
-	sum, err := digest(k.typ, header.Subject, header.Time, header.Sequence, m)
-	if err != nil { // only text that is not UTF-8 is refused, and none is left here
-		return Decoded{}, fact.Reject(fact.ReasonEncoding, "data", "", err.Error())
-	}
-	header.Digest = sum
-	header.Data = written(func(b []byte) []byte { return appendMessage(b, k.plan, m.ProtoReflect(), k.omit, standIn(m)) })
+func assemble(header fact.Header, k *kind, m proto.Message) Decoded {
+	header.Digest = k.digest(header.Subject, header.Time, header.Sequence, m)
+	header.Data = written(func(b []byte) []byte { return appendMessage(b, k.plan, structOf(m), k.omit, standIn(m)) })
 	if k.execution != nil {
-		return Decoded{Execution: &execution.Event{Header: header, Payload: k.execution(m)}}, nil
+		return Decoded{Execution: &execution.Event{Header: header, Payload: k.execution(m)}}
 	}
-	return Decoded{Scenario: &scenario.Event{Header: header, Payload: k.scenario(m)}}, nil
+	return Decoded{Scenario: &scenario.Event{Header: header, Payload: k.scenario(m)}}
 }

@@ -61,7 +61,7 @@ func Encode(o Outgoing, mode Mode, encoding Encoding) (kafkarecord.Record, error
 	}
 	k := kinds[typ]
 	if o.Subject == "" {
-		o.Subject = o.Message.ProtoReflect().Get(k.subject).String()
+		o.Subject = k.subjectOf(o.Message)
 	}
 	contentType := "application/json"
 	var data []byte
@@ -71,7 +71,7 @@ func Encode(o Outgoing, mode Mode, encoding Encoding) (kafkarecord.Record, error
 			return kafkarecord.Record{}, fmt.Errorf("encode data of %s: %w", typ, err)
 		}
 	} else {
-		data = appendMessage(nil, k.plan, o.Message.ProtoReflect(), nil, "")
+		data = appendMessage(nil, k.plan, structOf(o.Message), nil, "")
 	}
 
 	attributes := o.attributes(typ)

@@ -21,7 +21,7 @@ type Interruption struct {
 
 // NewInterrupted makes the service's own event. Its id follows from what it
 // states, so that the same finding, made twice, is one event.
-func NewInterrupted(i Interruption) (*execution.Event, error) {
+func NewInterrupted(i Interruption) *execution.Event {
 	id := fmt.Sprintf("interrupted:%d:%d:%s", i.Run, i.Statement.RealEvents, i.Statement.Cause)
 	subject := string(i.ExecutionID)
 	header := fact.Header{
@@ -39,9 +39,5 @@ func NewInterrupted(i Interruption) (*execution.Event, error) {
 		RealEvents:   i.Statement.RealEvents,
 		SupersededBy: int32(i.Statement.SupersededBy),
 	}
-	decoded, rejection := assemble(header, kinds[fact.TypeInterrupted], message)
-	if rejection != nil {
-		return nil, fmt.Errorf("make an interruption: %w", rejection)
-	}
-	return decoded.Execution, nil
+	return assemble(header, kinds[fact.TypeInterrupted], message).Execution
 }

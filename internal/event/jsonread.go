@@ -1,9 +1,9 @@
 package event
 
 import (
+	"reflect"
 	"strconv"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -11,7 +11,7 @@ import (
 )
 
 // readMessage reads the whole text, which must be one object, into m.
-func (r *jsonReader) readMessage(plan *messagePlan, m protoreflect.Message) *fact.Rejection {
+func (r *jsonReader) readMessage(plan *messagePlan, m reflect.Value) *fact.Rejection {
 	if rejection := r.beginDocument(); rejection != nil {
 		return rejection
 	}
@@ -22,7 +22,7 @@ func (r *jsonReader) readMessage(plan *messagePlan, m protoreflect.Message) *fac
 }
 
 // message reads an object into a message.
-func (r *jsonReader) message(plan *messagePlan, m protoreflect.Message) *fact.Rejection {
+func (r *jsonReader) message(plan *messagePlan, m reflect.Value) *fact.Rejection {
 	if r.tokens.PeekKind() != '{' {
 		return r.mismatch("an object")
 	}
@@ -53,7 +53,7 @@ func (r *jsonReader) message(plan *messagePlan, m protoreflect.Message) *fact.Re
 			return r.reject(fact.ReasonDuplicateKey, field.name, "a field given once, as "+field.name+" or as "+field.desc.JSONName())
 		}
 		seen |= field.bit
-		if rejection := r.field(field, m); rejection != nil {
+		if rejection := r.field(field, field.in(m)); rejection != nil {
 			return rejection
 		}
 		r.path.leave()
@@ -61,27 +61,22 @@ func (r *jsonReader) message(plan *messagePlan, m protoreflect.Message) *fact.Re
 	return r.close()
 }
 
-func (r *jsonReader) field(field *fieldPlan, m protoreflect.Message) *fact.Rejection {
+// field reads the value of a field into its place.
+func (r *jsonReader) field(field *fieldPlan, to reflect.Value) *fact.Rejection {
 	switch {
 	case r.tokens.PeekKind() == 'n': // null says nothing, as in proto JSON
 		_, rejection := r.scalar()
 		return rejection
-	case field.desc.IsList():
-		return r.list(field, m.Mutable(field.desc).List())
-	case field.desc.IsMap():
-		return r.mapping(field, m.Mutable(field.desc).Map())
-	case field.shape == shapeMessage:
-		return r.message(field.nested, m.Mutable(field.desc).Message())
+	case field.isList:
+		return r.list(field, to)
+	case field.isMap:
+		return r.mapping(field, to)
 	default:
-		value, rejection := r.single(field)
-		if rejection == nil {
-			m.Set(field.desc, value)
-		}
-		return rejection
+		return r.single(field, to)
 	}
 }
 
-func (r *jsonReader) list(field *fieldPlan, list protoreflect.List) *fact.Rejection {
+func (r *jsonReader) list(field *fieldPlan, list reflect.Value) *fact.Rejection {
 	if r.tokens.PeekKind() != '[' {
 		return r.mismatch("an array")
 	}
@@ -93,16 +88,9 @@ func (r *jsonReader) list(field *fieldPlan, list protoreflect.List) *fact.Reject
 			return r.reject(fact.ReasonLimit, "", "at most "+strconv.Itoa(field.maxItems)+" elements")
 		}
 		r.path.element(i)
-		var rejection *fact.Rejection
-		if field.shape == shapeMessage {
-			rejection = r.message(field.nested, list.AppendMutable().Message())
-		} else {
-			var value protoreflect.Value
-			if value, rejection = r.single(field); rejection == nil {
-				list.Append(value)
-			}
-		}
-		if rejection != nil {
+		list.Grow(1)
+		list.SetLen(i + 1)
+		if rejection := r.single(field, list.Index(i)); rejection != nil {
 			return rejection
 		}
 		r.path.leave()
@@ -110,60 +98,68 @@ func (r *jsonReader) list(field *fieldPlan, list protoreflect.List) *fact.Reject
 	return r.close()
 }
 
-func (r *jsonReader) mapping(field *fieldPlan, entries protoreflect.Map) *fact.Rejection {
+func (r *jsonReader) mapping(field *fieldPlan, entries reflect.Value) *fact.Rejection {
 	if r.tokens.PeekKind() != '{' {
 		return r.mismatch("an object")
 	}
 	if rejection := r.open(); rejection != nil {
 		return rejection
 	}
+	entries.Set(reflect.MakeMap(entries.Type()))
+	value := reflect.New(entries.Type().Elem()).Elem()
 	for r.tokens.PeekKind() != '}' {
 		name, rejection := r.name()
 		if rejection != nil {
 			return rejection
 		}
 		r.path.enter(name)
-		value, rejection := r.single(field)
-		if rejection != nil {
+		if rejection := r.single(field, value); rejection != nil {
 			return rejection
 		}
-		entries.Set(protoreflect.ValueOfString(name).MapKey(), value)
+		entries.SetMapIndex(reflect.ValueOf(name), value)
 		r.path.leave()
 	}
 	return r.close()
 }
 
-// single reads one value that is not a message of the contract.
-func (r *jsonReader) single(field *fieldPlan) (protoreflect.Value, *fact.Rejection) {
+// single reads one value into its place: the field itself, or an element.
+func (r *jsonReader) single(field *fieldPlan, to reflect.Value) *fact.Rejection {
 	switch field.shape {
+	case shapeMessage:
+		m := reflect.New(to.Type().Elem())
+		to.Set(m)
+		return r.message(field.nested, m.Elem())
 	case shapeValue:
 		value, rejection := r.value()
-		return protoreflect.ValueOfMessage(value.ProtoReflect()), rejection
+		to.Set(reflect.ValueOf(value))
+		return rejection
 	case shapeStruct:
 		if r.tokens.PeekKind() != '{' {
-			return protoreflect.Value{}, r.mismatch("an object")
+			return r.mismatch("an object")
 		}
 		object, rejection := r.object()
-		return protoreflect.ValueOfMessage(object.ProtoReflect()), rejection
+		to.Set(reflect.ValueOf(object))
+		return rejection
 	default:
 	}
 
 	raw, rejection := r.scalar()
 	if rejection != nil {
-		return protoreflect.Value{}, rejection
+		return rejection
 	}
 	if field.shape == shapeBool {
 		if kind := raw.Kind(); kind != 't' && kind != 'f' {
-			return protoreflect.Value{}, r.reject(fact.ReasonSchema, string(raw), "true or false")
+			return r.reject(fact.ReasonSchema, string(raw), "true or false")
 		}
-		return protoreflect.ValueOfBool(raw.Kind() == 't'), nil
+		target(to).SetBool(raw.Kind() == 't')
+		return nil
 	}
 	number := field.shape == shapeDouble || field.shape == shapeInt32 || field.shape == shapeInt64
 	if number && raw.Kind() == '0' {
-		return r.number(field, string(raw))
+		return r.number(field, string(raw), target(to))
 	}
 	if raw.Kind() != '"' {
-		return protoreflect.Value{}, r.reject(fact.ReasonSchema, string(raw), wanted(field.shape))
+		return r.reject(fact.ReasonSchema, string(raw), wanted(field.shape))
 	}
 	size := r.limits.String
 	if field.definition {
@@ -171,52 +167,64 @@ func (r *jsonReader) single(field *fieldPlan) (protoreflect.Value, *fact.Rejecti
 	}
 	text, rejection := r.unquote(raw, size)
 	if rejection != nil {
-		return protoreflect.Value{}, rejection
+		return rejection
 	}
 	switch field.shape {
 	case shapeString:
-		return protoreflect.ValueOfString(text), nil
+		to.SetString(text)
 	case shapeTime:
 		t, flaw := parseTime(text, r.limits)
 		if flaw != nil {
-			return protoreflect.Value{}, r.reject(flaw.reason, text, flaw.rule)
+			return r.reject(flaw.reason, text, flaw.rule)
 		}
-		return protoreflect.ValueOfMessage(timestamppb.New(t).ProtoReflect()), nil
+		to.Set(reflect.ValueOf(timestamppb.New(t)))
 	case shapeDuration:
 		d, flaw := parseDuration(text)
 		if flaw != nil {
-			return protoreflect.Value{}, r.reject(flaw.reason, text, flaw.rule)
+			return r.reject(flaw.reason, text, flaw.rule)
 		}
-		return protoreflect.ValueOfMessage(d.ProtoReflect()), nil
+		to.Set(reflect.ValueOf(d))
 	default:
 		if !isNumber(text) {
-			return protoreflect.Value{}, r.reject(fact.ReasonSchema, text, wanted(field.shape))
+			return r.reject(fact.ReasonSchema, text, wanted(field.shape))
 		}
-		return r.number(field, text)
+		return r.number(field, text, target(to))
 	}
+	return nil
 }
 
-func (r *jsonReader) number(field *fieldPlan, text string) (protoreflect.Value, *fact.Rejection) {
-	var value protoreflect.Value
+// target is where a scalar is kept; what its message can tell from zero is
+// behind a pointer.
+func target(of reflect.Value) reflect.Value {
+	if of.Kind() != reflect.Pointer {
+		return of
+	}
+	if of.IsNil() {
+		of.Set(reflect.New(of.Type().Elem()))
+	}
+	return of.Elem()
+}
+
+func (r *jsonReader) number(field *fieldPlan, text string, to reflect.Value) *fact.Rejection {
 	var wrong *flaw
 	switch field.shape {
 	case shapeDouble:
 		var f float64
 		f, wrong = parseDouble(text, r.limits)
-		value = protoreflect.ValueOfFloat64(f)
+		to.SetFloat(f)
 	case shapeInt32:
 		var n int64
 		n, wrong = parseInteger(text, 32, r.limits)
-		value = protoreflect.ValueOfInt32(int32(n))
+		to.SetInt(n)
 	default:
 		var n int64
 		n, wrong = parseInteger(text, 64, r.limits)
-		value = protoreflect.ValueOfInt64(n)
+		to.SetInt(n)
 	}
 	if wrong != nil {
-		return value, r.reject(wrong.reason, text, wrong.rule)
+		return r.reject(wrong.reason, text, wrong.rule)
 	}
-	return value, nil
+	return nil
 }
 
 func wanted(s shape) string {

@@ -2,12 +2,12 @@ package event
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -19,11 +19,12 @@ import (
 
 // appendMessage appends a message as an object, without the fields whose name
 // is in omit; more is put in as the last member when it is not empty.
-func appendMessage(b []byte, plan *messagePlan, m protoreflect.Message, omit []string, more string) []byte {
+func appendMessage(b []byte, plan *messagePlan, m reflect.Value, omit []string, more string) []byte {
 	b = append(b, '{')
 	first := len(b)
 	for _, field := range plan.fields {
-		if !m.Has(field.desc) || slices.Contains(omit, field.name) {
+		value := field.in(m)
+		if !isSet(value) || slices.Contains(omit, field.name) {
 			continue
 		}
 		if len(b) > first {
@@ -32,12 +33,11 @@ func appendMessage(b []byte, plan *messagePlan, m protoreflect.Message, omit []s
 		b = append(b, '"')
 		b = append(b, field.name...)
 		b = append(b, `":`...)
-		value := m.Get(field.desc)
 		switch {
-		case field.desc.IsList():
-			b = appendList(b, field, value.List())
-		case field.desc.IsMap():
-			b = appendMap(b, field, value.Map())
+		case field.isList:
+			b = appendList(b, field, value)
+		case field.isMap:
+			b = appendMap(b, field, value)
 		default:
 			b = appendSingle(b, field, value)
 		}
@@ -51,63 +51,59 @@ func appendMessage(b []byte, plan *messagePlan, m protoreflect.Message, omit []s
 	return append(b, '}')
 }
 
-func appendList(b []byte, field *fieldPlan, list protoreflect.List) []byte {
+func appendList(b []byte, field *fieldPlan, list reflect.Value) []byte {
 	b = append(b, '[')
 	for i := range list.Len() {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendSingle(b, field, list.Get(i))
+		b = appendSingle(b, field, list.Index(i))
 	}
 	return append(b, ']')
 }
 
-func appendMap(b []byte, field *fieldPlan, entries protoreflect.Map) []byte {
+func appendMap(b []byte, field *fieldPlan, entries reflect.Value) []byte {
 	b = append(b, '{')
 	for i, name := range sortedKeys(entries) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendString(b, name), ':')
-		b = appendSingle(b, field, entries.Get(protoreflect.ValueOfString(name).MapKey()))
+		b = append(appendString(b, name.String()), ':')
+		b = appendSingle(b, field, entries.MapIndex(name))
 	}
 	return append(b, '}')
 }
 
-func sortedKeys(entries protoreflect.Map) []string {
-	names := make([]string, 0, entries.Len())
-	entries.Range(func(key protoreflect.MapKey, _ protoreflect.Value) bool {
-		names = append(names, key.String())
-		return true
-	})
-	slices.Sort(names)
+// sortedKeys are the names of a map's entries.
+func sortedKeys(entries reflect.Value) []reflect.Value {
+	names := entries.MapKeys()
+	slices.SortFunc(names, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	return names
 }
 
-func appendSingle(b []byte, field *fieldPlan, value protoreflect.Value) []byte {
+func appendSingle(b []byte, field *fieldPlan, value reflect.Value) []byte {
 	switch field.shape {
 	case shapeString:
 		return appendString(b, value.String())
 	case shapeBool:
-		return strconv.AppendBool(b, value.Bool())
+		return strconv.AppendBool(b, reflect.Indirect(value).Bool())
 	case shapeInt32, shapeInt64:
-		return strconv.AppendInt(b, value.Int(), 10)
+		return strconv.AppendInt(b, reflect.Indirect(value).Int(), 10)
 	case shapeDouble:
-		return appendDouble(b, value.Float())
+		return appendDouble(b, reflect.Indirect(value).Float())
+	case shapeMessage:
+		return appendMessage(b, field.nested, value.Elem(), nil, "")
 	default:
 	}
-	m := value.Message()
-	switch of := m.Interface().(type) {
+	switch of := value.Interface().(type) {
 	case *timestamppb.Timestamp:
 		return appendTime(b, of.AsTime())
 	case *durationpb.Duration:
 		return appendDuration(b, of)
 	case *structpb.Struct:
 		return appendObject(b, of)
-	case *structpb.Value:
-		return appendValue(b, of)
 	default:
-		return appendMessage(b, field.nested, m, nil, "")
+		return appendValue(b, of.(*structpb.Value))
 	}
 }
 
@@ -137,7 +133,8 @@ func appendValue(b []byte, value *structpb.Value) []byte {
 
 func appendObject(b []byte, object *structpb.Struct) []byte {
 	b = append(b, '{')
-	for i, name := range sortedNames(object) {
+	var room [16]string
+	for i, name := range appendSortedNames(room[:0], object) {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -147,8 +144,9 @@ func appendObject(b []byte, object *structpb.Struct) []byte {
 	return append(b, '}')
 }
 
-func sortedNames(object *structpb.Struct) []string {
-	names := make([]string, 0, len(object.GetFields()))
+// appendSortedNames appends the names of an object's members; most objects have
+// room for them with their caller.
+func appendSortedNames(names []string, object *structpb.Struct) []string {
 	for name := range object.GetFields() {
 		names = append(names, name)
 	}

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"reflect"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -162,8 +163,7 @@ func snapshotCaptured(m *contract.ExecutionSnapshotCaptured) execution.Payload {
 		Health:     m.GetHealth(),
 	}
 	if len(m.GetMetrics()) > 0 {
-		desc := m.ProtoReflect().Descriptor().Fields().ByName("metrics")
-		p.Metrics = appendMap(nil, &fieldPlan{shape: shapeDouble}, m.ProtoReflect().Get(desc).Map())
+		p.Metrics = appendMap(nil, &fieldPlan{shape: shapeDouble}, reflect.ValueOf(m.GetMetrics()))
 	}
 	return p
 }

@@ -2,6 +2,7 @@ package event
 
 import (
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"time"
@@ -24,71 +25,67 @@ type fieldRules struct {
 	required   bool
 	ignoreZero bool
 	unclear    bool // there is a rule that is not understood
-	value      func(protoreflect.Value) bool
-	element    func(protoreflect.Value) bool // of a list's elements and a map's values
+	value      func(reflect.Value) bool
+	element    func(reflect.Value) bool // of a list's elements and a map's values
 }
 
 // plainlyMeets tells whether the message meets the rules beyond doubt. False
 // means that protovalidate must say.
-func (plan *messagePlan) plainlyMeets(m protoreflect.Message) bool {
+func (plan *messagePlan) plainlyMeets(m reflect.Value) bool {
 	if plan.unclear {
 		return false
 	}
 	for _, field := range plan.fields {
-		if !field.plainlyMeets(m) {
+		if !field.plainlyMeets(field.in(m)) {
 			return false
 		}
 	}
 	return true
 }
 
-func (field *fieldPlan) plainlyMeets(m protoreflect.Message) bool {
+func (field *fieldPlan) plainlyMeets(value reflect.Value) bool {
 	rules := &field.rules
 	if rules.unclear {
 		return false
 	}
-	has := m.Has(field.desc)
-	if !has {
+	if !isSet(value) {
 		switch {
 		case rules.required:
 			return false
-		case rules.ignoreZero, field.desc.HasPresence():
+		case rules.ignoreZero, !field.implicit:
 			return true
 		}
 	}
-	if rules.value == nil && rules.element == nil && field.nested == nil {
-		return true
-	}
-	value := m.Get(field.desc)
-	if rules.value != nil && !rules.value(value) {
+	if rules.value != nil && !rules.value(reflect.Indirect(value)) {
 		return false
 	}
 	switch {
-	case field.desc.IsList():
-		list := value.List()
-		for i := range list.Len() {
-			if !field.elementMeets(list.Get(i)) {
+	case rules.element == nil && field.nested == nil:
+		return true
+	case field.isList:
+		for i := range value.Len() {
+			if !field.elementMeets(value.Index(i)) {
 				return false
 			}
 		}
-	case field.desc.IsMap():
-		meets := true
-		value.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-			meets = field.elementMeets(v)
-			return meets
-		})
-		return meets
-	case field.nested != nil:
-		return field.nested.plainlyMeets(value.Message())
+		return true
+	case field.isMap:
+		for entries := value.MapRange(); entries.Next(); {
+			if !field.elementMeets(entries.Value()) {
+				return false
+			}
+		}
+		return true
+	default:
+		return field.nested.plainlyMeets(value.Elem())
 	}
-	return true
 }
 
-func (field *fieldPlan) elementMeets(v protoreflect.Value) bool {
-	if element := field.rules.element; element != nil && !element(v) {
+func (field *fieldPlan) elementMeets(value reflect.Value) bool {
+	if element := field.rules.element; element != nil && !element(value) {
 		return false
 	}
-	return field.nested == nil || field.nested.plainlyMeets(v.Message())
+	return field.nested == nil || field.nested.plainlyMeets(value.Elem())
 }
 
 // hasRules tells whether a message has rules of its own, beyond its fields'.
@@ -147,17 +144,17 @@ func readRules(desc protoreflect.FieldDescriptor) fieldRules {
 
 func isEmpty(m proto.Message) bool { return proto.Size(m) == 0 }
 
-func itemsRule(least, most *uint64) func(protoreflect.Value) bool {
-	return func(v protoreflect.Value) bool {
-		n := uint64(v.List().Len())
+func itemsRule(least, most *uint64) func(reflect.Value) bool {
+	return func(v reflect.Value) bool {
+		n := uint64(v.Len())
 		return (least == nil || n >= *least) && (most == nil || n <= *most)
 	}
 }
 
 // valueRule takes the rules of a single value out of left, if it understands
 // all of them.
-func valueRule(left *validate.FieldRules) func(protoreflect.Value) bool {
-	var rule func(protoreflect.Value) bool
+func valueRule(left *validate.FieldRules) func(reflect.Value) bool {
+	var rule func(reflect.Value) bool
 	var rest proto.Message
 	switch of := left.GetType().(type) {
 	case *validate.FieldRules_String_:
@@ -171,7 +168,7 @@ func valueRule(left *validate.FieldRules) func(protoreflect.Value) bool {
 			most = int64(of.Int32.GetLte())
 		}
 		of.Int32.GreaterThan, of.Int32.LessThan = nil, nil
-		rule, rest = func(v protoreflect.Value) bool { return least <= v.Int() && v.Int() <= most }, of.Int32
+		rule, rest = func(v reflect.Value) bool { return least <= v.Int() && v.Int() <= most }, of.Int32
 	case *validate.FieldRules_Int64:
 		least, most := int64(math.MinInt64), int64(math.MaxInt64)
 		if of.Int64.HasGte() {
@@ -181,7 +178,7 @@ func valueRule(left *validate.FieldRules) func(protoreflect.Value) bool {
 			most = of.Int64.GetLte()
 		}
 		of.Int64.GreaterThan, of.Int64.LessThan = nil, nil
-		rule, rest = func(v protoreflect.Value) bool { return least <= v.Int() && v.Int() <= most }, of.Int64
+		rule, rest = func(v reflect.Value) bool { return least <= v.Int() && v.Int() <= most }, of.Int64
 	case *validate.FieldRules_Double:
 		least, most := math.Inf(-1), math.Inf(1)
 		if of.Double.HasGte() {
@@ -191,7 +188,7 @@ func valueRule(left *validate.FieldRules) func(protoreflect.Value) bool {
 			most = of.Double.GetLte()
 		}
 		of.Double.GreaterThan, of.Double.LessThan, of.Double.Finite = nil, nil, nil
-		rule, rest = func(v protoreflect.Value) bool {
+		rule, rest = func(v reflect.Value) bool {
 			f := v.Float()
 			return !math.IsInf(f, 0) && least <= f && f <= most // which no NaN is
 		}, of.Double
@@ -204,7 +201,7 @@ func valueRule(left *validate.FieldRules) func(protoreflect.Value) bool {
 	return rule
 }
 
-func stringRule(rules *validate.StringRules) func(protoreflect.Value) bool {
+func stringRule(rules *validate.StringRules) func(reflect.Value) bool {
 	least, words := rules.GetMinLen(), rules.GetIn()
 	matches := func(string) bool { return true }
 	switch {
@@ -214,7 +211,7 @@ func stringRule(rules *validate.StringRules) func(protoreflect.Value) bool {
 		matches = regexp.MustCompile(rules.GetPattern()).MatchString
 	}
 	rules.MinLen, rules.In, rules.Pattern = nil, nil, nil
-	return func(v protoreflect.Value) bool {
+	return func(v reflect.Value) bool {
 		text := v.String()
 		return (least == 0 || uint64(utf8.RuneCountInString(text)) >= least) &&
 			(len(words) == 0 || slices.Contains(words, text)) && matches(text)
@@ -223,7 +220,7 @@ func stringRule(rules *validate.StringRules) func(protoreflect.Value) bool {
 
 // durationRange compares as time.Duration: what does not fit into that is left
 // to protovalidate.
-func durationRange(rules *validate.DurationRules) func(protoreflect.Value) bool {
+func durationRange(rules *validate.DurationRules) func(reflect.Value) bool {
 	least, most := time.Duration(math.MinInt64), time.Duration(math.MaxInt64)
 	if rules.HasGte() {
 		least = rules.GetGte().AsDuration()
@@ -232,8 +229,8 @@ func durationRange(rules *validate.DurationRules) func(protoreflect.Value) bool 
 		most = rules.GetLte().AsDuration()
 	}
 	rules.GreaterThan, rules.LessThan = nil, nil
-	return func(v protoreflect.Value) bool {
-		d, ok := v.Message().Interface().(*durationpb.Duration)
+	return func(v reflect.Value) bool {
+		d, ok := v.Addr().Interface().(*durationpb.Duration)
 		if !ok || d.CheckValid() != nil || d.GetSeconds() >= math.MaxInt64/int64(time.Second) || d.GetSeconds() < 0 {
 			return false
 		}

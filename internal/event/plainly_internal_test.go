@@ -29,7 +29,7 @@ func TestWhatPlainlyMeetsTheRulesMeetsThem(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				m := k.message.New()
 				fill(t, k.plan, m, 0)
-				if !k.plan.plainlyMeets(m) {
+				if !k.plan.plainlyMeets(structOf(m.Interface())) {
 					return
 				}
 				plainly++

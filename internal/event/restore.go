@@ -97,11 +97,11 @@ func memberNamed(members []member, name string) []byte {
 // others when it was accepted.
 func restoreMessage(k *kind, data json.RawMessage) (proto.Message, []member, error) {
 	limits := noLimits()
-	m := k.message.New()
+	m := k.message.New().Interface()
 	r := newJSONReader(data, "data", k.maxTokens(&limits), &limits)
 	defer r.free()
-	if rejection := r.readMessage(k.plan, m); rejection != nil {
+	if rejection := r.readMessage(k.plan, structOf(m)); rejection != nil {
 		return nil, nil, fmt.Errorf("read stored data of %s: %w", k.typ, rejection)
 	}
-	return m.Interface(), r.unknown, nil
+	return m, r.unknown, nil
 }

@@ -22,6 +22,5 @@ func RestoreDigest(h *fact.Header) (sum fact.Digest, whole bool, err error) {
 	if err != nil {
 		return fact.Digest{}, false, err
 	}
-	sum, err = digest(k.typ, h.Subject, h.Time, h.Sequence, m)
-	return sum, err == nil, err
+	return k.digest(h.Subject, h.Time, h.Sequence, m), true, nil
 }

@@ -4,11 +4,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -31,34 +31,36 @@ func newWireReader(maxTokens int, limits *Limits) *wireReader {
 	return &wireReader{limits: limits, left: maxTokens, maxTokens: maxTokens, path: make(path, 0, 8)}
 }
 
-func (r *wireReader) readMessage(data []byte, plan *messagePlan, m protoreflect.Message) *fact.Rejection {
-	if rejection := r.measure(data, plan, m.Descriptor()); rejection != nil {
+func (r *wireReader) readMessage(data []byte, plan *messagePlan, m proto.Message) *fact.Rejection {
+	desc := m.ProtoReflect().Descriptor()
+	if rejection := r.measure(data, plan, desc); rejection != nil {
 		return rejection
 	}
-	if err := proto.Unmarshal(data, m.Interface()); err != nil {
+	if err := proto.Unmarshal(data, m); err != nil {
 		// The library has no type for this error; both sentences are its own.
 		if strings.Contains(err.Error(), "invalid UTF-8") {
 			return fact.Reject(fact.ReasonUTF8, "data", "", "valid UTF-8: "+err.Error())
 		}
-		return fact.Reject(fact.ReasonEncoding, "data", string(data[:min(len(data), 512)]), "protobuf of "+string(m.Descriptor().FullName())+", as the content type says")
+		return fact.Reject(fact.ReasonEncoding, "data", string(data[:min(len(data), 512)]), "protobuf of "+string(desc.FullName())+", as the content type says")
 	}
-	return r.message(plan, m, 1)
+	return r.message(plan, structOf(m), 1)
 }
 
-func (r *wireReader) message(plan *messagePlan, m protoreflect.Message, depth int) *fact.Rejection {
+func (r *wireReader) message(plan *messagePlan, m reflect.Value, depth int) *fact.Rejection {
 	if rejection := r.enter(depth); rejection != nil {
 		return rejection
 	}
-	r.keepUnknown(m)
+	r.keepUnknown(m.Addr().Interface().(proto.Message))
 	for _, field := range plan.fields {
-		if !m.Has(field.desc) {
+		value := field.in(m)
+		if !isSet(value) {
 			continue
 		}
 		if rejection := r.count(1); rejection != nil {
 			return rejection
 		}
 		r.path.enter(field.name)
-		if rejection := r.field(field, m, depth); rejection != nil {
+		if rejection := r.field(field, value, depth); rejection != nil {
 			return rejection
 		}
 		r.path.leave()
@@ -66,21 +68,20 @@ func (r *wireReader) message(plan *messagePlan, m protoreflect.Message, depth in
 	return nil
 }
 
-func (r *wireReader) field(field *fieldPlan, m protoreflect.Message, depth int) *fact.Rejection {
-	value := m.Get(field.desc)
+func (r *wireReader) field(field *fieldPlan, value reflect.Value, depth int) *fact.Rejection {
 	switch {
-	case field.desc.IsList():
-		return r.list(field, value.List(), depth+1)
-	case field.desc.IsMap():
-		return r.mapping(field, m.Mutable(field.desc).Map(), depth+1)
-	case field.shape == shapeValue && isNull(value.Message().Interface()):
-		r.keepUnknown(value.Message())
-		m.Clear(field.desc) // null says nothing, as in JSON
+	case field.isList:
+		return r.list(field, value, depth+1)
+	case field.isMap:
+		return r.mapping(field, value, depth+1)
+	case field.shape == shapeValue && isNull(value.Interface().(*structpb.Value)):
+		r.keepUnknown(value.Interface().(*structpb.Value))
+		value.SetZero() // null says nothing, as in JSON
 		return r.count(1)
 	case field.shape == shapeDouble:
-		f, rejection := r.double(value.Float())
+		f, rejection := r.double(reflect.Indirect(value).Float())
 		if rejection == nil {
-			m.Set(field.desc, protoreflect.ValueOfFloat64(f))
+			reflect.Indirect(value).SetFloat(f)
 		}
 		return rejection
 	default:
@@ -88,7 +89,7 @@ func (r *wireReader) field(field *fieldPlan, m protoreflect.Message, depth int) 
 	}
 }
 
-func (r *wireReader) list(field *fieldPlan, list protoreflect.List, depth int) *fact.Rejection {
+func (r *wireReader) list(field *fieldPlan, list reflect.Value, depth int) *fact.Rejection {
 	if rejection := r.enter(depth); rejection != nil {
 		return rejection
 	}
@@ -97,7 +98,7 @@ func (r *wireReader) list(field *fieldPlan, list protoreflect.List, depth int) *
 	}
 	for i := range list.Len() {
 		r.path.element(i)
-		if rejection := r.single(field, list.Get(i), depth); rejection != nil {
+		if rejection := r.single(field, list.Index(i), depth); rejection != nil {
 			return rejection
 		}
 		r.path.leave()
@@ -107,23 +108,23 @@ func (r *wireReader) list(field *fieldPlan, list protoreflect.List, depth int) *
 
 // mapping walks the entries by name: of several faults always the same is
 // reported.
-func (r *wireReader) mapping(field *fieldPlan, entries protoreflect.Map, depth int) *fact.Rejection {
+func (r *wireReader) mapping(field *fieldPlan, entries reflect.Value, depth int) *fact.Rejection {
 	if rejection := r.enter(depth); rejection != nil {
 		return rejection
 	}
 	for _, name := range sortedKeys(entries) {
-		key := protoreflect.ValueOfString(name).MapKey()
-		r.path.enter(name)
-		if rejection := r.text(name, r.limits.String); rejection != nil {
+		r.path.enter(name.String())
+		if rejection := r.text(name.String(), r.limits.String); rejection != nil {
 			return rejection
 		}
+		value := entries.MapIndex(name)
 		if field.shape == shapeDouble {
-			f, rejection := r.double(entries.Get(key).Float())
+			f, rejection := r.double(value.Float())
 			if rejection != nil {
 				return rejection
 			}
-			entries.Set(key, protoreflect.ValueOfFloat64(f))
-		} else if rejection := r.single(field, entries.Get(key), depth); rejection != nil {
+			entries.SetMapIndex(name, reflect.ValueOf(f))
+		} else if rejection := r.single(field, value, depth); rejection != nil {
 			return rejection
 		}
 		r.path.leave()
@@ -131,7 +132,7 @@ func (r *wireReader) mapping(field *fieldPlan, entries protoreflect.Map, depth i
 	return nil
 }
 
-func (r *wireReader) single(field *fieldPlan, value protoreflect.Value, depth int) *fact.Rejection {
+func (r *wireReader) single(field *fieldPlan, value reflect.Value, depth int) *fact.Rejection {
 	switch field.shape {
 	case shapeString:
 		size := r.limits.String
@@ -140,33 +141,34 @@ func (r *wireReader) single(field *fieldPlan, value protoreflect.Value, depth in
 		}
 		return r.text(value.String(), size)
 	case shapeMessage:
-		return r.message(field.nested, value.Message(), depth+1)
-	case shapeStruct, shapeValue:
-		r.keepUnknown(value.Message())
-		if object, ok := value.Message().Interface().(*structpb.Struct); ok {
-			return r.object(object, depth+1)
-		}
-		return r.value(value.Message().Interface().(*structpb.Value), depth)
-	case shapeTime:
-		r.keepUnknown(value.Message())
-		t := value.Message().Interface().(*timestamppb.Timestamp)
-		if flaw := checkTimestamp(t, r.limits); flaw != nil {
-			return r.reject(flaw.reason, fmt.Sprintf("%d s, %d ns", t.GetSeconds(), t.GetNanos()), flaw.rule)
-		}
-	case shapeDuration:
-		r.keepUnknown(value.Message())
-		d := value.Message().Interface().(*durationpb.Duration)
-		if flaw := checkDuration(d); flaw != nil {
-			return r.reject(flaw.reason, string(appendDuration(nil, d)), flaw.rule)
-		}
+		return r.message(field.nested, value.Elem(), depth+1)
 	case shapeBool, shapeInt32, shapeInt64, shapeDouble:
+		return r.count(1)
+	default:
+	}
+	switch of := value.Interface().(type) {
+	case *structpb.Struct:
+		r.keepUnknown(of)
+		return r.object(of, depth+1)
+	case *structpb.Value:
+		return r.value(of, depth)
+	case *timestamppb.Timestamp:
+		r.keepUnknown(of)
+		if flaw := checkTimestamp(of, r.limits); flaw != nil {
+			return r.reject(flaw.reason, fmt.Sprintf("%d s, %d ns", of.GetSeconds(), of.GetNanos()), flaw.rule)
+		}
+	case *durationpb.Duration:
+		r.keepUnknown(of)
+		if flaw := checkDuration(of); flaw != nil {
+			return r.reject(flaw.reason, string(appendDuration(nil, of)), flaw.rule)
+		}
 	}
 	return r.count(1)
 }
 
 // value walks any JSON. A value without a kind is null.
 func (r *wireReader) value(value *structpb.Value, depth int) *fact.Rejection {
-	r.keepUnknown(value.ProtoReflect())
+	r.keepUnknown(value)
 	switch kind := value.GetKind().(type) {
 	case *structpb.Value_StringValue:
 		return r.text(kind.StringValue, r.limits.String)
@@ -177,13 +179,13 @@ func (r *wireReader) value(value *structpb.Value, depth int) *fact.Rejection {
 	case *structpb.Value_BoolValue:
 		return r.count(1)
 	case *structpb.Value_StructValue:
-		r.keepUnknown(kind.StructValue.ProtoReflect())
+		r.keepUnknown(kind.StructValue)
 		return r.object(kind.StructValue, depth+1)
 	case *structpb.Value_ListValue:
 		if rejection := r.enter(depth + 1); rejection != nil {
 			return rejection
 		}
-		r.keepUnknown(kind.ListValue.ProtoReflect())
+		r.keepUnknown(kind.ListValue)
 		for i, element := range kind.ListValue.GetValues() {
 			r.path.element(i)
 			if rejection := r.value(element, depth+1); rejection != nil {
@@ -202,7 +204,8 @@ func (r *wireReader) object(object *structpb.Struct, depth int) *fact.Rejection 
 	if rejection := r.enter(depth); rejection != nil {
 		return rejection
 	}
-	for _, name := range sortedNames(object) {
+	var room [16]string
+	for _, name := range appendSortedNames(room[:0], object) {
 		r.path.enter(name)
 		if rejection := r.text(name, r.limits.String); rejection != nil {
 			return rejection
@@ -254,7 +257,8 @@ func (r *wireReader) tooManyTokens() *fact.Rejection {
 }
 
 // keepUnknown takes the bytes of unknown fields out of a message.
-func (r *wireReader) keepUnknown(m protoreflect.Message) {
+func (r *wireReader) keepUnknown(of proto.Message) {
+	m := of.ProtoReflect()
 	unknown := m.GetUnknown()
 	if len(unknown) == 0 {
 		return
@@ -276,11 +280,7 @@ func (r *wireReader) reject(reason fact.Reason, value, rule string) *fact.Reject
 	return fact.Reject(reason, within("data", r.path.String()), value, rule)
 }
 
-func isNull(m proto.Message) bool {
-	value, ok := m.(*structpb.Value)
-	if !ok {
-		return false
-	}
+func isNull(value *structpb.Value) bool {
 	switch value.GetKind().(type) {
 	case nil, *structpb.Value_NullValue:
 		return true

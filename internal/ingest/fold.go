@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -132,9 +131,7 @@ func (f *fold) apply(p incoming[*execution.Event]) (err error) {
 		at.Run = f.known[id].LatestRun + 1
 	}
 	if at.Supersedes != 0 {
-		if err := f.supersede(at, p.event); err != nil {
-			return err
-		}
+		f.supersede(at, p.event)
 	}
 	s := f.states[pgstore.RunKey{ID: id, Number: at.Run}]
 	if at.Opens {
@@ -152,18 +149,14 @@ func (f *fold) apply(p incoming[*execution.Event]) (err error) {
 
 // supersede ends the run that a new start takes the place of, by an event of
 // our own.
-func (f *fold) supersede(at execution.Placement, by *execution.Event) error {
+func (f *fold) supersede(at execution.Placement, by *execution.Event) {
 	s := f.states[pgstore.RunKey{ID: by.ExecutionID(), Number: at.Supersedes}]
-	own, err := event.NewInterrupted(event.Interruption{
+	own := event.NewInterrupted(event.Interruption{
 		Source: f.Source(), ExecutionID: s.Run.ID, Run: s.Run.Number, RunID: s.Run.RunID, Time: by.Time,
 		Statement: execution.Interrupted{Cause: execution.CauseSuperseded, RealEvents: s.Run.Counts.Events, SupersededBy: at.Run},
 	})
-	if err != nil {
-		return fmt.Errorf("supersede run: %w", err)
-	}
 	f.take(s, own, false, pgstore.OwnEvent)
 	f.superseded = append(f.superseded, pgstore.RunKey{ID: s.Run.ID, Number: s.Run.Number})
-	return nil
 }
 
 // take folds an event into its run's state and makes its row.
