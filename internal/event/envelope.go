@@ -52,7 +52,7 @@ func (e *envelope) attribute(name string) *string {
 	}
 }
 
-// usual are the names and values that nearly all events have.
+// usual are the names of attributes, and values that nearly all events have.
 var usual = func() map[string]string {
 	texts := []string{
 		"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "sequence", "runid", "traceparent", "correlationid",
@@ -67,14 +67,6 @@ var usual = func() map[string]string {
 	}
 	return usual
 }()
-
-// usualText is a text of the envelope; the usual ones take no memory.
-func usualText(text []byte) string {
-	if same, ok := usual[string(text)]; ok {
-		return same
-	}
-	return string(text)
-}
 
 func (e *envelope) reject(reason fact.Reason, name, value, rule string) *fact.Rejection {
 	return fact.Reject(reason, e.prefix+name, value, rule)
@@ -149,6 +141,14 @@ func (d *Decoder) header(e *envelope, now time.Time) (fact.Header, *kind, *fact.
 	}, k, nil
 }
 
+// inURIs are the characters that a URI reference may hold.
+var inURIs = func() (in [256]bool) {
+	for c := '!'; c <= '~'; c++ {
+		in[c] = !strings.ContainsRune("\"<>\\^`{|}", c)
+	}
+	return in
+}()
+
 // checkSource holds the source to the form of a URI reference, without
 // parsing it: nothing is ever fetched from there.
 func (d *Decoder) checkSource(e *envelope) *fact.Rejection {
@@ -156,7 +156,7 @@ func (d *Decoder) checkSource(e *envelope) *fact.Rejection {
 		return e.reject(fact.ReasonTooLarge, "source", e.source, "at most "+strconv.Itoa(d.limits.Source)+" bytes")
 	}
 	for i := range len(e.source) {
-		if c := e.source[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+		if !inURIs[e.source[i]] {
 			return e.reject(fact.ReasonSchema, "source", e.source, "a URI reference")
 		}
 	}

@@ -23,26 +23,32 @@ func (d *Decoder) readHeaders(headers []kafkarecord.Header) (e *envelope, conten
 	if len(headers) > d.limits.Headers {
 		return nil, "", false, fact.Reject(fact.ReasonHeaderLimit, "headers", strconv.Itoa(len(headers)), "at most "+strconv.Itoa(d.limits.Headers)+" headers")
 	}
-	size := 0
+	size, ours := 0, 0
 	for _, h := range headers {
 		size += len(h.Key) + len(h.Value)
+		if isOurs(h.Key) {
+			ours += len(h.Value)
+		}
 	}
 	if size > d.limits.HeaderBytes {
 		return nil, "", false, fact.Reject(fact.ReasonHeaderLimit, "headers", strconv.Itoa(size), "at most "+strconv.Itoa(d.limits.HeaderBytes)+" bytes in all headers")
 	}
 
 	e = &envelope{prefix: attributePrefix}
+	var texts strings.Builder // one piece of memory for all values
+	texts.Grow(ours)
 	plainTrace := ""
 	for i, h := range headers {
-		name, attribute := strings.CutPrefix(h.Key, attributePrefix)
-		if !attribute && h.Key != contentTypeHeader && h.Key != traceParentHeader {
-			continue // somebody else's header
+		if !isOurs(h.Key) {
+			continue
 		}
 		if rejection := checkHeader(h, headers[:i]); rejection != nil {
 			return nil, "", false, rejection
 		}
-		value := usualText(h.Value)
-		switch {
+		begin := texts.Len()
+		texts.Write(h.Value)
+		value := texts.String()[begin:]
+		switch name, attribute := strings.CutPrefix(h.Key, attributePrefix); {
 		case h.Key == contentTypeHeader:
 			contentType = value
 		case !attribute:
@@ -60,6 +66,11 @@ func (d *Decoder) readHeaders(headers []kafkarecord.Header) (e *envelope, conten
 		e.traceParent = plainTrace
 	}
 	return e, contentType, binary, nil
+}
+
+// isOurs tells whether a header has to do with the event; others may be there.
+func isOurs(name string) bool {
+	return strings.HasPrefix(name, attributePrefix) || name == contentTypeHeader || name == traceParentHeader
 }
 
 func checkHeader(h kafkarecord.Header, before []kafkarecord.Header) *fact.Rejection {

@@ -116,11 +116,16 @@ func (r *jsonReader) readAttribute(e *envelope, name string) *fact.Rejection {
 		*at = string(raw)
 		return nil
 	}
-	*at, rejection = r.envelopeText(raw)
+	switch at {
+	case &e.typ, &e.specVersion, &e.contentType: // few words
+		*at, rejection = r.envelopeText(raw)
+	default:
+		*at, rejection = r.unquote(raw, r.limits.String)
+	}
 	return rejection
 }
 
-// envelopeText is unquote for names and values of attributes.
+// envelopeText is unquote for what an envelope says: the usual takes no memory.
 func (r *jsonReader) envelopeText(raw jsontext.Value) (string, *fact.Rejection) {
 	if same, ok := usual[string(raw[1:len(raw)-1])]; ok {
 		return same, nil
