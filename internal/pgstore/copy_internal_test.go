@@ -2,14 +2,19 @@ package pgstore
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
 )
 
 // Values written here must be those that pgx would write.
@@ -66,7 +71,9 @@ func TestCopyWritesValuesAsPgxDoes(t *testing.T) {
 			want = append(binary.BigEndian.AppendUint32(nil, uint32(len(encoded))), encoded...)
 		}
 		before := []byte("before")
-		got, err := appendValue(bytes.Clone(before), codecs, test.oid, test.value)
+		at := reflect.New(reflect.TypeOf(test.value)) // rows are given as pointers to their values
+		at.Elem().Set(reflect.ValueOf(test.value))
+		got, err := appendValue(bytes.Clone(before), codecs, test.oid, at.Interface())
 		if err != nil || !bytes.Equal(got, append(before, want...)) {
 			t.Errorf("type %d, %T %.40v: % x, %v; want % x", test.oid, test.value, test.value, got[:min(len(got), 40)], err, want[:min(len(want), 40)])
 		}
@@ -75,24 +82,95 @@ func TestCopyWritesValuesAsPgxDoes(t *testing.T) {
 
 func TestCopyNamesAValueThatHasNotTheTypeOfItsColumn(t *testing.T) {
 	t.Parallel()
-	c := &rowsToCopy{source: &oneRow{values: []any{"seven"}}, types: []uint32{pgtype.Int4OID}}
+	c := &rowsToCopy{source: newStructRows([]struct{ Word string }{{"seven"}}), types: []uint32{pgtype.Int4OID}}
+	c.source.Next()
 	_, err := appendRow(nil, c, pgtype.NewMap())
 	if err == nil || !isEncodeError(err) {
 		t.Errorf("error %v, want one that is read as the data's fault", err)
 	}
 }
 
-// oneRow is a row to copy.
-type oneRow struct {
-	values []any
-	given  bool
+// What is copied must be what the generated code says, in its order.
+func TestRowsAreCopiedAsTheGeneratedCodeWouldCopyThem(t *testing.T) {
+	t.Parallel()
+	checkRows(t, (*dbsqlc.Queries).InsertDetails)
+	checkRows(t, (*dbsqlc.Queries).InsertEvents)
+	checkRows(t, (*dbsqlc.Queries).InsertFaults)
+	checkRows(t, (*dbsqlc.Queries).InsertLogs)
+	checkRows(t, (*dbsqlc.Queries).InsertPhases)
+	checkRows(t, (*dbsqlc.Queries).InsertRuns)
+	checkRows(t, (*dbsqlc.Queries).InsertSnapshots)
+	checkRows(t, (*dbsqlc.Queries).InsertSteps)
+	checkRows(t, (*dbsqlc.Queries).InsertValidations)
 }
 
-func (r *oneRow) Next() bool {
-	next := !r.given
-	r.given = true
-	return next
+func checkRows[R any](t *testing.T, into func(*dbsqlc.Queries, context.Context, []R) (int64, error)) {
+	t.Helper()
+	generated := &copyRecorder{}
+	rows := make([]R, 2)
+	if _, err := into(dbsqlc.New(generated), t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+	ours := newStructRows(rows)
+	for row := range rows {
+		// The rows are zero, so a value is known by its place in memory: what is
+		// set through our pointer is seen in the generated value.
+		if !ours.Next() || !generated.source.Next() {
+			t.Fatalf("%T: row %d is missing", rows, row)
+		}
+		values, _ := ours.Values()
+		if len(values) != len(generated.columns) {
+			t.Fatalf("%T: %d values for %d columns", rows, len(values), len(generated.columns))
+		}
+		for i := range values {
+			to := reflect.ValueOf(values[i]).Elem()
+			to.Set(other(to.Type()))
+			theirs, err := generated.source.Values()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for j, their := range theirs {
+				if set := !reflect.ValueOf(&their).Elem().Elem().IsZero(); set != (i == j) {
+					t.Errorf("%T: column %s is set: %v, by our value of %s", rows, generated.columns[j], set, generated.columns[i])
+				}
+			}
+			to.SetZero()
+		}
+	}
+	if ours.Next() || generated.source.Next() {
+		t.Errorf("%T: there are more than %d rows", rows, len(rows))
+	}
 }
 
-func (r *oneRow) Values() ([]any, error) { return r.values, nil }
-func (r *oneRow) Err() error             { return nil }
+// other is a value that is not the zero of its type.
+func other(of reflect.Type) reflect.Value {
+	v := reflect.New(of).Elem()
+	switch of.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(of.Elem()))
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(of, 1, 1))
+	case reflect.String:
+		v.SetString("other")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Struct:
+		v.Set(reflect.ValueOf(time.Unix(1, 0)))
+	default:
+		v.SetInt(1)
+	}
+	return v
+}
+
+// copyRecorder keeps what generated code gives to COPY; it can do nothing else.
+type copyRecorder struct {
+	dbsqlc.DBTX
+
+	columns []string
+	source  pgx.CopyFromSource
+}
+
+func (r *copyRecorder) CopyFrom(_ context.Context, _ pgx.Identifier, columns []string, source pgx.CopyFromSource) (int64, error) {
+	r.columns, r.source = columns, source
+	return 0, nil
+}

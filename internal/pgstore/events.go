@@ -83,6 +83,7 @@ func insert[R any](ctx context.Context, tx *Tx, op string, rows []R, into func(c
 		return nil
 	}
 	tx.pipe.doing(op)
+	tx.pipe.copying(newStructRows(rows))
 	_, err := into(ctx, rows)
 	return err
 }

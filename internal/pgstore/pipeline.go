@@ -23,6 +23,7 @@ type pipeline struct {
 	line   *pgx.Batch
 	inLine []statement // of line
 	copies []rowsToCopy
+	rows   pgx.CopyFromSource // for the next CopyFrom, in place of what it is given; nil: none
 
 	results pgx.BatchResults // of what was sent last; nil: none is open
 	sent    []statement      // those whose results have not been read
