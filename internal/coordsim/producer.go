@@ -43,7 +43,7 @@ type ProducerConfig struct {
 
 	Compression   string // none, gzip, snappy, lz4 or zstd; empty is the library's choice
 	Transactional string // id of a producer that sends in transactions; empty: none
-	Patient       bool   // Kafka may restart: where it says that a topic does not exist, ask again
+	Patient       bool   // Kafka may restart: ask again where it says that a topic does not exist, or hangs up
 
 	// Dial makes the connections; nil: a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -89,7 +89,9 @@ func NewProducer(c ProducerConfig) (*Producer, error) {
 		options = append(options, kgo.TransactionalID(c.Transactional), kgo.TransactionTimeout(10*time.Second))
 	}
 	if c.Patient {
-		options = append(options, kgo.UnknownTopicRetries(-1))
+		// The client takes a connection that ends before its first answer for a
+		// wrong configuration, and gives up the records that wait to be sent.
+		options = append(options, kgo.UnknownTopicRetries(-1), kgo.AlwaysRetryEOF())
 	}
 	if c.Dial != nil {
 		options = append(options, kgo.Dialer(c.Dial))
