@@ -12,10 +12,10 @@ import (
 // saveParts writes the merged parts of the folded states: those that LoadParts
 // has found are changed, all others copied, at a third of the cost.
 func (tx *Tx) saveParts(ctx context.Context, states []*execution.State) error {
-	phases := partRows[dbsqlc.InsertPhasesParams, dbsqlc.SavePhasesParams]{add: addPhaseRow}
-	steps := partRows[dbsqlc.InsertStepsParams, dbsqlc.SaveStepsParams]{add: addStepRow}
-	faults := partRows[dbsqlc.InsertFaultsParams, dbsqlc.SaveFaultsParams]{add: addFaultRow}
-	validations := partRows[dbsqlc.InsertValidationsParams, dbsqlc.SaveValidationsParams]{add: addValidationRow}
+	var phases partRows[dbsqlc.InsertPhasesParams]
+	var steps partRows[dbsqlc.InsertStepsParams]
+	var faults partRows[dbsqlc.InsertFaultsParams]
+	var validations partRows[dbsqlc.InsertValidationsParams]
 	for _, s := range states {
 		for name, p := range s.Phases {
 			phases.put(phaseRow(&s.Run, p), tx.found[Touch{State: s, Part: execution.PartPhase, ID: name}])
@@ -32,46 +32,45 @@ func (tx *Tx) saveParts(ctx context.Context, states []*execution.State) error {
 			}
 		}
 	}
-	if err := phases.write(ctx, tx, "phases", tx.queued.SavePhases, tx.queued.InsertPhases); err != nil {
+	if err := writeParts(ctx, tx, "phases", phases, addPhaseRow, tx.queued.SavePhases, tx.queued.InsertPhases); err != nil {
 		return err
 	}
-	if err := steps.write(ctx, tx, "steps", tx.queued.SaveSteps, tx.queued.InsertSteps); err != nil {
+	if err := writeParts(ctx, tx, "steps", steps, addStepRow, tx.queued.SaveSteps, tx.queued.InsertSteps); err != nil {
 		return err
 	}
-	if err := faults.write(ctx, tx, "faults", tx.queued.SaveFaults, tx.queued.InsertFaults); err != nil {
+	if err := writeParts(ctx, tx, "faults", faults, addFaultRow, tx.queued.SaveFaults, tx.queued.InsertFaults); err != nil {
 		return err
 	}
-	return validations.write(ctx, tx, "validations", tx.queued.SaveValidations, tx.queued.InsertValidations)
+	return writeParts(ctx, tx, "validations", validations, addValidationRow, tx.queued.SaveValidations, tx.queued.InsertValidations)
 }
 
-// partRows are the rows of one kind of part.
-type partRows[Row, Columns any] struct {
-	opened  []Row                // new
-	stored  int                  // how many are in changed
-	changed Columns              // of those that are stored
-	add     func(*Columns, *Row) // to changed
-}
+// partRows are the rows of one kind of part: new ones, and those whose part is
+// stored already.
+type partRows[Row any] struct{ opened, stored []Row }
 
-func (p *partRows[Row, Columns]) put(row Row, stored bool) {
-	if !stored {
+func (p *partRows[Row]) put(row Row, stored bool) {
+	if stored {
+		p.stored = append(p.stored, row)
+	} else {
 		p.opened = append(p.opened, row)
-		return
 	}
-	changed := row // row itself stays off the heap: most parts are new
-	p.add(&p.changed, &changed)
-	p.stored++
 }
 
-func (p *partRows[Row, Columns]) write(
-	ctx context.Context, tx *Tx, kind string, save func(context.Context, Columns) error, into func(context.Context, []Row) (int64, error),
+func writeParts[Row, Columns any](
+	ctx context.Context, tx *Tx, kind string, rows partRows[Row],
+	add func(*Columns, *Row), save func(context.Context, Columns) error, into func(context.Context, []Row) (int64, error),
 ) error {
-	if p.stored > 0 {
+	if len(rows.stored) > 0 {
+		var columns Columns
+		for i := range rows.stored {
+			add(&columns, &rows.stored[i])
+		}
 		tx.pipe.doing("save " + kind)
-		if err := save(ctx, p.changed); err != nil {
+		if err := save(ctx, columns); err != nil {
 			return err
 		}
 	}
-	return insert(ctx, tx, "insert "+kind, p.opened, into)
+	return insert(ctx, tx, "insert "+kind, rows.opened, into)
 }
 
 func phaseRow(r *execution.Run, p *execution.Phase) dbsqlc.InsertPhasesParams {
