@@ -16,8 +16,8 @@ type kind struct {
 	typ     fact.Type
 	message protoreflect.MessageType
 	plan    *messagePlan
-	bulk    bool                         // has the larger limit of tokens
-	omit    []string                     // fields with rows of their own, left out of the stored data
+	bulk    bool     // has the larger limit of tokens
+	omit    []string // fields with rows of their own, left out of the stored data
 
 	// One of the two makes the domain's payload of a message of this type.
 	execution func(proto.Message) execution.Payload
@@ -96,12 +96,9 @@ func ofScenario[M proto.Message](typ fact.Type, payload func(M) scenario.Payload
 
 func newKind[M proto.Message](typ fact.Type) *kind {
 	var none M
-	message := none.ProtoReflect().Type()
-	return &kind{
-		typ:     typ,
-		message: message,
-		plan:    newPlan(message),
-	}
+	k := &kind{typ: typ, message: none.ProtoReflect().Type()}
+	k.plan = newPlan(k.message)
+	return k
 }
 
 // TypeOf is the event type that a message of the contract is the data of.

@@ -56,7 +56,8 @@ const (
 	shapeMessage
 )
 
-// structOf is a message as a plan takes it.
+// structOf is a message as a plan takes it. None of its lists has nil elements:
+// readers make none.
 func structOf(m proto.Message) reflect.Value { return reflect.ValueOf(m).Elem() }
 
 // in is the field of a message. One that its message can tell from zero is a
@@ -96,6 +97,9 @@ func newPlan(message protoreflect.MessageType) *messagePlan {
 			value = desc.MapValue()
 		}
 		field.shape = shapeOf(value)
+		if desc.IsPacked() || field.shape == shapeString && desc.HasPresence() || field.shape == shapeDuration && desc.IsMap() {
+			panic("no way to read and write " + string(desc.FullName())) // as shapeOf
+		}
 		if field.shape == shapeMessage {
 			field.nested = newPlan(typeOf(value.Message()))
 		}
