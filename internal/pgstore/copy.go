@@ -3,17 +3,11 @@ package pgstore
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"math"
 	"reflect"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
 )
@@ -120,83 +114,15 @@ func (p *pipeline) CopyFrom(ctx context.Context, table pgx.Identifier, columns [
 	return 0, nil
 }
 
-// copyRows writes the rows that were kept for COPY, and ends the transaction
-// with them if it should: all in one round trip, for each COPY begins to read
-// where the one before it has ended.
-func (p *pipeline) copyRows(ctx context.Context, commit bool) error {
-	copies := p.copies
-	p.copies = nil
-	statements := make([]string, len(copies), len(copies)+1)
-	for i := range copies {
-		statements[i] = copies[i].statement
-	}
-	if commit {
-		statements = append(statements, "commit")
-	}
-	if len(statements) == 0 {
-		return nil
-	}
-	conn := p.conn.PgConn()
-	results := conn.Exec(ctx, strings.Join(statements, "; "))
-	var unsent error   // a value that cannot be sent
-	if conn.IsBusy() { // it was sent
-		w := &copyWriter{codecs: p.conn.TypeMap(), to: conn.Frontend()}
-		unsent = w.copyAll(copies)
-	}
-	var dropped error
-	for i := range copies {
-		tag, err := nextTag(results)
-		switch {
-		case err == nil && tag.RowsAffected() != copies[i].written:
-			dropped = fmt.Errorf("%s: %w: %d of %d were written", copies[i].op, ErrRowsDropped, tag.RowsAffected(), copies[i].written)
-		case err != nil:
-			p.types.forget(copies[i].statement) // a migration may have changed them
-			switch {
-			case unsent != nil:
-				return unsent
-			case commit && !refused(err):
-				return fmt.Errorf("%w: %w", ErrInDoubt, interpret(copies[i].op, err))
-			}
-			return interpret(copies[i].op, err)
-		}
-	}
-	if commit {
-		switch tag, err := nextTag(results); {
-		case err != nil:
-			err = interpretCommit(err)
-			if errors.Is(err, ErrInDoubt) {
-				err = errors.Join(err, dropped) // for who finds that it was committed
-			}
-			return err
-		case tag.String() == "ROLLBACK":
-			return interpretCommit(pgx.ErrTxCommitRollback)
-		}
-	}
-	if err := results.Close(); err != nil && !commit { // after COMMIT it is done
-		return interpret("copy rows", err)
-	}
-	return dropped
-}
-
-// nextTag reads the result of the next statement.
-func nextTag(results *pgconn.MultiResultReader) (pgconn.CommandTag, error) {
-	if results.NextResult() {
-		return results.ResultReader().Close()
-	}
-	if err := results.Close(); err != nil {
-		return pgconn.CommandTag{}, err
-	}
-	return pgconn.CommandTag{}, errNoResult
-}
-
-var errNoResult = errors.New("a statement has no result")
-
 // copyChunk is about how much is encoded before it is sent.
 const copyChunk = 48 << 10
 
-// copyWriter sends rows in the binary form of COPY. Source: PostgreSQL
-// documentation, COPY, "Binary Format", and "Message Formats", CopyData and
-// CopyDone.
+// copyBuffers are buffers of copyWriters.
+var copyBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// copyWriter sends statements and the rows that those of them which copy read,
+// in the binary form. Source: PostgreSQL documentation, COPY, "Binary Format",
+// and "Message Formats", Query, CopyData and CopyDone.
 type copyWriter struct {
 	codecs *pgtype.Map
 	to     *pgproto3.Frontend
@@ -204,15 +130,26 @@ type copyWriter struct {
 	err    error  // of the connection; who reads from it will say more
 }
 
-// copyAll sends the rows of one COPY after the other. The error is of a value
-// that cannot be sent; the server then gives up.
-func (w *copyWriter) copyAll(copies []rowsToCopy) error {
-	defer w.flush()
+// send sends the statements at once, and the rows behind them: each COPY begins
+// to read where the one before it has ended. The error is of a value that cannot
+// be sent; the server then gives up.
+func (w *copyWriter) send(statements []string, copies []rowsToCopy) error {
+	buffer := copyBuffers.Get().(*[]byte)
+	w.buffer = (*buffer)[:0]
+	defer func() {
+		w.flush()
+		*buffer = w.buffer
+		copyBuffers.Put(buffer)
+	}()
+	at := w.begin('Q')
+	w.buffer = append(w.buffer, strings.Join(statements, "; ")...)
+	w.buffer = append(w.buffer, 0)
+	w.end(at)
 	for i := range copies {
 		if err := w.copy(&copies[i]); err != nil {
-			w.flush()
-			w.to.Send(&pgproto3.CopyFail{Message: err.Error()})
-			w.err = w.to.Flush()
+			at := w.begin('f') // CopyFail
+			w.buffer = append(w.buffer, "a value cannot be sent\x00"...)
+			w.end(at)
 			return interpret(copies[i].op, err)
 		}
 	}
@@ -220,7 +157,7 @@ func (w *copyWriter) copyAll(copies []rowsToCopy) error {
 }
 
 func (w *copyWriter) copy(c *rowsToCopy) error {
-	at := w.begin()
+	at := w.begin('d') // CopyData
 	w.buffer = append(w.buffer, "PGCOPY\n\xff\r\n\x00"...)
 	w.buffer = binary.BigEndian.AppendUint64(w.buffer, 0) // no flags, no extension
 	for c.source.Next() {
@@ -234,7 +171,7 @@ func (w *copyWriter) copy(c *rowsToCopy) error {
 		if len(w.buffer) >= copyChunk {
 			w.end(at)
 			w.flush()
-			at = w.begin()
+			at = w.begin('d')
 		}
 	}
 	if err := c.source.Err(); err != nil {
@@ -243,14 +180,14 @@ func (w *copyWriter) copy(c *rowsToCopy) error {
 	}
 	w.buffer = binary.BigEndian.AppendUint16(w.buffer, 0xffff)
 	w.end(at)
-	w.buffer = append(w.buffer, 'c', 0, 0, 0, 4) // CopyDone
+	w.end(w.begin('c')) // CopyDone
 	return nil
 }
 
-// begin begins a CopyData message, and end writes its length.
-func (w *copyWriter) begin() (at int) {
+// begin begins a message, and end writes its length.
+func (w *copyWriter) begin(kind byte) (at int) {
 	at = len(w.buffer)
-	w.buffer = append(w.buffer, 'd', 0, 0, 0, 0)
+	w.buffer = append(w.buffer, kind, 0, 0, 0, 0)
 	return at
 }
 
@@ -264,152 +201,3 @@ func (w *copyWriter) flush() {
 	}
 	w.buffer = w.buffer[:0]
 }
-
-func appendRow(b []byte, c *rowsToCopy, codecs *pgtype.Map) ([]byte, error) {
-	values, err := c.source.Values()
-	if err != nil {
-		return nil, err
-	}
-	if len(values) != len(c.types) {
-		return nil, fmt.Errorf("encode row: %d values for %d columns", len(values), len(c.types))
-	}
-	b = binary.BigEndian.AppendUint16(b, uint16(len(values)))
-	for i, v := range values {
-		if b, err = appendValue(b, codecs, c.types[i], v); err != nil {
-			return nil, fmt.Errorf("failed to encode args[%d]: %w", i, err) // as pgx words it: see isEncodeError
-		}
-	}
-	return b, nil
-}
-
-// appendValue appends a value, or what a pointer points to, with its length
-// before it. The forms that rows mostly have are written here, all others by
-// pgx.
-func appendValue(b []byte, codecs *pgtype.Map, oid uint32, v any) ([]byte, error) {
-	switch v := v.(type) {
-	case **string:
-		if oid == pgtype.TextOID {
-			return appendNullable(b, *v, appendText), nil
-		}
-	case *string:
-		if oid == pgtype.TextOID {
-			return appendText(b, *v), nil
-		}
-	case *[]byte:
-		if oid == pgtype.ByteaOID && *v != nil {
-			b = binary.BigEndian.AppendUint32(b, uint32(len(*v)))
-			return append(b, *v...), nil
-		}
-	case *json.RawMessage:
-		switch {
-		case *v == nil:
-			return appendNull(b), nil
-		case oid == pgtype.JSONBOID:
-			b = binary.BigEndian.AppendUint32(b, uint32(len(*v)+1))
-			b = append(b, 1) // version of jsonb's binary form
-			return append(b, *v...), nil
-		case oid == pgtype.JSONOID: // pgx would write what the pointer points to anew
-			b = binary.BigEndian.AppendUint32(b, uint32(len(*v)))
-			return append(b, *v...), nil
-		}
-	case **int64:
-		if oid == pgtype.Int8OID {
-			return appendNullable(b, *v, appendInt64), nil
-		}
-	case *int64:
-		if oid == pgtype.Int8OID {
-			return appendInt64(b, *v), nil
-		}
-	case **int32:
-		if oid == pgtype.Int4OID {
-			return appendNullable(b, *v, appendInt32), nil
-		}
-	case *int32:
-		if oid == pgtype.Int4OID {
-			return appendInt32(b, *v), nil
-		}
-	case *int16:
-		if oid == pgtype.Int2OID {
-			b = binary.BigEndian.AppendUint32(b, 2)
-			return binary.BigEndian.AppendUint16(b, uint16(*v)), nil
-		}
-	case *bool:
-		if oid == pgtype.BoolOID {
-			b = binary.BigEndian.AppendUint32(b, 1)
-			if *v {
-				return append(b, 1), nil
-			}
-			return append(b, 0), nil
-		}
-	case **float64:
-		if oid == pgtype.Float8OID {
-			return appendNullable(b, *v, appendFloat64), nil
-		}
-	case **time.Time:
-		if oid == pgtype.TimestamptzOID {
-			return appendNullable(b, *v, appendMoment), nil
-		}
-	case *time.Time:
-		switch oid {
-		case pgtype.TimestamptzOID:
-			return appendMoment(b, *v), nil
-		case pgtype.DateOID:
-			return appendDate(b, *v), nil
-		}
-	}
-	at := len(b)
-	encoded, err := codecs.Encode(oid, pgtype.BinaryFormatCode, v, append(b, 0, 0, 0, 0))
-	if err != nil {
-		return nil, err
-	}
-	if encoded == nil {
-		return appendNull(b), nil
-	}
-	binary.BigEndian.PutUint32(encoded[at:], uint32(len(encoded)-at-4))
-	return encoded, nil
-}
-
-func appendNull(b []byte) []byte { return binary.BigEndian.AppendUint32(b, 0xffffffff) }
-
-func appendNullable[V any](b []byte, v *V, appendOne func([]byte, V) []byte) []byte {
-	if v == nil {
-		return appendNull(b)
-	}
-	return appendOne(b, *v)
-}
-
-func appendText(b []byte, v string) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
-	return append(b, v...)
-}
-
-func appendInt64(b []byte, v int64) []byte {
-	b = binary.BigEndian.AppendUint32(b, 8)
-	return binary.BigEndian.AppendUint64(b, uint64(v))
-}
-
-func appendInt32(b []byte, v int32) []byte {
-	b = binary.BigEndian.AppendUint32(b, 4)
-	return binary.BigEndian.AppendUint32(b, uint32(v))
-}
-
-func appendFloat64(b []byte, v float64) []byte {
-	b = binary.BigEndian.AppendUint32(b, 8)
-	return binary.BigEndian.AppendUint64(b, math.Float64bits(v))
-}
-
-// appendDate appends a date, which has no time zone.
-func appendDate(b []byte, t time.Time) []byte {
-	year, month, day := t.Date()
-	days := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix()/86_400 - postgresEpoch/86_400_000_000
-	return appendInt32(b, int32(days))
-}
-
-// appendMoment appends a timestamptz, which has microseconds.
-func appendMoment(b []byte, t time.Time) []byte {
-	return appendInt64(b, t.Unix()*1e6+int64(t.Nanosecond()/1e3)-postgresEpoch)
-}
-
-// postgresEpoch is 2000-01-01 00:00 UTC in microseconds of Unix time: times in
-// the binary form count from there.
-const postgresEpoch = 946_684_800 * 1_000_000

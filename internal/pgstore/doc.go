@@ -9,7 +9,8 @@
 //
 // A transaction makes few round trips, for on a busy machine each waits for a
 // processor: statements wait in line (pipeline.go) until the rows of one behind
-// them are wanted, and rows to copy go with COMMIT (copy.go).
+// them are wanted; the rows to copy (copy.go) and COMMIT follow the last of them
+// without waiting (ending.go).
 //
 // It knows nothing of Kafka but topic, partition and offset as addresses, and
 // nothing of Redis. What an event means is decided by packages execution and

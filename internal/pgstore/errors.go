@@ -41,8 +41,8 @@ var (
 	// ErrFenced says that another worker owns the partition, or that a worker or
 	// an operator has moved its position.
 	ErrFenced = errors.New("fenced: another worker owns the partition, or a worker or an operator has moved it")
-	// ErrInDoubt says that the connection was lost after COMMIT was sent, with the
-	// last rows before it.
+	// ErrInDoubt says that the connection was lost after COMMIT was sent, or while
+	// it was being sent.
 	ErrInDoubt = errors.New("outcome of commit unknown")
 	// ErrRowsDropped says that the database has written fewer rows than it was
 	// given, without an error, and they are committed: a trigger drops them.

@@ -12,7 +12,7 @@ import (
 // pipeline is a transaction on one connection that makes few round trips: a
 // statement waits in line until the rows of one behind it are wanted, or the
 // transaction ends, and all that wait are sent together. COPY cannot stand in
-// that line: rows to copy are sent with COMMIT.
+// that line: rows to copy are sent behind it, with COMMIT.
 //
 // Generated queries use it through two views: queued and waiting.
 type pipeline struct {
@@ -28,6 +28,8 @@ type pipeline struct {
 	results pgx.BatchResults // of what was sent last; nil: none is open
 	sent    []statement      // those whose results have not been read
 	read    int              // how many results have been read since the beginning
+
+	unanswered bool // an ending was sent, and its answers have not been read to their end
 }
 
 // statement is one that was put in line.
@@ -128,27 +130,11 @@ func (p *pipeline) settle() error {
 }
 
 // finish sends everything that waits, without ending the transaction.
-func (p *pipeline) finish(ctx context.Context) error {
-	if err := p.send(ctx); err != nil {
-		return err
-	}
-	if err := p.settle(); err != nil {
-		return err
-	}
-	return p.copyRows(ctx, false)
-}
+func (p *pipeline) finish(ctx context.Context) error { return p.end(ctx, false) }
 
-// commit sends everything that waits, the rows to copy together with COMMIT.
-// Whoever commits must know ErrInDoubt.
-func (p *pipeline) commit(ctx context.Context) error {
-	if err := p.send(ctx); err != nil {
-		return err
-	}
-	if err := p.settle(); err != nil {
-		return err
-	}
-	return p.copyRows(ctx, true)
-}
+// commit sends everything that waits, and COMMIT. Whoever commits must know
+// ErrInDoubt.
+func (p *pipeline) commit(ctx context.Context) error { return p.end(ctx, true) }
 
 // rollback ends a transaction that was not committed. A connection on which
 // that fails is not given back by the pool.
@@ -157,6 +143,7 @@ func (p *pipeline) rollback(ctx context.Context) {
 		_ = p.results.Close() // the error that ends the transaction is known
 		p.results = nil
 	}
+	p.drain(ctx)
 	if p.conn.PgConn().TxStatus() != 'I' {
 		_, _ = p.conn.Exec(ctx, "rollback")
 	}

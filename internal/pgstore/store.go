@@ -66,7 +66,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 			params[name] = strconv.FormatInt(d.Milliseconds(), 10)
 		}
 	}
-	for _, settings := range []map[string]string{planning, keepalives} {
+	for _, settings := range []map[string]string{planning, keepalives, quiet} {
 		maps.Copy(params, settings)
 	}
 	if cfg.ApplicationName != "" {
@@ -100,6 +100,11 @@ var keepalives = map[string]string{
 	"tcp_keepalives_interval": "5",
 	"tcp_keepalives_count":    "4",
 }
+
+// quiet keeps the server from sending what nobody reads: while it cannot get rid
+// of the notices of a trigger that is not ours, it does not read the rows that are
+// sent to it.
+var quiet = map[string]string{"client_min_messages": "error"}
 
 // writable tells whether a session that was given back is worth keeping. One
 // that began on a standby, or when the database was read-only, would go on to
