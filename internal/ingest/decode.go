@@ -157,10 +157,19 @@ const (
 // hash, so that any of its bytes draws evenly.
 func isHinted(h *fact.Header) bool { return h.Key[0]%hintShare == 0 }
 
+// hintPause is for how many small batches Redis is not asked after it did not
+// know one: in a steady flow each has a few records, and asking for each took as
+// long as storing some of them. Who repeats events repeats more than that.
+const hintPause = 7
+
 // hint is S3: Redis tells of a few events of the batch whether they are probably
 // stored. Only when it says so of all is there something to gain.
 func (w *worker) hint(ctx context.Context, b *batch) {
 	if w.Redis == nil {
+		return
+	}
+	if w.unasked < hintPause && w.isSmall(b) {
+		w.unasked++
 		return
 	}
 	sample := make([]redisstore.Hint, 0, hintSample)
@@ -179,6 +188,10 @@ func (w *worker) hint(ctx context.Context, b *batch) {
 	_ = w.step(telemetry.StepHint, func() error { // fails open: not known
 		known, err := w.Redis.Known(ctx, sample)
 		b.hinted = err == nil && !slices.Contains(known, false)
+		w.unasked = hintPause
+		if !b.hinted {
+			w.unasked = 0
+		}
 		return err
 	})
 }

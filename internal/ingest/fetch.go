@@ -128,7 +128,7 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 		batches--
 		// A small batch behind which nothing lies: the next fetch waits for its commit,
 		// and brings what has come meanwhile. Fetched at once, small batches would queue.
-		small := len(b.items) < w.cfg.Read.BatchRecords/4 && b.next >= b.logEnd
+		small := w.isSmall(b) && b.next >= b.logEnd
 		if small || careful || batches >= 0 || position < alone {
 			// Not ahead of S4: a process that dies of the next batch must leave the
 			// position at it. One batch further back, each new process would decode
@@ -151,6 +151,10 @@ func (w *worker) fetchAhead(ctx context.Context, out chan<- *batch) error {
 		}
 	}
 }
+
+// isSmall tells whether a transaction costs more by itself than by the records of
+// the batch.
+func (w *worker) isSmall(b *batch) bool { return len(b.items) < w.cfg.Read.BatchRecords/4 }
 
 func (w *worker) newReader(position int64, careful bool) *kafkalog.PartitionReader {
 	read := w.cfg.Read

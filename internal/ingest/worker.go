@@ -36,6 +36,7 @@ type worker struct {
 	topicID  kafkalog.TopicID  // of the topic that the claim was compared with
 	progress atomic.Int64      // unix nanoseconds of the last sign of progress
 	waiting  atomic.Int32      // batches decoded and not yet committed
+	unasked  int               // batches for which Redis was not asked since it did not know one; used by fetching alone
 	refused  window            // what the database refused lately
 	told     told              // of quarantined records
 
@@ -48,7 +49,7 @@ type worker struct {
 
 func newWorker(e *Engine, a kafkalog.Assignment) *worker {
 	return &worker{
-		Engine: e, assignment: a,
+		Engine: e, assignment: a, unasked: hintPause,
 		log: e.Log.With().Str("topic", a.Topic).Int32("partition", a.Partition).Logger(),
 	}
 }
