@@ -13,7 +13,7 @@ import (
 
 type benchCmd struct {
 	Only       []string `placeholder:"PART" help:"Measure these only: mixed, logs, small (workloads), ceiling (of the workloads measured), single, latency, memory."`
-	Rounds     int      `default:"3" help:"How often the service and the ceiling are measured, by turns."`
+	Rounds     int      `default:"3" help:"How often the service and the ceiling are measured, by turns; and latencies."`
 	Events     int      `default:"200000" help:"Events in a backlog; a tenth of it for logs."`
 	Partitions int      `default:"4" help:"Of each topic."`
 
