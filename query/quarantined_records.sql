@@ -53,13 +53,12 @@ WHERE id = sqlc.arg(id) AND status = 'open';
 -- DiscardQuarantined settles as discarded the oldest open records, of a reason
 -- or of all, as ResolveQuarantined does.
 -- name: DiscardQuarantined :execrows
-WITH oldest AS MATERIALIZED (
-  SELECT o.id FROM test_coordination.quarantined_records AS o
-  WHERE o.status = 'open' AND o.id <= sqlc.arg(up_to) AND (sqlc.arg(reason)::text = '' OR o.reason = sqlc.arg(reason)::text)
-  ORDER BY o.id LIMIT sqlc.arg(most))
 UPDATE test_coordination.quarantined_records AS r SET status = 'discarded', resolved_at = sqlc.arg(now)::timestamptz, resolved_by = sqlc.arg(resolved_by), resolution = sqlc.arg(resolution),
   record_key = substring(r.record_key FROM 1 FOR 1024), record_value = NULL, record_headers = '[]', complete = false
-FROM oldest WHERE r.id = oldest.id AND r.status = 'open';
+WHERE r.status = 'open' AND r.id = ANY (ARRAY(
+  SELECT o.id FROM test_coordination.quarantined_records AS o
+  WHERE o.status = 'open' AND o.id <= sqlc.arg(up_to) AND (sqlc.arg(reason)::text = '' OR o.reason = sqlc.arg(reason)::text)
+  ORDER BY o.id LIMIT sqlc.arg(most)));
 
 -- QuarantinedCount counts by reason and status, for people: it reads the whole table.
 -- name: QuarantinedCount :many

@@ -61,6 +61,31 @@ func TestStatementsOfABatchGoAlongKeys(t *testing.T) {
 	}
 }
 
+// A join of the open records with those to discard was planned the other way
+// round where statistics knew of none: each open record was looked for in the
+// whole list.
+func TestDiscardingGoesAlongKeys(t *testing.T) {
+	t.Parallel()
+	conn := planningConn(t)
+	const records = "INSERT INTO test_coordination.quarantined_records (topic, partition, generation, kafka_offset, reason, status, quarantined_at) SELECT 'topic', 0, $1, n, 'crash', $2, now() FROM generate_series(1, 2000) AS n"
+	if _, err := conn.Exec(t.Context(), records, 0, "discarded"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "ANALYZE test_coordination.quarantined_records"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), records, 1, "open"); err != nil {
+		t.Fatal(err)
+	}
+	n, err := dbsqlc.New(conn).DiscardQuarantined(t.Context(), dbsqlc.DiscardQuarantinedParams{UpTo: 1 << 60, Most: 500})
+	if err != nil || n != 500 {
+		t.Fatalf("%d discarded, %v; want 500", n, err)
+	}
+	if plan := preparedPlans(t, conn)["DiscardQuarantined"]; !strings.Contains(plan, "(id = ANY (") || strings.Contains(plan, "Join") {
+		t.Errorf("not by their ids:\n%s", plan)
+	}
+}
+
 // planningConn is one connection of a store, to see what it has prepared.
 func planningConn(t *testing.T) *pgx.Conn {
 	t.Helper()

@@ -12,13 +12,12 @@ import (
 )
 
 const discardQuarantined = `-- name: DiscardQuarantined :execrows
-WITH oldest AS MATERIALIZED (
-  SELECT o.id FROM test_coordination.quarantined_records AS o
-  WHERE o.status = 'open' AND o.id <= $4 AND ($5::text = '' OR o.reason = $5::text)
-  ORDER BY o.id LIMIT $6)
 UPDATE test_coordination.quarantined_records AS r SET status = 'discarded', resolved_at = $1::timestamptz, resolved_by = $2, resolution = $3,
   record_key = substring(r.record_key FROM 1 FOR 1024), record_value = NULL, record_headers = '[]', complete = false
-FROM oldest WHERE r.id = oldest.id AND r.status = 'open'
+WHERE r.status = 'open' AND r.id = ANY (ARRAY(
+  SELECT o.id FROM test_coordination.quarantined_records AS o
+  WHERE o.status = 'open' AND o.id <= $4 AND ($5::text = '' OR o.reason = $5::text)
+  ORDER BY o.id LIMIT $6))
 `
 
 type DiscardQuarantinedParams struct {
