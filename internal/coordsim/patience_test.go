@@ -20,7 +20,6 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // hangUps are where a broker that restarts hangs up on a connection that it has
@@ -30,18 +29,9 @@ var hangUps = map[string]func(asked kmsg.Key) bool{
 	"on a first request": func(asked kmsg.Key) bool { return asked != kmsg.ApiVersions },
 }
 
-func patientProducer(t testing.TB, dial func(ctx context.Context, network, address string) (net.Conn, error)) (*coordsim.Producer, coordsim.Topics, *testenv.KafkaCluster) {
-	t.Helper()
-	broker := testenv.Broker(t)
-	topics := coordsim.Topics{Executions: testenv.UniqueName("executions"), Scenarios: testenv.UniqueName("scenarios")}
-	broker.CreateTopic(t, topics.Executions, partitions, nil)
-	broker.CreateTopic(t, topics.Scenarios, partitions, nil)
-	p, err := coordsim.NewProducer(coordsim.ProducerConfig{Brokers: broker.Brokers, Topics: topics, Dial: dial, Patient: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
-	return p, topics, broker
+// patient has a producer outlive what happens to its connections.
+func patient(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(*coordsim.ProducerConfig) {
+	return func(c *coordsim.ProducerConfig) { c.Dial, c.Patient = dial, true }
 }
 
 // A patient producer goes on when it is hung up on while it asks for its id, and
@@ -52,7 +42,7 @@ func TestAPatientProducerIsHungUpOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			network := &restless{when: when}
-			producer, topics, broker := patientProducer(t, network.dial)
+			producer, topics, broker := newProducer(t, patient(network.dial))
 			const half = 100
 			acknowledged := map[coordsim.Address]string{} // the value of the record
 			send := func(from int) {
@@ -130,13 +120,13 @@ func TestAPatientProducerIsHungUpOnWhileRecordsWait(t *testing.T) {
 			spent := network.hangUp(2, 3)
 			var asked atomic.Int32
 			refused := make(chan struct{})
-			producer, _, _ := patientProducer(t, func(ctx context.Context, kind, address string) (net.Conn, error) {
+			producer, _, _ := newProducer(t, patient(func(ctx context.Context, kind, address string) (net.Conn, error) {
 				if asked.Add(1) == 3 {
 					close(refused)
 					return nil, &net.OpError{Op: "dial", Net: kind, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 				}
 				return network.dial(ctx, kind, address)
-			})
+			}))
 			records := func(yield func(coordsim.Record, error) bool) {
 				if !yield(numbered(coordsim.Executions, 1), nil) {
 					return

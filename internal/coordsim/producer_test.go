@@ -17,13 +17,17 @@ import (
 
 const partitions = 3
 
-func newProducer(t testing.TB) (*coordsim.Producer, coordsim.Topics, *testenv.KafkaCluster) {
+func newProducer(t testing.TB, with ...func(*coordsim.ProducerConfig)) (*coordsim.Producer, coordsim.Topics, *testenv.KafkaCluster) {
 	t.Helper()
 	broker := testenv.Broker(t)
 	topics := coordsim.Topics{Executions: testenv.UniqueName("executions"), Scenarios: testenv.UniqueName("scenarios")}
 	broker.CreateTopic(t, topics.Executions, partitions, nil)
 	broker.CreateTopic(t, topics.Scenarios, partitions, nil)
-	p, err := coordsim.NewProducer(coordsim.ProducerConfig{Brokers: broker.Brokers, Topics: topics})
+	config := coordsim.ProducerConfig{Brokers: broker.Brokers, Topics: topics}
+	for _, set := range with {
+		set(&config)
+	}
+	p, err := coordsim.NewProducer(config)
 	if err != nil {
 		t.Fatal(err)
 	}
