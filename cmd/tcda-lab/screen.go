@@ -72,14 +72,11 @@ func (s *screen) erase() {
 
 func (s *screen) show(p picture) {
 	width, height, err := term.GetSize(int(s.out.Fd())) //nolint:gosec // a descriptor is a small number
-	if err != nil {
+	if err != nil || width < 2 || height < 2 {          // a terminal may not know its size, and says 0
 		width, height = 80, 24
 	}
-	rows := strings.Split(draw(p, width), "\n")
-	// A line that wraps, or one that has left the screen, could not be redrawn.
-	// The sums are the last lines.
-	rows = rows[max(0, len(rows)-height+1):]
-	for i := range rows {
+	rows := lastRows(strings.Split(draw(p, width), "\n"), height)
+	for i := range rows { // nor could one that wraps
 		rows[i] = text.Trim(rows[i], width-1) + text.Reset.EscapeSeq() + clearRest
 	}
 	moves := ""
@@ -91,6 +88,10 @@ func (s *screen) show(p picture) {
 }
 
 func (s *screen) done() { s.erase() }
+
+// lastRows are those that fit above the cursor: a line that has left the screen
+// could not be redrawn. The sums are the last lines.
+func lastRows(rows []string, height int) []string { return rows[max(0, len(rows)-max(0, height-1)):] }
 
 // clearRest removes what the picture before has left in a line.
 const clearRest = "\x1b[K"
