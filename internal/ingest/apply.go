@@ -208,7 +208,7 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 	}
 
 	// S4b: ids.
-	knownIDs, err := tx.LockExecutions(ctx, ids)
+	knownIDs, err := tx.LockExecutions(ctx, ids, w.recent.touches(events))
 	if err != nil {
 		return err
 	}

@@ -68,6 +68,7 @@ func (w *worker) commitWhole(ctx context.Context, b *batch) (err error) {
 	}
 	w.offsetAt.Store(b.next)
 	w.repeating = max(0, w.repeating-1)
+	w.recent.committed(out.latest)
 	w.reached.Store(w.name(), pgstore.Position{Epoch: w.claim.Epoch, Next: b.next})
 	w.report(b, out)
 	if w.publisher != nil {

@@ -81,30 +81,17 @@ func (f *fold) add(r execution.Run) *execution.State {
 // name or else in the latest. An event that turns out to open a new run finds
 // nothing of that run in the store, and needs nothing.
 func (f *fold) loadParts(ctx context.Context, tx *pgstore.Tx, events []incoming[*execution.Event]) error {
-	var touches []pgstore.Touch
-	asked := map[pgstore.Touch]bool{}
-	for _, p := range events {
-		part, id, attempt := execution.Touches(p.event.Payload)
-		if part == execution.PartNone {
-			continue
-		}
-		state := f.byRunID[runID{p.event.ExecutionID(), p.event.RunID}]
-		if p.event.RunID == "" || state == nil {
-			state = f.latest[p.event.ExecutionID()]
+	touches := touchesOf(events, func(e *execution.Event) (recentRun, bool) {
+		state := f.byRunID[runID{e.ExecutionID(), e.RunID}]
+		if e.RunID == "" || state == nil {
+			state = f.latest[e.ExecutionID()]
 		}
 		if state == nil {
-			continue
+			return recentRun{}, false
 		}
-		t := pgstore.Touch{State: state, Part: part, ID: id, Attempt: attempt}
-		if !asked[t] {
-			asked[t] = true
-			touches = append(touches, t)
-		}
-	}
-	if len(touches) == 0 {
-		return nil
-	}
-	return tx.LoadParts(ctx, touches)
+		return recentRun{state.Run.Number, state.Run.RunID, state.Run.Bucket}, true
+	})
+	return tx.LoadParts(ctx, touches, f.states)
 }
 
 // apply places one event and folds it. A panic is the record's: the error then

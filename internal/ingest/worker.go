@@ -39,6 +39,7 @@ type worker struct {
 	unasked  int               // batches for which Redis was not asked since it did not know one; used by fetching alone
 	refused  window            // what the database refused lately
 	told     told              // of quarantined records
+	recent   recentRuns        // of this tenure
 
 	// repeating is for how many batches to come events are likely to be stored
 	// already: who repeats one mostly repeats more.
@@ -102,7 +103,7 @@ func (w *worker) run(ctx context.Context) error {
 
 // tenure is one claim of the partition and the work under it.
 func (w *worker) tenure(ctx context.Context) error {
-	w.claim = pgstore.Partition{}
+	w.claim, w.recent = pgstore.Partition{}, recentRuns{}
 	err := w.step(telemetry.StepClaim, func() error { return w.claimPartition(ctx) })
 	if err == nil {
 		err = w.ingest(ctx)

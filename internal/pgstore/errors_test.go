@@ -286,7 +286,7 @@ func TestABackendThatDiesBeforeCommitLeavesDoubt(t *testing.T) {
 	s := openStore(t, db)
 	killer := newSession(t, db)
 	err := s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
-		if _, err := tx.LockExecutions(t.Context(), []string{"exec-1"}); err != nil {
+		if _, err := tx.LockExecutions(t.Context(), []string{"exec-1"}, nil); err != nil {
 			return err
 		}
 		killer.must("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'")

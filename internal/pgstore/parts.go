@@ -10,18 +10,35 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
 )
 
-// Touch names one part of a run that a fold will merge into; see
-// execution.Touches.
-type Touch struct {
-	State   *execution.State // its run must have a bucket
+// PartKey names one part of a run.
+type PartKey struct {
+	Run     RunKey
 	Part    execution.Part
 	ID      string
 	Attempt int32 // of a step
 }
 
-// touched is the columns of the queries that load parts.
+// Touch is a part that a fold will merge into, see execution.Touches, and the
+// bucket of its run.
+type Touch struct {
+	PartKey
+	Bucket time.Time
+}
+
+// soughtPart is a part that was asked for, in one bucket.
+type soughtPart struct {
+	bucket time.Time
+	stored storedPart // nil: there is none
+}
+
+// storedPart is the row of a part.
+type storedPart interface {
+	// addTo adds the part to the state of its run.
+	addTo(s *execution.State) error
+}
+
+// touched is the columns of the queries that look for parts.
 type touched struct {
-	states   map[RunKey]*execution.State
 	ids      []string
 	runs     []int32
 	parts    []string
@@ -30,74 +47,89 @@ type touched struct {
 }
 
 func (t *touched) add(c Touch) {
-	r := &c.State.Run
-	k := RunKey{r.ID, r.Number}
-	if t.states == nil {
-		t.states = map[RunKey]*execution.State{}
-	}
-	if t.states[k] == nil {
-		t.states[k] = c.State
-	}
-	t.buckets = append(t.buckets, r.Bucket)
-	t.ids, t.runs = append(t.ids, string(r.ID)), append(t.runs, int32(r.Number))
+	t.buckets = append(t.buckets, c.Bucket)
+	t.ids, t.runs = append(t.ids, string(c.Run.ID)), append(t.runs, int32(c.Run.Number))
 	t.parts, t.attempts = append(t.parts, c.ID), append(t.attempts, c.Attempt)
 }
 
-func (t *touched) state(id string, run int32) *execution.State {
-	return t.states[RunKey{execution.ID(id), execution.RunNumber(run)}]
+// LoadParts loads the stored parts that a fold will merge into, each into the
+// state of its run. Those that LockExecutions has brought are at hand. A part that
+// is not stored is left out, and SaveExecutions inserts it.
+func (tx *Tx) LoadParts(ctx context.Context, touches []Touch, states map[RunKey]*execution.State) error {
+	if err := tx.seekParts(ctx, touches)(); err != nil {
+		return err
+	}
+	for _, t := range touches {
+		if part := tx.parts[t.PartKey]; part.stored != nil {
+			if err := part.stored.addTo(states[t.Run]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
-// LoadParts loads the stored parts that a fold will merge into, each into its
-// state. A part that is not stored is left out, and SaveExecutions inserts it.
-func (tx *Tx) LoadParts(ctx context.Context, touches []Touch) error {
+// isStored tells of a part that was touched whether there was one.
+func (tx *Tx) isStored(r *execution.Run, part execution.Part, id string, attempt int32) bool {
+	return tx.parts[PartKey{RunKey{r.ID, r.Number}, part, id, attempt}].stored != nil
+}
+
+// seekParts puts the queries for parts in line that were not asked for before, all
+// together, and read reads what they find.
+func (tx *Tx) seekParts(ctx context.Context, touches []Touch) (read func() error) {
 	var byPart [execution.PartValidation + 1]touched
 	for _, c := range touches {
-		byPart[c.Part].add(c)
+		if before, ok := tx.parts[c.PartKey]; !ok || !before.bucket.Equal(c.Bucket) {
+			tx.parts[c.PartKey] = soughtPart{bucket: c.Bucket}
+			byPart[c.Part].add(c)
+		}
 	}
-	// All are put in line before the first is read, and so sent together.
 	p, t, f, v := &byPart[execution.PartPhase], &byPart[execution.PartStep], &byPart[execution.PartFault], &byPart[execution.PartValidation]
+	tx.pipe.doing("load parts of runs")
 	phases := tx.queued.PhasesTouched(ctx, unlessEmpty(p, dbsqlc.PhasesTouchedParams{Ids: p.ids, Runs: p.runs, Phases: p.parts, Buckets: p.buckets}))
 	steps := tx.queued.StepsTouched(ctx, unlessEmpty(t, dbsqlc.StepsTouchedParams{Ids: t.ids, Runs: t.runs, StepIds: t.parts, Attempts: t.attempts, Buckets: t.buckets}))
 	faults := tx.queued.FaultsTouched(ctx, unlessEmpty(f, dbsqlc.FaultsTouchedParams{Ids: f.ids, Runs: f.runs, FaultIds: f.parts, Buckets: f.buckets}))
 	validations := tx.queued.ValidationsTouched(ctx, unlessEmpty(v, dbsqlc.ValidationsTouchedParams{Ids: v.ids, Runs: v.runs, ValidationIds: v.parts, Buckets: v.buckets}))
-	var failed error
-	note := func(err error) {
-		if failed == nil {
-			failed = err
+	return func() (failed error) {
+		note := func(err error) {
+			if failed == nil {
+				failed = err
+			}
 		}
+		found := func(id string, run int32, part execution.Part, name string, attempt int32, row storedPart) {
+			k := PartKey{RunKey{execution.ID(id), execution.RunNumber(run)}, part, name, attempt}
+			tx.parts[k] = soughtPart{bucket: tx.parts[k].bucket, stored: row}
+		}
+		phases.Query(func(_ int, rows []dbsqlc.ExecutionPhase, err error) {
+			note(interpret("load phases", err))
+			for i := range rows {
+				r := &rows[i]
+				found(r.ExecutionID, r.Run, execution.PartPhase, r.Phase, 0, (*storedPhase)(r))
+			}
+		})
+		steps.Query(func(_ int, rows []dbsqlc.ExecutionStep, err error) {
+			note(interpret("load steps", err))
+			for i := range rows {
+				r := &rows[i]
+				found(r.ExecutionID, r.Run, execution.PartStep, r.StepID, r.Attempt, (*storedStep)(r))
+			}
+		})
+		faults.Query(func(_ int, rows []dbsqlc.FaultInjection, err error) {
+			note(interpret("load faults", err))
+			for i := range rows {
+				r := &rows[i]
+				found(r.ExecutionID, r.Run, execution.PartFault, r.FaultID, 0, (*storedFault)(r))
+			}
+		})
+		validations.Query(func(_ int, rows []dbsqlc.ValidationsTouchedRow, err error) {
+			note(interpret("load validations", err))
+			for i := range rows {
+				r := &rows[i]
+				found(r.ExecutionID, r.Run, execution.PartValidation, r.ValidationID, 0, (*storedValidation)(r))
+			}
+		})
+		return failed
 	}
-	found := func(s *execution.State, part execution.Part, id string, attempt int32) {
-		tx.found[Touch{State: s, Part: part, ID: id, Attempt: attempt}] = true
-	}
-	phases.Query(func(_ int, rows []dbsqlc.ExecutionPhase, err error) {
-		note(each("load phases", rows, err, func(r *dbsqlc.ExecutionPhase) error {
-			s := p.state(r.ExecutionID, r.Run)
-			found(s, execution.PartPhase, r.Phase, 0)
-			return addPhase(s, r)
-		}))
-	})
-	steps.Query(func(_ int, rows []dbsqlc.ExecutionStep, err error) {
-		note(each("load steps", rows, err, func(r *dbsqlc.ExecutionStep) error {
-			s := t.state(r.ExecutionID, r.Run)
-			found(s, execution.PartStep, r.StepID, r.Attempt)
-			return addStep(s, r)
-		}))
-	})
-	faults.Query(func(_ int, rows []dbsqlc.FaultInjection, err error) {
-		note(each("load faults", rows, err, func(r *dbsqlc.FaultInjection) error {
-			s := f.state(r.ExecutionID, r.Run)
-			found(s, execution.PartFault, r.FaultID, 0)
-			return addFault(s, r)
-		}))
-	})
-	validations.Query(func(_ int, rows []dbsqlc.ValidationsTouchedRow, err error) {
-		note(each("load validations", rows, err, func(r *dbsqlc.ValidationsTouchedRow) error {
-			s := v.state(r.ExecutionID, r.Run)
-			found(s, execution.PartValidation, r.ValidationID, 0)
-			return addStoredValidation(s, r)
-		}))
-	})
-	return failed
 }
 
 // unlessEmpty are the parameters of a query that is made only when something is
@@ -122,6 +154,14 @@ func each[R any](op string, rows []R, err error, add func(*R) error) error {
 	return nil
 }
 
+// The rows of parts.
+type (
+	storedPhase      dbsqlc.ExecutionPhase
+	storedStep       dbsqlc.ExecutionStep
+	storedFault      dbsqlc.FaultInjection
+	storedValidation dbsqlc.ValidationsTouchedRow
+)
+
 func put[K comparable, V any](m *map[K]V, k K, v V) {
 	if *m == nil {
 		*m = map[K]V{}
@@ -129,7 +169,7 @@ func put[K comparable, V any](m *map[K]V, k K, v V) {
 	(*m)[k] = v
 }
 
-func addPhase(s *execution.State, r *dbsqlc.ExecutionPhase) error {
+func (r *storedPhase) addTo(s *execution.State) error {
 	marks, err := fact.ParseMarks(r.Marks)
 	if err != nil {
 		return fmt.Errorf("read phase %s of %s/%d: %w", r.Phase, r.ExecutionID, r.Run, err)
@@ -141,7 +181,7 @@ func addPhase(s *execution.State, r *dbsqlc.ExecutionPhase) error {
 	return nil
 }
 
-func addStep(s *execution.State, r *dbsqlc.ExecutionStep) error {
+func (r *storedStep) addTo(s *execution.State) error {
 	marks, err := fact.ParseMarks(r.Marks)
 	if err != nil {
 		return fmt.Errorf("read step %s of %s/%d: %w", r.StepID, r.ExecutionID, r.Run, err)
@@ -155,7 +195,7 @@ func addStep(s *execution.State, r *dbsqlc.ExecutionStep) error {
 	return nil
 }
 
-func addFault(s *execution.State, r *dbsqlc.FaultInjection) error {
+func (r *storedFault) addTo(s *execution.State) error {
 	marks, err := fact.ParseMarks(r.Marks)
 	if err != nil {
 		return fmt.Errorf("read fault %s of %s/%d: %w", r.FaultID, r.ExecutionID, r.Run, err)
@@ -176,15 +216,15 @@ func (s *Store) PartsOfRun(ctx context.Context, run execution.Run) (*execution.S
 	st := &execution.State{Run: run}
 	id, number := string(run.ID), int32(run.Number)
 	phases, err := s.q.PhasesOfRun(ctx, id, number, run.Bucket)
-	if err := each("load phases", phases, err, func(r *dbsqlc.ExecutionPhase) error { return addPhase(st, r) }); err != nil {
+	if err := each("load phases", phases, err, func(r *dbsqlc.ExecutionPhase) error { return (*storedPhase)(r).addTo(st) }); err != nil {
 		return nil, err
 	}
 	steps, err := s.q.StepsOfRun(ctx, id, number, run.Bucket)
-	if err := each("load steps", steps, err, func(r *dbsqlc.ExecutionStep) error { return addStep(st, r) }); err != nil {
+	if err := each("load steps", steps, err, func(r *dbsqlc.ExecutionStep) error { return (*storedStep)(r).addTo(st) }); err != nil {
 		return nil, err
 	}
 	faults, err := s.q.FaultsOfRun(ctx, id, number, run.Bucket)
-	if err := each("load faults", faults, err, func(r *dbsqlc.FaultInjection) error { return addFault(st, r) }); err != nil {
+	if err := each("load faults", faults, err, func(r *dbsqlc.FaultInjection) error { return (*storedFault)(r).addTo(st) }); err != nil {
 		return nil, err
 	}
 	validations, err := s.q.ValidationsOfRun(ctx, id, number, run.Bucket)
@@ -194,8 +234,8 @@ func (s *Store) PartsOfRun(ctx context.Context, run execution.Run) (*execution.S
 	return st, s.loadDetails(ctx, st)
 }
 
-// addStoredValidation adds what a fold asks of a stored validation.
-func addStoredValidation(s *execution.State, r *dbsqlc.ValidationsTouchedRow) error {
+// addTo adds what a fold asks of a stored validation.
+func (r *storedValidation) addTo(s *execution.State) error {
 	order, err := orderOf(r.OrderKey)
 	if err != nil {
 		return fmt.Errorf("read validation %s of %s/%d: %w", r.ValidationID, r.ExecutionID, r.Run, err)

@@ -124,8 +124,9 @@ type KnownID struct {
 
 // LockExecutions is S4b: it makes and locks the row of each id, in byte order,
 // and gives what is known, with the latest run of each. ids must be sorted and
-// distinct.
-func (tx *Tx) LockExecutions(ctx context.Context, ids []string) (map[execution.ID]KnownID, error) {
+// distinct. Parts of runs that LoadParts will probably be asked for come along, in
+// the same round trip: the locks keep them as they are.
+func (tx *Tx) LockExecutions(ctx context.Context, ids []string, likely []Touch) (map[execution.ID]KnownID, error) {
 	tx.pipe.doing("insert execution ids")
 	if err := tx.queued.InsertExecutionIDs(ctx, tx.now, ids); err != nil {
 		return nil, err
@@ -134,6 +135,7 @@ func (tx *Tx) LockExecutions(ctx context.Context, ids []string) (map[execution.I
 	locked := tx.queued.LockExecutionIDs(ctx, [][]string{ids})
 	tx.pipe.doing("load latest runs")
 	latest := tx.queued.LatestRuns(ctx, [][]string{ids})
+	readParts := tx.seekParts(ctx, likely)
 	var known map[execution.ID]KnownID
 	var failed error
 	locked.Query(func(_ int, rows []dbsqlc.ExecutionID, err error) {
@@ -151,7 +153,10 @@ func (tx *Tx) LockExecutions(ctx context.Context, ids []string) (map[execution.I
 			known[runs[i].ID] = k
 		}
 	})
-	return known, failed
+	if failed != nil {
+		return nil, failed
+	}
+	return known, readParts()
 }
 
 // FindExecutions is LockExecutions without the locks, without making rows, and

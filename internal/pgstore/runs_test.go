@@ -112,7 +112,7 @@ func save(t testing.TB, s *pgstore.Store, st *execution.State) {
 		Payload: &execution.Heartbeat{},
 	}
 	must(t, s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
-		if _, err := tx.LockExecutions(t.Context(), []string{id}); err != nil {
+		if _, err := tx.LockExecutions(t.Context(), []string{id}, nil); err != nil {
 			return err
 		}
 		placed := []pgstore.PlacedEvent{{Event: e, Run: st.Run.Number, Bucket: st.Run.Bucket, Arrival: 1, Offset: 7}}
@@ -180,16 +180,20 @@ func TestTouchedPartsAreLoadedAndSavedAgain(t *testing.T) {
 
 	loaded := &execution.State{Run: run}
 	must(t, s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
-		touches := []pgstore.Touch{
-			{State: loaded, Part: execution.PartPhase, ID: "injection"},
-			{State: loaded, Part: execution.PartPhase, ID: "unknown"},
-			{State: loaded, Part: execution.PartStep, ID: "step", Attempt: 2},
-			{State: loaded, Part: execution.PartStep, ID: "step", Attempt: 1},
-			{State: loaded, Part: execution.PartFault, ID: "fault"},
-			{State: loaded, Part: execution.PartValidation, ID: "validation"},
-			{State: &execution.State{Run: execution.Run{ID: "exec-9", Number: 1, Bucket: bucket}}, Part: execution.PartFault, ID: "fault"},
+		touch := func(id execution.ID, number execution.RunNumber, part execution.Part, name string, attempt int32) pgstore.Touch {
+			return pgstore.Touch{PartKey: pgstore.PartKey{Run: pgstore.RunKey{ID: id, Number: number}, Part: part, ID: name, Attempt: attempt}, Bucket: bucket}
 		}
-		if err := tx.LoadParts(t.Context(), touches); err != nil {
+		touches := []pgstore.Touch{
+			touch("exec-1", 3, execution.PartPhase, "injection", 0),
+			touch("exec-1", 3, execution.PartPhase, "unknown", 0),
+			touch("exec-1", 3, execution.PartStep, "step", 2),
+			touch("exec-1", 3, execution.PartStep, "step", 1),
+			touch("exec-1", 3, execution.PartFault, "fault", 0),
+			touch("exec-1", 3, execution.PartValidation, "validation", 0),
+			touch("exec-9", 1, execution.PartFault, "fault", 0),
+		}
+		states := map[pgstore.RunKey]*execution.State{{ID: "exec-1", Number: 3}: loaded}
+		if err := tx.LoadParts(t.Context(), touches, states); err != nil {
 			return err
 		}
 		if len(loaded.Phases) != 1 || len(loaded.Steps) != 1 || len(loaded.Faults) != 1 || len(loaded.Validations) != 1 {
@@ -233,7 +237,9 @@ func TestAPhaseMayHaveALongName(t *testing.T) {
 	for _, name := range []string{long + "a", long + "\u00e9", "injection"} {
 		loaded := &execution.State{Run: run}
 		must(t, s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
-			if err := tx.LoadParts(t.Context(), []pgstore.Touch{{State: loaded, Part: execution.PartPhase, ID: name}}); err != nil {
+			k := pgstore.RunKey{ID: run.ID, Number: run.Number}
+			touch := pgstore.Touch{PartKey: pgstore.PartKey{Run: k, Part: execution.PartPhase, ID: name}, Bucket: run.Bucket}
+			if err := tx.LoadParts(t.Context(), []pgstore.Touch{touch}, map[pgstore.RunKey]*execution.State{k: loaded}); err != nil {
 				return err
 			}
 			p := loaded.Phases[name]
@@ -263,7 +269,7 @@ func TestIDsKeepTheHighestRunAndEachBucketOnce(t *testing.T) {
 	s := openStore(t, testenv.Postgres(t))
 	save(t, s, fullState(said)) // run 3
 	must(t, s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
-		known, err := tx.LockExecutions(t.Context(), []string{"exec-1", "exec-2"})
+		known, err := tx.LockExecutions(t.Context(), []string{"exec-1", "exec-2"}, nil)
 		if err != nil {
 			return err
 		}

@@ -18,17 +18,17 @@ func (tx *Tx) saveParts(ctx context.Context, states []*execution.State) error {
 	var validations partRows[dbsqlc.InsertValidationsParams]
 	for _, s := range states {
 		for name, p := range s.Phases {
-			phases.put(phaseRow(&s.Run, p), tx.found[Touch{State: s, Part: execution.PartPhase, ID: name}])
+			phases.put(phaseRow(&s.Run, p), tx.isStored(&s.Run, execution.PartPhase, name, 0))
 		}
 		for k, t := range s.Steps {
-			steps.put(stepRow(&s.Run, t), tx.found[Touch{State: s, Part: execution.PartStep, ID: k.StepID, Attempt: k.Attempt}])
+			steps.put(stepRow(&s.Run, t), tx.isStored(&s.Run, execution.PartStep, k.StepID, k.Attempt))
 		}
 		for id, f := range s.Faults {
-			faults.put(faultRow(&s.Run, f), tx.found[Touch{State: s, Part: execution.PartFault, ID: id}])
+			faults.put(faultRow(&s.Run, f), tx.isStored(&s.Run, execution.PartFault, id, 0))
 		}
 		for id, v := range s.Validations {
 			if !v.Stored {
-				validations.put(validationRow(&s.Run, v), tx.found[Touch{State: s, Part: execution.PartValidation, ID: id}])
+				validations.put(validationRow(&s.Run, v), tx.isStored(&s.Run, execution.PartValidation, id, 0))
 			}
 		}
 	}

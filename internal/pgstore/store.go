@@ -253,8 +253,8 @@ type Tx struct {
 	queued   *dbsqlc.Queries // does not
 	pipe     *pipeline       // under both
 	now      time.Time
-	timeline uint32         // 0: not known yet
-	found    map[Touch]bool // parts that LoadParts has found
+	timeline uint32                 // 0: not known yet
+	parts    map[PartKey]soughtPart // that were asked for
 
 	quarantine  QuarantineLimits
 	quarantined Quarantined
@@ -290,7 +290,7 @@ func (s *Store) transact(ctx context.Context, now time.Time, work func(*Tx) erro
 		defer cancel()
 		p.rollback(ctx)
 	}()
-	if err := work(&Tx{q: dbsqlc.New(waiting{p}), queued: dbsqlc.New(queued{p}), pipe: p, now: now, found: map[Touch]bool{}, quarantine: s.quarantine}); err != nil {
+	if err := work(&Tx{q: dbsqlc.New(waiting{p}), queued: dbsqlc.New(queued{p}), pipe: p, now: now, parts: map[PartKey]soughtPart{}, quarantine: s.quarantine}); err != nil {
 		return err
 	}
 	return end(p, ctx)

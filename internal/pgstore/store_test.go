@@ -127,7 +127,7 @@ func TestATrialLeavesNothing(t *testing.T) {
 	db := testenv.Postgres(t)
 	s := openStore(t, db)
 	work := func(tx *pgstore.Tx) error {
-		_, err := tx.LockExecutions(t.Context(), []string{"exec-1"})
+		_, err := tx.LockExecutions(t.Context(), []string{"exec-1"}, nil)
 		return err
 	}
 	if err := s.Trial(t.Context(), now, work); err != nil {
@@ -160,7 +160,7 @@ func TestACanceledBatchRollsBack(t *testing.T) {
 	s := openStore(t, db)
 	ctx, cancel := context.WithCancel(t.Context())
 	err := s.Batch(ctx, now, func(tx *pgstore.Tx) error {
-		if _, err := tx.LockExecutions(ctx, []string{"exec-1"}); err != nil {
+		if _, err := tx.LockExecutions(ctx, []string{"exec-1"}, nil); err != nil {
 			return err
 		}
 		cancel()
@@ -170,7 +170,7 @@ func TestACanceledBatchRollsBack(t *testing.T) {
 		t.Errorf("%v, want the cancellation", err)
 	}
 	if err := s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
-		_, err := tx.LockExecutions(t.Context(), []string{"exec-1"})
+		_, err := tx.LockExecutions(t.Context(), []string{"exec-1"}, nil)
 		return err
 	}); err != nil {
 		t.Error(err)
