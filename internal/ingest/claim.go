@@ -83,16 +83,25 @@ func (w *worker) endStalled(ctx context.Context) {
 	}
 }
 
-// compareWithPast notices that PostgreSQL is behind what this process has
-// committed itself: it was restored from a backup, or a standby without the last
-// commits has taken over. An operator who moves a position raises the epoch.
+// compareWithPast notices that PostgreSQL is behind what was committed: it was
+// restored from a backup, or a standby without the last commits has taken over.
+// This process knows what it has committed itself, and that an operator who moves a
+// position raises the epoch. Of former processes Kafka's offset tells, which follows
+// their commits; live state that is built anew although an operator has moved the
+// position is right all the same.
 func (w *worker) compareWithPast() {
-	past, known := w.reached.Load(w.name())
-	if !known || w.claim.Epoch > past.(pgstore.Position).Epoch+1 || w.claim.Next >= past.(pgstore.Position).Next {
+	had := w.assignment.Committed
+	if past, known := w.reached.Load(w.name()); known {
+		if w.claim.Epoch > past.(pgstore.Position).Epoch+1 {
+			return
+		}
+		had = past.(pgstore.Position).Next
+	}
+	if w.claim.Next >= had {
 		return
 	}
-	w.log.Error().Int64("had", past.(pgstore.Position).Next).Int64("has", w.claim.Next).
-		Msg("PostgreSQL holds less than was committed: it was restored from a backup or has failed over; reading again what it lost")
+	w.log.Error().Int64("had", had).Int64("has", w.claim.Next).
+		Msg("PostgreSQL holds less than was committed: it was restored from a backup or has failed over, or an operator has moved the position; reading again what it lacks")
 	if w.publisher != nil {
 		w.publisher.forget()
 	}
