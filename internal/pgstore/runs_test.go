@@ -320,3 +320,63 @@ func TestRunsArePagedByKeyAndByTheirEnd(t *testing.T) {
 		t.Errorf("runs by status (-want +got):\n%s", diff)
 	}
 }
+
+// What was asked for with the locks is at hand, and is not asked for again; a
+// guess that was wrong is.
+func TestPartsComeWithTheLocks(t *testing.T) {
+	t.Parallel()
+	db := testenv.Postgres(t)
+	s := openStore(t, db)
+	save(t, s, fullState(said)) // run 3
+	key := pgstore.RunKey{ID: "exec-1", Number: 3}
+	run, err := s.Run(t.Context(), key)
+	must(t, err)
+	rename := func(faultType string) {
+		_, err := db.Pool(t).Exec(t.Context(), "UPDATE test_coordination.fault_injections SET fault_type = $1 WHERE execution_id = 'exec-1'", faultType)
+		must(t, err)
+	}
+	touch := func(number execution.RunNumber, part execution.Part, name string, attempt int32, bucket time.Time) pgstore.Touch {
+		k := pgstore.PartKey{Run: pgstore.RunKey{ID: "exec-1", Number: number}, Part: part, ID: name, Attempt: attempt}
+		return pgstore.Touch{PartKey: k, Bucket: bucket}
+	}
+	needed := []pgstore.Touch{
+		touch(3, execution.PartPhase, "injection", 0, bucket),
+		touch(3, execution.PartPhase, "unknown", 0, bucket),
+		touch(3, execution.PartStep, "step", 2, bucket),
+		touch(3, execution.PartFault, "fault", 0, bucket),
+		touch(3, execution.PartValidation, "validation", 0, bucket),
+	}
+	for name, tc := range map[string]struct {
+		likely []pgstore.Touch
+		atHand bool
+	}{
+		"all":                    {needed, true},
+		"nothing":                {nil, false},
+		"those of another run":   {[]pgstore.Touch{touch(2, execution.PartFault, "fault", 0, bucket), touch(2, execution.PartStep, "step", 2, bucket)}, false},
+		"those of another day":   {[]pgstore.Touch{touch(3, execution.PartFault, "fault", 0, bucket.AddDate(0, 0, 1)), touch(3, execution.PartStep, "step", 2, bucket.AddDate(0, 0, 1))}, false},
+		"more than is asked for": {append([]pgstore.Touch{touch(3, execution.PartStep, "step", 1, bucket), touch(4, execution.PartPhase, "injection", 0, bucket)}, needed...), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			load := func(meanwhile func()) *execution.State {
+				loaded := &execution.State{Run: run}
+				must(t, s.Trial(t.Context(), now, func(tx *pgstore.Tx) error {
+					if _, err := tx.LockExecutions(t.Context(), []string{"exec-1"}, tc.likely); err != nil {
+						return err
+					}
+					meanwhile()
+					return tx.LoadParts(t.Context(), needed, map[pgstore.RunKey]*execution.State{key: loaded})
+				}))
+				return loaded
+			}
+			loaded := load(func() {})
+			if len(loaded.Phases) != 1 || len(loaded.Steps) != 1 || len(loaded.Faults) != 1 || len(loaded.Validations) != 1 {
+				t.Errorf("loaded %d phases, %d steps, %d faults, %d validations; want one of each", len(loaded.Phases), len(loaded.Steps), len(loaded.Faults), len(loaded.Validations))
+			}
+			rename("before")
+			loaded = load(func() { rename("after") }) // nobody does so without the lock: it shows when it was asked
+			if atHand := loaded.Faults["fault"].FaultType == "before"; atHand != tc.atHand {
+				t.Errorf("the fault was at hand: %t, want %t", atHand, tc.atHand)
+			}
+		})
+	}
+}
