@@ -325,16 +325,7 @@ func TestRunsArePagedByKeyAndByTheirEnd(t *testing.T) {
 // guess that was wrong is.
 func TestPartsComeWithTheLocks(t *testing.T) {
 	t.Parallel()
-	db := testenv.Postgres(t)
-	s := openStore(t, db)
-	save(t, s, fullState(said)) // run 3
 	key := pgstore.RunKey{ID: "exec-1", Number: 3}
-	run, err := s.Run(t.Context(), key)
-	must(t, err)
-	rename := func(faultType string) {
-		_, err := db.Pool(t).Exec(t.Context(), "UPDATE test_coordination.fault_injections SET fault_type = $1 WHERE execution_id = 'exec-1'", faultType)
-		must(t, err)
-	}
 	touch := func(number execution.RunNumber, part execution.Part, name string, attempt int32, bucket time.Time) pgstore.Touch {
 		k := pgstore.PartKey{Run: pgstore.RunKey{ID: "exec-1", Number: number}, Part: part, ID: name, Attempt: attempt}
 		return pgstore.Touch{PartKey: k, Bucket: bucket}
@@ -357,6 +348,16 @@ func TestPartsComeWithTheLocks(t *testing.T) {
 		"more than is asked for": {append([]pgstore.Touch{touch(3, execution.PartStep, "step", 1, bucket), touch(4, execution.PartPhase, "injection", 0, bucket)}, needed...), true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := testenv.Postgres(t)
+			s := openStore(t, db)
+			save(t, s, fullState(said)) // run 3
+			run, err := s.Run(t.Context(), key)
+			must(t, err)
+			rename := func(faultType string) {
+				_, err := db.Pool(t).Exec(t.Context(), "UPDATE test_coordination.fault_injections SET fault_type = $1 WHERE execution_id = 'exec-1'", faultType)
+				must(t, err)
+			}
 			load := func(meanwhile func()) *execution.State {
 				loaded := &execution.State{Run: run}
 				must(t, s.Trial(t.Context(), now, func(tx *pgstore.Tx) error {
