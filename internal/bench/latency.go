@@ -20,7 +20,7 @@ import (
 
 const (
 	// pollEvery is the pause between two looks at what is committed.
-	pollEvery = 500 * time.Microsecond
+	pollEvery = 2 * time.Millisecond
 	// bareEvery is the pause between two bare commits.
 	bareEvery = 20 * time.Millisecond
 	bareBytes = 400

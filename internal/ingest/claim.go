@@ -97,6 +97,8 @@ func (w *worker) compareWithPast() {
 		}
 		had = past.(pgstore.Position).Next
 	}
+	// What was said once is not said again by the next claim.
+	w.reached.Store(w.name(), pgstore.Position{Epoch: w.claim.Epoch, Next: w.claim.Next})
 	if w.claim.Next >= had {
 		return
 	}

@@ -21,14 +21,11 @@ type recentRun struct {
 	bucket time.Time
 }
 
-// maxRecent is how many runs are remembered at most.
+// maxRecent is how many runs are remembered from batch to batch at most.
 const maxRecent = 10_000
 
 // committed notes the latest runs of a batch.
 func (r recentRuns) committed(latest map[execution.ID]*execution.State) {
-	if len(r)+len(latest) > maxRecent {
-		clear(r)
-	}
 	for id, s := range latest {
 		known, ok := r[id]
 		switch {
@@ -38,6 +35,9 @@ func (r recentRuns) committed(latest map[execution.ID]*execution.State) {
 			// Copies: what came with a record would keep all of it.
 			r[execution.ID(strings.Clone(string(id)))] = recentRun{s.Run.Number, strings.Clone(s.Run.RunID), s.Run.Bucket}
 		}
+	}
+	if len(r) > maxRecent {
+		clear(r)
 	}
 }
 

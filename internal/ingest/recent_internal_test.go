@@ -60,15 +60,20 @@ func TestRecentRuns(t *testing.T) {
 func TestRecentRunsAreBounded(t *testing.T) {
 	t.Parallel()
 	recent := recentRuns{}
-	for i := range 3 * maxRecent / 100 {
+	batch := func(from, to int) {
 		latest := map[execution.ID]*execution.State{}
-		for k := range 100 {
-			id := execution.ID(fmt.Sprintf("exec-%d-%d", i, k))
-			latest[id] = &execution.State{Run: execution.Run{Number: 1, Status: execution.StatusRunning}}
+		for i := from; i < to; i++ {
+			latest[execution.ID(fmt.Sprintf("exec-%d", i))] = &execution.State{Run: execution.Run{Number: 1, Status: execution.StatusRunning}}
 		}
 		recent.committed(latest)
-		if len(recent) > maxRecent || len(recent) < 100 {
-			t.Fatalf("%d runs are remembered", len(recent))
-		}
+	}
+	batch(0, maxRecent)
+	batch(0, maxRecent/2) // known already
+	if len(recent) != maxRecent {
+		t.Errorf("%d runs are remembered, want %d", len(recent), maxRecent)
+	}
+	batch(maxRecent, maxRecent+1)
+	if len(recent) != 0 {
+		t.Errorf("%d runs are remembered, want all forgotten", len(recent))
 	}
 }

@@ -29,6 +29,7 @@ type Touch struct {
 type soughtPart struct {
 	bucket time.Time
 	stored storedPart // nil: there is none
+	loaded bool       // into the state of its run
 }
 
 // storedPart is the row of a part.
@@ -60,18 +61,23 @@ func (tx *Tx) LoadParts(ctx context.Context, touches []Touch, states map[RunKey]
 		return err
 	}
 	for _, t := range touches {
-		if part := tx.parts[t.PartKey]; part.stored != nil {
-			if err := part.stored.addTo(states[t.Run]); err != nil {
-				return err
-			}
+		part := tx.parts[t.PartKey]
+		if part.stored == nil {
+			continue
 		}
+		if err := part.stored.addTo(states[t.Run]); err != nil {
+			return err
+		}
+		part.loaded = true
+		tx.parts[t.PartKey] = part
 	}
 	return nil
 }
 
-// isStored tells of a part that was touched whether there was one.
-func (tx *Tx) isStored(r *execution.Run, part execution.Part, id string, attempt int32) bool {
-	return tx.parts[PartKey{RunKey{r.ID, r.Number}, part, id, attempt}].stored != nil
+// wasLoaded tells of a part whether LoadParts has found it. What a state has
+// without that is new, or else the primary key refuses it.
+func (tx *Tx) wasLoaded(r *execution.Run, part execution.Part, id string, attempt int32) bool {
+	return tx.parts[PartKey{RunKey{r.ID, r.Number}, part, id, attempt}].loaded
 }
 
 // seekParts puts the queries for parts in line that were not asked for before, all

@@ -18,17 +18,17 @@ func (tx *Tx) saveParts(ctx context.Context, states []*execution.State) error {
 	var validations partRows[dbsqlc.InsertValidationsParams]
 	for _, s := range states {
 		for name, p := range s.Phases {
-			phases.put(phaseRow(&s.Run, p), tx.isStored(&s.Run, execution.PartPhase, name, 0))
+			phases.put(phaseRow(&s.Run, p), tx.wasLoaded(&s.Run, execution.PartPhase, name, 0))
 		}
 		for k, t := range s.Steps {
-			steps.put(stepRow(&s.Run, t), tx.isStored(&s.Run, execution.PartStep, k.StepID, k.Attempt))
+			steps.put(stepRow(&s.Run, t), tx.wasLoaded(&s.Run, execution.PartStep, k.StepID, k.Attempt))
 		}
 		for id, f := range s.Faults {
-			faults.put(faultRow(&s.Run, f), tx.isStored(&s.Run, execution.PartFault, id, 0))
+			faults.put(faultRow(&s.Run, f), tx.wasLoaded(&s.Run, execution.PartFault, id, 0))
 		}
 		for id, v := range s.Validations {
 			if !v.Stored {
-				validations.put(validationRow(&s.Run, v), tx.isStored(&s.Run, execution.PartValidation, id, 0))
+				validations.put(validationRow(&s.Run, v), tx.wasLoaded(&s.Run, execution.PartValidation, id, 0))
 			}
 		}
 	}
