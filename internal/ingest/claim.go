@@ -26,6 +26,11 @@ func (w *worker) claimPartition(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask for offsets: %w", err)
 	}
+	if w.Redis != nil {
+		if _, err := w.meet(ctx); err != nil {
+			return err
+		}
+	}
 	// A claim that was made and not heard of would be released by nobody, and look
 	// like a death to the next.
 	claiming, cancel := outlast(ctx, w.cfg.ReleaseBudget)
@@ -83,27 +88,16 @@ func (w *worker) endStalled(ctx context.Context) {
 	}
 }
 
-// compareWithPast notices that PostgreSQL is behind what was committed: it was
-// restored from a backup, or a standby without the last commits has taken over.
-// This process knows what it has committed itself, and that an operator who moves a
-// position raises the epoch. Of former processes Kafka's offset tells, which follows
-// their commits; live state that is built anew although an operator has moved the
-// position is right all the same.
+// compareWithPast notices that PostgreSQL is behind what this process has
+// committed itself: it was restored from a backup, or a standby without the last
+// commits has taken over. An operator who moves a position raises the epoch.
 func (w *worker) compareWithPast() {
-	had := w.assignment.Committed
-	if past, known := w.reached.Load(w.name()); known {
-		if w.claim.Epoch > past.(pgstore.Position).Epoch+1 {
-			return
-		}
-		had = past.(pgstore.Position).Next
-	}
-	// What was said once is not said again by the next claim.
-	w.reached.Store(w.name(), pgstore.Position{Epoch: w.claim.Epoch, Next: w.claim.Next})
-	if w.claim.Next >= had {
+	past, known := w.reached.Load(w.name())
+	if !known || w.claim.Epoch > past.(pgstore.Position).Epoch+1 || w.claim.Next >= past.(pgstore.Position).Next {
 		return
 	}
-	w.log.Error().Int64("had", had).Int64("has", w.claim.Next).
-		Msg("PostgreSQL holds less than was committed: it was restored from a backup or has failed over, or an operator has moved the position; reading again what it lacks")
+	w.log.Error().Int64("had", past.(pgstore.Position).Next).Int64("has", w.claim.Next).
+		Msg("PostgreSQL holds less than was committed: it was restored from a backup or has failed over; reading again what it lost")
 	if w.publisher != nil {
 		w.publisher.forget()
 	}

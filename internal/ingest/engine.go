@@ -110,8 +110,9 @@ type Engine struct {
 	decoders  chan struct{}       // held by who decodes
 	inFlight  *semaphore.Weighted // bytes; held by batches from before they are decoded until they are committed
 
-	reached  sync.Map     // partitionName -> pgstore.Position: how far this process has come, from its first claim on
-	wentBack atomic.Int64 // how often PostgreSQL was behind what was committed: restored from a backup
+	reached  sync.Map     // partitionName -> pgstore.Position: how far this process has come itself
+	wentBack atomic.Int64 // how often PostgreSQL was behind that: restored from a backup
+	met      meeting      // of this process and PostgreSQL
 }
 
 // New makes an engine; Ingest starts it.

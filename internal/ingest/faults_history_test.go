@@ -141,8 +141,7 @@ func TestPostgresIsRestored(t *testing.T) {
 					engine:  w.engineStore(w.db.URL),
 				}
 				stop := func() {}
-				// Who is stopped has not looked at the position of the log since the backup:
-				// it tells the next one nothing.
+				// Who is stopped makes no pass after the backup.
 				rarely := func(s *settings) {
 					if stopped {
 						s.config.ReconcileEvery = time.Hour

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
@@ -18,10 +19,31 @@ const sweepPage = 1000
 type reconciler struct {
 	*Engine
 	cluster pgstore.Cluster
+	tried   bool      // whether to lead has been tried since this process met PostgreSQL
 	redisID string    // of the running Redis, where it can be seen
 	passes  int64     // their number in Redis after our last one
 	done    time.Time // when the last pass that succeeded began; zero: sweep
 	rebuilt int64     // how often that was because PostgreSQL had gone back
+}
+
+// meeting is how far PostgreSQL had come when this process met it, before it wrote
+// anything: that may bring a database that was restored from a backup beyond where
+// it was before.
+type meeting struct {
+	mu       sync.Mutex
+	position pgstore.History // 0: not known
+}
+
+// meet asks for that position, unless it is known.
+func (e *Engine) meet(ctx context.Context) (pgstore.History, error) {
+	e.met.mu.Lock()
+	defer e.met.mu.Unlock()
+	if e.met.position != 0 {
+		return e.met.position, nil
+	}
+	var err error
+	e.met.position, err = e.Store.History(ctx)
+	return e.met.position, err
 }
 
 // Reconcile runs S9 now and then until ctx ends; one instance at a time does.
@@ -39,9 +61,36 @@ func (e *Engine) Reconcile(ctx context.Context) {
 		_, err := e.Store.Lead(ctx, "reconcile", func(ctx context.Context) error {
 			return e.step(telemetry.StepReconcile, func() error { return r.pass(ctx) })
 		})
+		r.tried = true
 		e.Metrics.RedisUp(e.Redis.Up())
 		e.warnUnlessEnded(ctx, err, "live state not reconciled; tried again later")
 	})
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.ReleaseBudget)
+	defer cancel()
+	if err := r.leave(leaving); err != nil {
+		e.Log.Warn().Err(err).Msg("not noted how far PostgreSQL has come; should it be restored to after the last pass, the next process will not notice")
+	}
+}
+
+// leave notes for the next process how far PostgreSQL has come: restored from a
+// backup that was taken since the last pass, it would seem to have gone on.
+func (r *reconciler) leave(ctx context.Context) error {
+	_, err := r.Store.Lead(ctx, "reconcile", func(ctx context.Context) error { // who else leads knows it
+		now, err := r.Store.Cluster(ctx)
+		if err != nil {
+			return err
+		}
+		position, err := r.Store.History(ctx)
+		if err != nil {
+			return err
+		}
+		epoch := redisstore.Epoch{System: now.SystemIdentifier, Timeline: now.Timeline, Position: int64(position)}
+		if state, err := r.Redis.CheckSentinel(ctx, epoch); err != nil || state != redisstore.SentinelSame {
+			return err // what else it may be is for a pass
+		}
+		return r.Redis.RenewSentinel(ctx, epoch)
+	})
+	return err
 }
 
 func (e *Engine) warnUnlessEnded(ctx context.Context, err error, message string) {
@@ -81,11 +130,18 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 	if err != nil {
 		return err
 	}
-	epoch := redisstore.Epoch{System: r.cluster.SystemIdentifier, Timeline: r.cluster.Timeline, Position: int64(position)}
+	met := position
+	if !r.tried {
+		if met, err = r.meet(ctx); err != nil {
+			return err
+		}
+	}
+	epoch := redisstore.Epoch{System: r.cluster.SystemIdentifier, Timeline: r.cluster.Timeline, Position: int64(met)}
 	state, err := r.Redis.CheckSentinel(ctx, epoch)
 	if err != nil {
 		return err
 	}
+	epoch.Position = int64(position)
 	if wentBack := r.wentBack.Load(); wentBack > r.rebuilt {
 		if state == redisstore.SentinelSame { // a worker has seen what the position of a busy cluster hides
 			state = redisstore.SentinelAhead

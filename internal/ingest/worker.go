@@ -204,7 +204,7 @@ func (w *worker) watchProgress(ctx context.Context, giveUp context.CancelCauseFu
 }
 
 // commitOffsets is S7: Kafka's committed offset follows, for tools that show
-// lag, and for compareWithPast of who comes next. Failures mean nothing.
+// lag. Failures mean nothing.
 func (w *worker) commitOffsets(ctx context.Context) {
 	tick := time.NewTicker(w.cfg.OffsetInterval)
 	defer tick.Stop()

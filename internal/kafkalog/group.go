@@ -43,7 +43,7 @@ const NotCommitted int64 = -1
 type Assignment struct {
 	Topic      string
 	Partition  int32
-	Committed  int64 // the group's offset, or NotCommitted: what lag tools see; no position to read from
+	Committed  int64 // the group's offset, or NotCommitted: what lag tools see, no position
 	Generation int32
 	MemberID   string
 

@@ -9,8 +9,9 @@
 //
 // A transaction makes few round trips, for on a busy machine each waits for a
 // processor: statements wait in line (pipeline.go) until the rows of one behind
-// them are wanted; the rows to copy (copy.go) and COMMIT follow the last of them
-// without waiting (ending.go).
+// them are wanted; parts of runs that a fold will probably want are loaded with
+// the locks (parts.go); the rows to copy (copy.go) and COMMIT follow the last of
+// the statements without waiting (ending.go).
 //
 // It knows nothing of Kafka but topic, partition and offset as addresses, and
 // nothing of Redis. What an event means is decided by packages execution and
