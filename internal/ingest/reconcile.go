@@ -19,15 +19,15 @@ const sweepPage = 1000
 type reconciler struct {
 	*Engine
 	cluster pgstore.Cluster
-	tried   bool      // whether to lead has been tried since this process met PostgreSQL
+	tried   bool      // a pass was tried: the first alone compares with the meeting
 	redisID string    // of the running Redis, where it can be seen
 	passes  int64     // their number in Redis after our last one
 	done    time.Time // when the last pass that succeeded began; zero: sweep
 	rebuilt int64     // how often that was because PostgreSQL had gone back
 }
 
-// meeting is how far PostgreSQL had come when this process met it, before it wrote
-// anything: that may bring a database that was restored from a backup beyond where
+// meeting is how far PostgreSQL had come when this process met it, before it claimed
+// anything: what it writes may bring a database that was restored from a backup beyond where
 // it was before.
 type meeting struct {
 	mu       sync.Mutex
@@ -54,6 +54,7 @@ func (e *Engine) Reconcile(ctx context.Context) {
 	}
 	r := &reconciler{Engine: e}
 	e.every(ctx, e.cfg.ReconcileEvery, func() {
+		defer func() { r.tried = true }() // later, another instance may have led meanwhile
 		if err := r.readCluster(ctx); err != nil {
 			e.warnUnlessEnded(ctx, err, "database cluster not identified")
 			return
@@ -61,20 +62,22 @@ func (e *Engine) Reconcile(ctx context.Context) {
 		_, err := e.Store.Lead(ctx, "reconcile", func(ctx context.Context) error {
 			return e.step(telemetry.StepReconcile, func() error { return r.pass(ctx) })
 		})
-		r.tried = true
 		e.Metrics.RedisUp(e.Redis.Up())
 		e.warnUnlessEnded(ctx, err, "live state not reconciled; tried again later")
 	})
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.ReleaseBudget)
 	defer cancel()
 	if err := r.leave(leaving); err != nil {
-		e.Log.Warn().Err(err).Msg("not noted how far PostgreSQL has come; should it be restored to after the last pass, the next process will not notice")
+		e.Log.Warn().Err(err).Msg("not noted how far PostgreSQL has come: the next process will not notice a backup that was taken after the last pass and is put back")
 	}
 }
 
 // leave notes for the next process how far PostgreSQL has come: restored from a
 // backup that was taken since the last pass, it would seem to have gone on.
 func (r *reconciler) leave(ctx context.Context) error {
+	if r.wentBack.Load() > r.rebuilt {
+		return nil // what a pass would have removed is still there: what stands there tells the next one
+	}
 	_, err := r.Store.Lead(ctx, "reconcile", func(ctx context.Context) error { // who else leads knows it
 		now, err := r.Store.Cluster(ctx)
 		if err != nil {
@@ -135,6 +138,9 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 		if met, err = r.meet(ctx); err != nil {
 			return err
 		}
+	}
+	if position == 0 || met == 0 { // it would look as if all had been lost
+		return errStandby
 	}
 	epoch := redisstore.Epoch{System: r.cluster.SystemIdentifier, Timeline: r.cluster.Timeline, Position: int64(met)}
 	state, err := r.Redis.CheckSentinel(ctx, epoch)
