@@ -34,6 +34,7 @@ type soughtPart struct {
 
 // storedPart is the row of a part.
 type storedPart interface {
+	key() PartKey
 	// addTo adds the part to the state of its run.
 	addTo(s *execution.State) error
 }
@@ -96,45 +97,29 @@ func (tx *Tx) seekParts(ctx context.Context, touches []Touch) (read func() error
 	steps := tx.queued.StepsTouched(ctx, unlessEmpty(t, dbsqlc.StepsTouchedParams{Ids: t.ids, Runs: t.runs, StepIds: t.parts, Attempts: t.attempts, Buckets: t.buckets}))
 	faults := tx.queued.FaultsTouched(ctx, unlessEmpty(f, dbsqlc.FaultsTouchedParams{Ids: f.ids, Runs: f.runs, FaultIds: f.parts, Buckets: f.buckets}))
 	validations := tx.queued.ValidationsTouched(ctx, unlessEmpty(v, dbsqlc.ValidationsTouchedParams{Ids: v.ids, Runs: v.runs, ValidationIds: v.parts, Buckets: v.buckets}))
-	return func() (failed error) {
-		note := func(err error) {
-			if failed == nil {
-				failed = err
-			}
-		}
-		found := func(id string, run int32, part execution.Part, name string, attempt int32, row storedPart) {
-			k := PartKey{RunKey{execution.ID(id), execution.RunNumber(run)}, part, name, attempt}
-			tx.parts[k] = soughtPart{bucket: tx.parts[k].bucket, stored: row}
-		}
-		phases.Query(func(_ int, rows []dbsqlc.ExecutionPhase, err error) {
-			note(interpret("load phases", err))
-			for i := range rows {
-				r := &rows[i]
-				found(r.ExecutionID, r.Run, execution.PartPhase, r.Phase, 0, (*storedPhase)(r))
-			}
-		})
-		steps.Query(func(_ int, rows []dbsqlc.ExecutionStep, err error) {
-			note(interpret("load steps", err))
-			for i := range rows {
-				r := &rows[i]
-				found(r.ExecutionID, r.Run, execution.PartStep, r.StepID, r.Attempt, (*storedStep)(r))
-			}
-		})
-		faults.Query(func(_ int, rows []dbsqlc.FaultInjection, err error) {
-			note(interpret("load faults", err))
-			for i := range rows {
-				r := &rows[i]
-				found(r.ExecutionID, r.Run, execution.PartFault, r.FaultID, 0, (*storedFault)(r))
-			}
-		})
-		validations.Query(func(_ int, rows []dbsqlc.ValidationsTouchedRow, err error) {
-			note(interpret("load validations", err))
-			for i := range rows {
-				r := &rows[i]
-				found(r.ExecutionID, r.Run, execution.PartValidation, r.ValidationID, 0, (*storedValidation)(r))
-			}
-		})
+	return func() error {
+		var failed error
+		phases.Query(noteParts(tx, &failed, "load phases", func(r *dbsqlc.ExecutionPhase) storedPart { return (*storedPhase)(r) }))
+		steps.Query(noteParts(tx, &failed, "load steps", func(r *dbsqlc.ExecutionStep) storedPart { return (*storedStep)(r) }))
+		faults.Query(noteParts(tx, &failed, "load faults", func(r *dbsqlc.FaultInjection) storedPart { return (*storedFault)(r) }))
+		validations.Query(noteParts(tx, &failed, "load validations", func(r *dbsqlc.ValidationsTouchedRow) storedPart { return (*storedValidation)(r) }))
 		return failed
+	}
+}
+
+// noteParts takes the rows of one query for parts, and notes the first failure of
+// them all.
+func noteParts[R any](tx *Tx, failed *error, op string, stored func(*R) storedPart) func(int, []R, error) {
+	return func(_ int, rows []R, err error) {
+		err = each(op, rows, err, func(r *R) error {
+			part := stored(r)
+			k := part.key()
+			tx.parts[k] = soughtPart{bucket: tx.parts[k].bucket, stored: part}
+			return nil
+		})
+		if *failed == nil {
+			*failed = err
+		}
 	}
 }
 
@@ -167,6 +152,26 @@ type (
 	storedFault      dbsqlc.FaultInjection
 	storedValidation dbsqlc.ValidationsTouchedRow
 )
+
+func partKey(id string, run int32, part execution.Part, name string, attempt int32) PartKey {
+	return PartKey{RunKey{execution.ID(id), execution.RunNumber(run)}, part, name, attempt}
+}
+
+func (r *storedPhase) key() PartKey {
+	return partKey(r.ExecutionID, r.Run, execution.PartPhase, r.Phase, 0)
+}
+
+func (r *storedStep) key() PartKey {
+	return partKey(r.ExecutionID, r.Run, execution.PartStep, r.StepID, r.Attempt)
+}
+
+func (r *storedFault) key() PartKey {
+	return partKey(r.ExecutionID, r.Run, execution.PartFault, r.FaultID, 0)
+}
+
+func (r *storedValidation) key() PartKey {
+	return partKey(r.ExecutionID, r.Run, execution.PartValidation, r.ValidationID, 0)
+}
 
 func put[K comparable, V any](m *map[K]V, k K, v V) {
 	if *m == nil {
