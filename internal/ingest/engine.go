@@ -112,7 +112,7 @@ type Engine struct {
 
 	reached  sync.Map     // partitionName -> pgstore.Position: how far this process has come itself
 	wentBack atomic.Int64 // how often PostgreSQL was behind that: restored from a backup
-	met      meeting      // of this process and PostgreSQL
+	met      atomic.Int64 // where PostgreSQL was when this process met it; 0: not known; see meet
 }
 
 // New makes an engine; Ingest starts it.

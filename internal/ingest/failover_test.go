@@ -89,6 +89,57 @@ func TestADatabaseOfAnEarlierTimelineIsBelievedWhenAnOperatorSaysSo(t *testing.T
 	stop()
 }
 
+// Redis knows of a later position than the PostgreSQL that a service meets, which was
+// restored. What stands in the way of its first pass must not hide that: by the time
+// of another one PostgreSQL has come beyond that position.
+func TestARestoreIsNotForgottenWhenTheFirstPassFails(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ obstruct, clear func(*world) }{
+		"nothing can be removed": {
+			func(w *world) { w.redisDo("ACL", "SETUSER", "default", "-unlink") },
+			func(w *world) { w.redisDo("ACL", "SETUSER", "default", "+unlink") },
+		},
+		"Redis hangs": {
+			func(w *world) { must(w, w.redis.Pause()) },
+			func(w *world) { must(w, w.redis.Resume()) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := newPostgresWorld(t)
+			w.produce(w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"}))
+			stop := w.start("a", w.underFault(&fault{}))
+			testenv.Eventually(t, "the run is shown", func() bool { return w.liveStatus("exec-1") == execution.StatusRunning })
+			w.awaitSweeps(1)
+			stop()
+			cluster, err := w.store.Cluster(t.Context())
+			must(t, err)
+			position, err := w.store.History(t.Context())
+			must(t, err)
+			const lost = 1 << 20
+			must(t, w.live.SetSentinel(t.Context(), redisstore.Epoch{System: cluster.SystemIdentifier, Timeline: cluster.Timeline, Position: int64(position) + lost}))
+			_, err = w.live.ApplyStates(t.Context(), []execution.Live{{ExecutionID: "exec-lost", Run: 1, Version: 9, Status: execution.StatusRunning}}, cluster.Timeline)
+			must(t, err)
+
+			row.obstruct(w)
+			stop = w.start("a", w.underFault(&fault{}))
+			failed := func() int { return w.said.count("warn", "live state not reconciled") }
+			testenv.Eventually(t, "a pass fails", func() bool { return failed() > 0 })
+			w.exec("SELECT pg_logical_emit_message(false, 'test', repeat('x', 2 << 20))")
+			before := failed()
+			testenv.Eventually(t, "a pass that began after that fails", func() bool { return failed() > before+1 })
+			row.clear(w)
+			testenv.Eventually(t, "the restored database is noticed", func() bool { return w.said.says("warn", "which was restored: removed") })
+			testenv.Eventually(t, "the run is shown again", func() bool { return w.liveStatus("exec-1") == execution.StatusRunning })
+			if status := w.liveStatus("exec-lost"); status != "" {
+				t.Errorf("what was lost is shown as %s", status)
+			}
+			stop()
+			w.verify()
+		})
+	}
+}
+
 // promote puts the standby's files in the place of the dead server's, and lets
 // it begin a new timeline.
 func promote(t *testing.T, server *pgserver.Server, standby string) {

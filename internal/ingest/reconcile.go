@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
@@ -18,50 +17,47 @@ const sweepPage = 1000
 // reconciler is S9: it makes Redis right again, whatever was lost of S5.
 type reconciler struct {
 	*Engine
-	cluster pgstore.Cluster
-	tried   bool      // a pass was tried: the first alone compares with the meeting
-	redisID string    // of the running Redis, where it can be seen
-	passes  int64     // their number in Redis after our last one
-	done    time.Time // when the last pass that succeeded began; zero: sweep
-	rebuilt int64     // how often that was because PostgreSQL had gone back
+	cluster  pgstore.Cluster
+	compared bool      // where PostgreSQL was met with what Redis says of it, by us or by another instance
+	redisID  string    // of the running Redis, where it can be seen
+	passes   int64     // their number in Redis after our last one
+	done     time.Time // when the last pass that succeeded began; zero: sweep
+	rebuilt  int64     // how often that was because PostgreSQL had gone back
 }
 
-// meeting is how far PostgreSQL had come when this process met it, before it claimed
-// anything: what it writes may bring a database that was restored from a backup beyond where
-// it was before.
-type meeting struct {
-	mu       sync.Mutex
-	position pgstore.History // 0: not known
-}
-
-// meet asks for that position, unless it is known.
+// meet tells how far PostgreSQL had come when this process met it, before it claimed
+// anything: what it writes may bring a database that was restored from a backup beyond
+// where it was before. Of several that ask at a time the first answer is kept.
 func (e *Engine) meet(ctx context.Context) (pgstore.History, error) {
-	e.met.mu.Lock()
-	defer e.met.mu.Unlock()
-	if e.met.position != 0 {
-		return e.met.position, nil
+	if e.met.Load() == 0 {
+		position, err := e.Store.History(ctx)
+		if err != nil {
+			return 0, err
+		}
+		e.met.CompareAndSwap(0, int64(position))
 	}
-	var err error
-	e.met.position, err = e.Store.History(ctx)
-	return e.met.position, err
+	return pgstore.History(e.met.Load()), nil
 }
 
-// Reconcile runs S9 now and then until ctx ends; one instance at a time does.
-// Without Redis there is nothing to do.
+// Reconcile runs S9 now and then until ctx ends; one instance at a time does. It
+// should end after Ingest, so that nothing is written after its last word. Without
+// Redis there is nothing to do.
 func (e *Engine) Reconcile(ctx context.Context) {
 	if e.Redis == nil {
 		return
 	}
 	r := &reconciler{Engine: e}
 	e.every(ctx, e.cfg.ReconcileEvery, func() {
-		defer func() { r.tried = true }() // later, another instance may have led meanwhile
 		if err := r.readCluster(ctx); err != nil {
 			e.warnUnlessEnded(ctx, err, "database cluster not identified")
 			return
 		}
-		_, err := e.Store.Lead(ctx, "reconcile", func(ctx context.Context) error {
+		led, err := e.Store.Lead(ctx, "reconcile", func(ctx context.Context) error {
 			return e.step(telemetry.StepReconcile, func() error { return r.pass(ctx) })
 		})
+		if !led && err == nil {
+			r.compared = true // by who leads
+		}
 		e.Metrics.RedisUp(e.Redis.Up())
 		e.warnUnlessEnded(ctx, err, "live state not reconciled; tried again later")
 	})
@@ -75,8 +71,8 @@ func (e *Engine) Reconcile(ctx context.Context) {
 // leave notes for the next process how far PostgreSQL has come: restored from a
 // backup that was taken since the last pass, it would seem to have gone on.
 func (r *reconciler) leave(ctx context.Context) error {
-	if r.wentBack.Load() > r.rebuilt {
-		return nil // what a pass would have removed is still there: what stands there tells the next one
+	if !r.compared || r.wentBack.Load() > r.rebuilt {
+		return nil // what a pass would have removed may still be there: what stands there tells the next one
 	}
 	_, err := r.Store.Lead(ctx, "reconcile", func(ctx context.Context) error { // who else leads knows it
 		now, err := r.Store.Cluster(ctx)
@@ -129,12 +125,13 @@ func (r *reconciler) readCluster(ctx context.Context) error {
 // ours and whole, else what changed since the last pass.
 func (r *reconciler) pass(ctx context.Context) (failed error) {
 	// Asked under the lock of this loop: whoever wrote the sentinel had asked before.
+	// Where we met PostgreSQL may lie before that, and is compared once.
 	position, err := r.Store.History(ctx)
 	if err != nil {
 		return err
 	}
 	met := position
-	if !r.tried {
+	if !r.compared {
 		if met, err = r.meet(ctx); err != nil {
 			return err
 		}
@@ -148,8 +145,13 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 		return err
 	}
 	epoch.Position = int64(position)
+	if state == redisstore.SentinelAhead && !r.compared {
+		r.wentBack.Add(1) // by the time of another pass PostgreSQL may have come beyond it
+	}
+	r.compared = true
 	if wentBack := r.wentBack.Load(); wentBack > r.rebuilt {
-		if state == redisstore.SentinelSame { // a worker has seen what the position of a busy cluster hides
+		// The position of a busy cluster hides it, and so does a removal that failed half-way.
+		if state == redisstore.SentinelSame || state == redisstore.SentinelMissing {
 			state = redisstore.SentinelAhead
 		}
 		defer func() {

@@ -200,13 +200,15 @@ func (w *world) start(instance string, change ...func(*settings)) (stop func()) 
 	w.Helper()
 	e := w.newEngine(instance, change...)
 	ctx, cancel := context.WithCancel(w.Context())
+	reconciling, stopReconciling := context.WithCancel(w.Context())
 	var roles sync.WaitGroup
 	roles.Go(func() {
+		defer stopReconciling()
 		if err := e.Ingest(ctx); err != nil {
 			w.Errorf("ingest: %v", err)
 		}
 	})
-	roles.Go(func() { e.Reconcile(ctx) })
+	roles.Go(func() { e.Reconcile(reconciling) })
 	roles.Go(func() { e.MaintainPartitions(ctx) })
 	stop = func() {
 		cancel()

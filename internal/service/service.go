@@ -179,14 +179,17 @@ func (s *service) work(ctx context.Context) error {
 	if s.redis != nil {
 		roles.Go(func() error { s.redis.Watch(ctx); return nil })
 	}
+	// The last word to Redis comes after the last batch.
+	reconciling, stopReconciling := context.WithCancel(context.WithoutCancel(ctx))
 	if s.cfg.Service.Plays(config.RoleReconcile) {
-		roles.Go(func() error { s.engine.Reconcile(ctx); return nil })
+		roles.Go(func() error { s.engine.Reconcile(reconciling); return nil })
 	}
 	if s.cfg.Service.Plays(config.RoleMaintain) {
 		roles.Go(func() error { s.engine.MaintainPartitions(ctx); return nil })
 	}
 	if s.cfg.Service.Plays(config.RoleIngest) {
 		roles.Go(func() error {
+			defer stopReconciling()
 			if err := s.awaitTopics(ctx); err != nil {
 				return unlessEnded(ctx, err)
 			}
@@ -195,7 +198,11 @@ func (s *service) work(ctx context.Context) error {
 		})
 	} else {
 		s.atWork()
-		roles.Go(func() error { <-ctx.Done(); return nil })
+		roles.Go(func() error {
+			defer stopReconciling()
+			<-ctx.Done()
+			return nil
+		})
 	}
 	return roles.Wait()
 }
