@@ -19,7 +19,7 @@ type benchCmd struct {
 
 	SingleEvents int           `default:"10000" help:"Events that are taken one a transaction."`
 	MemoryEvents int           `default:"1000000" help:"Events in the backlog of memory."`
-	LatencyTime  time.Duration `default:"20s" help:"How long latency is measured."`
+	LatencyTime  time.Duration `default:"20s" help:"How long latency is measured in a round."`
 	Rate         float64       `help:"Events a second, a fifth of which is sent while latency is measured. Without it: what was measured."`
 
 	History    []float64 `placeholder:"MILLIONS" help:"Measure instead what an event costs where so many millions of rows are stored: 1,10,50 needs 50 GB of disk and ten minutes."`

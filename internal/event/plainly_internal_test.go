@@ -84,7 +84,9 @@ func fill(t *rapid.T, plan *messagePlan, m protoreflect.Message, depth int) {
 				}
 			}
 		case f.desc.IsMap():
-			m.Mutable(f.desc).Map().Set(protoreflect.ValueOfString("key").MapKey(), single(t, f))
+			for _, key := range []string{"b", "a", "c"} {
+				m.Mutable(f.desc).Map().Set(protoreflect.ValueOfString(key).MapKey(), single(t, f))
+			}
 		case f.nested != nil:
 			fill(t, f.nested, m.Mutable(f.desc).Message(), depth+1)
 		default:

@@ -24,7 +24,7 @@ func (r *wireReader) measure(data []byte, plan *messagePlan, desc protoreflect.M
 		if field.maxItems == 0 || most <= field.maxItems {
 			continue
 		}
-		if count := occurrences(data, field.desc.Number()); count > field.maxItems {
+		if count := occurrences(data, field.number); count > field.maxItems {
 			r.path.enter(field.name)
 			return r.tooMany(field.maxItems)
 		}

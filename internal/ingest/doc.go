@@ -12,6 +12,7 @@
 //	S4 commit     commit.go     one transaction, tried until it is certain what became of it; inside it
 //	              apply.go      fence, ids, identity, rows, poison: a to f, as in the README's picture
 //	              fold.go       run and fold
+//	              recent.go     a guess at the runs, to load what will be merged into along with the locks
 //	S5 state      publish.go    Redis: compare-and-set of the newest states
 //	S6 mark       publish.go    Redis: idempotency hints, only after S4
 //	S7 offset     worker.go     Kafka's committed offset, now and then: a gauge

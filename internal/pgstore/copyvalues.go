@@ -42,8 +42,7 @@ func appendValue(b []byte, codecs *pgtype.Map, oid uint32, v any) ([]byte, error
 		}
 	case *[]byte:
 		if oid == pgtype.ByteaOID && *v != nil {
-			b = binary.BigEndian.AppendUint32(b, uint32(len(*v)))
-			return append(b, *v...), nil
+			return appendText(b, *v), nil
 		}
 	case *json.RawMessage:
 		switch {
@@ -54,8 +53,7 @@ func appendValue(b []byte, codecs *pgtype.Map, oid uint32, v any) ([]byte, error
 			b = append(b, 1) // version of jsonb's binary form
 			return append(b, *v...), nil
 		case oid == pgtype.JSONOID: // pgx would write what the pointer points to anew
-			b = binary.BigEndian.AppendUint32(b, uint32(len(*v)))
-			return append(b, *v...), nil
+			return appendText(b, *v), nil
 		}
 	case **int64:
 		if oid == pgtype.Int8OID {
@@ -123,7 +121,7 @@ func appendNullable[V any](b []byte, v *V, appendOne func([]byte, V) []byte) []b
 	return appendOne(b, *v)
 }
 
-func appendText(b []byte, v string) []byte {
+func appendText[T ~string | ~[]byte](b []byte, v T) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
 	return append(b, v...)
 }

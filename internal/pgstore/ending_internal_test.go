@@ -35,7 +35,7 @@ func TestPipelineEndsInOneRoundTrip(t *testing.T) {
 // What decides whether a transaction may be committed is waited for.
 func TestPipelineDoesNotCommitWhatIsDecidedAgainst(t *testing.T) {
 	t.Parallel()
-	for name, prepare := range map[string]func(*pipelined){"at once": func(*pipelined) {}, "in a transaction that has begun": (*pipelined).begun} {
+	for name, prepare := range beginnings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newPipelined(t)
@@ -93,14 +93,8 @@ func TestPipelineIsInDoubtOnlyWhenCommitMayHaveBeenHeard(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newPipelined(t)
-			w.copies("copy", []any{int32(9), "first"}) // asks for the types of the columns
-			w.pipeline.copies = nil
-			if err := w.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(new(int)); err != nil {
-				t.Fatal(err)
-			}
-			if err := w.settle(); err != nil {
-				t.Fatal(err)
-			}
+			w.copying()
+			w.begun()
 			// The end of the connection is seen by who writes or reads next.
 			if err := w.conn.PgConn().Conn().SetDeadline(time.Unix(1, 0)); err != nil {
 				t.Fatal(err)

@@ -124,7 +124,7 @@ func TestPipelineErrorsAreOfTheStatementThatFailed(t *testing.T) {
 			}, "copy", Bug,
 		},
 	} {
-		for when, prepare := range map[string]func(*pipelined){"at once": func(*pipelined) {}, "in a transaction that has begun": (*pipelined).begun} {
+		for when, prepare := range beginnings {
 			t.Run(name+" "+when, func(t *testing.T) {
 				t.Parallel()
 				w := newPipelined(t)

@@ -155,6 +155,9 @@ func (w *pipelined) copies(op string, rows ...[]any) {
 // turns are those of the transaction's connection.
 func (w *pipelined) turns() *turns { return w.conn.PgConn().Conn().(*turns) }
 
+// beginnings are the ways in which a transaction comes to a test.
+var beginnings = map[string]func(*pipelined){"at once": func(*pipelined) {}, "in a transaction that has begun": (*pipelined).begun}
+
 // begun has the transaction begun for certain.
 func (w *pipelined) begun() {
 	w.Helper()
@@ -183,10 +186,16 @@ func (w *pipelined) words() string {
 // prepared has the transaction begun, and its statements known.
 func (w *pipelined) prepared() {
 	w.Helper()
-	w.copies("copy", []any{int32(9), "first"}) // asks for the types of the columns
-	w.pipeline.copies = nil
+	w.copying()
 	w.write("write", 0)
 	w.begun()
+}
+
+// copying has asked for the types of the columns, which the first COPY does.
+func (w *pipelined) copying() {
+	w.Helper()
+	w.copies("copy", []any{int32(9), "first"})
+	w.pipeline.copies = nil
 }
 
 // trigger has the table run a statement before it takes the row with that number.

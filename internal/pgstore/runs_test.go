@@ -168,6 +168,10 @@ func TestFullStateHasNoEmptyField(t *testing.T) {
 	check("state", reflect.ValueOf(s))
 }
 
+func touch(id execution.ID, number execution.RunNumber, part execution.Part, name string, attempt int32, bucket time.Time) pgstore.Touch {
+	return pgstore.Touch{PartKey: pgstore.PartKey{Run: pgstore.RunKey{ID: id, Number: number}, Part: part, ID: name, Attempt: attempt}, Bucket: bucket}
+}
+
 func TestTouchedPartsAreLoadedAndSavedAgain(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, testenv.Postgres(t))
@@ -180,17 +184,14 @@ func TestTouchedPartsAreLoadedAndSavedAgain(t *testing.T) {
 
 	loaded := &execution.State{Run: run}
 	must(t, s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
-		touch := func(id execution.ID, number execution.RunNumber, part execution.Part, name string, attempt int32) pgstore.Touch {
-			return pgstore.Touch{PartKey: pgstore.PartKey{Run: pgstore.RunKey{ID: id, Number: number}, Part: part, ID: name, Attempt: attempt}, Bucket: bucket}
-		}
 		touches := []pgstore.Touch{
-			touch("exec-1", 3, execution.PartPhase, "injection", 0),
-			touch("exec-1", 3, execution.PartPhase, "unknown", 0),
-			touch("exec-1", 3, execution.PartStep, "step", 2),
-			touch("exec-1", 3, execution.PartStep, "step", 1),
-			touch("exec-1", 3, execution.PartFault, "fault", 0),
-			touch("exec-1", 3, execution.PartValidation, "validation", 0),
-			touch("exec-9", 1, execution.PartFault, "fault", 0),
+			touch("exec-1", 3, execution.PartPhase, "injection", 0, bucket),
+			touch("exec-1", 3, execution.PartPhase, "unknown", 0, bucket),
+			touch("exec-1", 3, execution.PartStep, "step", 2, bucket),
+			touch("exec-1", 3, execution.PartStep, "step", 1, bucket),
+			touch("exec-1", 3, execution.PartFault, "fault", 0, bucket),
+			touch("exec-1", 3, execution.PartValidation, "validation", 0, bucket),
+			touch("exec-9", 1, execution.PartFault, "fault", 0, bucket),
 		}
 		states := map[pgstore.RunKey]*execution.State{{ID: "exec-1", Number: 3}: loaded}
 		if err := tx.LoadParts(t.Context(), touches, states); err != nil {
@@ -238,8 +239,8 @@ func TestAPhaseMayHaveALongName(t *testing.T) {
 		loaded := &execution.State{Run: run}
 		must(t, s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
 			k := pgstore.RunKey{ID: run.ID, Number: run.Number}
-			touch := pgstore.Touch{PartKey: pgstore.PartKey{Run: k, Part: execution.PartPhase, ID: name}, Bucket: run.Bucket}
-			if err := tx.LoadParts(t.Context(), []pgstore.Touch{touch}, map[pgstore.RunKey]*execution.State{k: loaded}); err != nil {
+			touches := []pgstore.Touch{touch(run.ID, run.Number, execution.PartPhase, name, 0, run.Bucket)}
+			if err := tx.LoadParts(t.Context(), touches, map[pgstore.RunKey]*execution.State{k: loaded}); err != nil {
 				return err
 			}
 			p := loaded.Phases[name]
@@ -326,16 +327,12 @@ func TestRunsArePagedByKeyAndByTheirEnd(t *testing.T) {
 func TestPartsComeWithTheLocks(t *testing.T) {
 	t.Parallel()
 	key := pgstore.RunKey{ID: "exec-1", Number: 3}
-	touch := func(number execution.RunNumber, part execution.Part, name string, attempt int32, bucket time.Time) pgstore.Touch {
-		k := pgstore.PartKey{Run: pgstore.RunKey{ID: "exec-1", Number: number}, Part: part, ID: name, Attempt: attempt}
-		return pgstore.Touch{PartKey: k, Bucket: bucket}
-	}
 	needed := []pgstore.Touch{
-		touch(3, execution.PartPhase, "injection", 0, bucket),
-		touch(3, execution.PartPhase, "unknown", 0, bucket),
-		touch(3, execution.PartStep, "step", 2, bucket),
-		touch(3, execution.PartFault, "fault", 0, bucket),
-		touch(3, execution.PartValidation, "validation", 0, bucket),
+		touch("exec-1", 3, execution.PartPhase, "injection", 0, bucket),
+		touch("exec-1", 3, execution.PartPhase, "unknown", 0, bucket),
+		touch("exec-1", 3, execution.PartStep, "step", 2, bucket),
+		touch("exec-1", 3, execution.PartFault, "fault", 0, bucket),
+		touch("exec-1", 3, execution.PartValidation, "validation", 0, bucket),
 	}
 	for name, tc := range map[string]struct {
 		likely []pgstore.Touch
@@ -343,9 +340,9 @@ func TestPartsComeWithTheLocks(t *testing.T) {
 	}{
 		"all":                    {needed, true},
 		"nothing":                {nil, false},
-		"those of another run":   {[]pgstore.Touch{touch(2, execution.PartFault, "fault", 0, bucket), touch(2, execution.PartStep, "step", 2, bucket)}, false},
-		"those of another day":   {[]pgstore.Touch{touch(3, execution.PartFault, "fault", 0, bucket.AddDate(0, 0, 1)), touch(3, execution.PartStep, "step", 2, bucket.AddDate(0, 0, 1))}, false},
-		"more than is asked for": {append([]pgstore.Touch{touch(3, execution.PartStep, "step", 1, bucket), touch(4, execution.PartPhase, "injection", 0, bucket)}, needed...), true},
+		"those of another run":   {[]pgstore.Touch{touch("exec-1", 2, execution.PartFault, "fault", 0, bucket), touch("exec-1", 2, execution.PartStep, "step", 2, bucket)}, false},
+		"those of another day":   {[]pgstore.Touch{touch("exec-1", 3, execution.PartFault, "fault", 0, bucket.AddDate(0, 0, 1)), touch("exec-1", 3, execution.PartStep, "step", 2, bucket.AddDate(0, 0, 1))}, false},
+		"more than is asked for": {append([]pgstore.Touch{touch("exec-1", 3, execution.PartStep, "step", 1, bucket), touch("exec-1", 4, execution.PartPhase, "injection", 0, bucket)}, needed...), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
