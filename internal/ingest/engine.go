@@ -110,9 +110,9 @@ type Engine struct {
 	decoders  chan struct{}       // held by who decodes
 	inFlight  *semaphore.Weighted // bytes; held by batches from before they are decoded until they are committed
 
-	reached  sync.Map     // partitionName -> pgstore.Position: how far this process has come itself
-	wentBack atomic.Int64 // how often PostgreSQL was behind that: restored from a backup
-	met      atomic.Int64 // where PostgreSQL was when this process met it; 0: not known; see meet
+	reached  sync.Map                // partitionName -> pgstore.Position: how far this process has come itself
+	wentBack atomic.Int64            // how often PostgreSQL was behind that: restored from a backup
+	met      atomic.Pointer[meeting] // of this process with PostgreSQL and Redis; nil: not yet
 }
 
 // New makes an engine; Ingest starts it.

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,7 +117,7 @@ func TestARestoreIsNotForgottenWhenTheFirstPassFails(t *testing.T) {
 			must(t, err)
 			position, err := w.store.History(t.Context())
 			must(t, err)
-			const lost = 1 << 20
+			const lost = 32 << 20 // more than the service writes by itself
 			must(t, w.live.SetSentinel(t.Context(), redisstore.Epoch{System: cluster.SystemIdentifier, Timeline: cluster.Timeline, Position: int64(position) + lost}))
 			_, err = w.live.ApplyStates(t.Context(), []execution.Live{{ExecutionID: "exec-lost", Run: 1, Version: 9, Status: execution.StatusRunning}}, cluster.Timeline)
 			must(t, err)
@@ -125,7 +126,7 @@ func TestARestoreIsNotForgottenWhenTheFirstPassFails(t *testing.T) {
 			stop = w.start("a", w.underFault(&fault{}))
 			failed := func() int { return w.said.count("warn", "live state not reconciled") }
 			testenv.Eventually(t, "a pass fails", func() bool { return failed() > 0 })
-			w.exec("SELECT pg_logical_emit_message(false, 'test', repeat('x', 2 << 20))")
+			w.exec(fmt.Sprintf("SELECT pg_logical_emit_message(false, 'test', repeat('x', %d))", 2*lost))
 			before := failed()
 			testenv.Eventually(t, "a pass that began after that fails", func() bool { return failed() > before+1 })
 			row.clear(w)

@@ -18,25 +18,49 @@ const sweepPage = 1000
 type reconciler struct {
 	*Engine
 	cluster  pgstore.Cluster
-	compared bool      // where PostgreSQL was met with what Redis says of it, by us or by another instance
+	compared bool      // what was met: it is once
 	redisID  string    // of the running Redis, where it can be seen
 	passes   int64     // their number in Redis after our last one
 	done     time.Time // when the last pass that succeeded began; zero: sweep
 	rebuilt  int64     // how often that was because PostgreSQL had gone back
 }
 
-// meet tells how far PostgreSQL had come when this process met it, before it claimed
+// meeting is what Redis and PostgreSQL said when this process met them, before it claimed
 // anything: what it writes may bring a database that was restored from a backup beyond
-// where it was before. Of several that ask at a time the first answer is kept.
-func (e *Engine) meet(ctx context.Context) (pgstore.History, error) {
-	if e.met.Load() == 0 {
-		position, err := e.Store.History(ctx)
-		if err != nil {
-			return 0, err
-		}
-		e.met.CompareAndSwap(0, int64(position))
+// where it was before. Redis was asked first: whoever writes a sentinel has asked
+// PostgreSQL before, and no other process's can be ahead of the position.
+type meeting struct {
+	answered bool // Redis did
+	sentinel redisstore.Epoch
+	position pgstore.History // 0: of a standby, which is no meeting
+}
+
+// meet is what the first meeting brought.
+func (e *Engine) meet(ctx context.Context) (*meeting, error) {
+	if m := e.met.Load(); m != nil {
+		return m, nil
 	}
-	return pgstore.History(e.met.Load()), nil
+	sentinel, unanswered := e.Redis.Sentinel(ctx)
+	position, err := e.Store.History(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &meeting{unanswered == nil, sentinel, position}
+	if position != 0 && !e.met.CompareAndSwap(nil, m) {
+		m = e.met.Load() // of another who asked at the same time, and before any claim, too
+	}
+	return m, nil
+}
+
+// wasAhead tells whether Redis held states of a later time than the PostgreSQL that this
+// process has met, by what it holds now: another sentinel than then, if another process
+// has acted on that. Where Redis did not answer then, a later sentinel of another process
+// may be taken for the one that it held, which costs a needless sweep.
+func (m *meeting) wasAhead(cluster pgstore.Cluster, held redisstore.Epoch) bool {
+	if m.answered && m.sentinel != held {
+		return false
+	}
+	return held.Of(redisstore.Epoch{System: cluster.SystemIdentifier, Timeline: cluster.Timeline, Position: int64(m.position)}) == redisstore.SentinelAhead
 }
 
 // Reconcile runs S9 now and then until ctx ends; one instance at a time does. It
@@ -52,12 +76,9 @@ func (e *Engine) Reconcile(ctx context.Context) {
 			e.warnUnlessEnded(ctx, err, "database cluster not identified")
 			return
 		}
-		led, err := e.Store.Lead(ctx, "reconcile", func(ctx context.Context) error {
+		_, err := e.Store.Lead(ctx, "reconcile", func(ctx context.Context) error {
 			return e.step(telemetry.StepReconcile, func() error { return r.pass(ctx) })
 		})
-		if !led && err == nil {
-			r.compared = true // by who leads
-		}
 		e.Metrics.RedisUp(e.Redis.Up())
 		e.warnUnlessEnded(ctx, err, "live state not reconciled; tried again later")
 	})
@@ -84,7 +105,7 @@ func (r *reconciler) leave(ctx context.Context) error {
 			return err
 		}
 		epoch := redisstore.Epoch{System: now.SystemIdentifier, Timeline: now.Timeline, Position: int64(position)}
-		if state, err := r.Redis.CheckSentinel(ctx, epoch); err != nil || state != redisstore.SentinelSame {
+		if held, err := r.Redis.Sentinel(ctx); err != nil || held.Of(epoch) != redisstore.SentinelSame {
 			return err // what else it may be is for a pass
 		}
 		return r.Redis.RenewSentinel(ctx, epoch)
@@ -124,29 +145,25 @@ func (r *reconciler) readCluster(ctx context.Context) error {
 // pass makes Redis right: a full sweep when its content is not known to be
 // ours and whole, else what changed since the last pass.
 func (r *reconciler) pass(ctx context.Context) (failed error) {
-	// Asked under the lock of this loop: whoever wrote the sentinel had asked before.
-	// Where we met PostgreSQL may lie before that, and is compared once.
+	met, err := r.meet(ctx)
+	if err != nil {
+		return err
+	}
+	held, err := r.Redis.Sentinel(ctx)
+	if err != nil {
+		return err
+	}
 	position, err := r.Store.History(ctx)
 	if err != nil {
 		return err
 	}
-	met := position
-	if !r.compared {
-		if met, err = r.meet(ctx); err != nil {
-			return err
-		}
-	}
-	if position == 0 || met == 0 { // it would look as if all had been lost
+	if position == 0 || met.position == 0 { // it would look as if all had been lost
 		return errStandby
 	}
-	epoch := redisstore.Epoch{System: r.cluster.SystemIdentifier, Timeline: r.cluster.Timeline, Position: int64(met)}
-	state, err := r.Redis.CheckSentinel(ctx, epoch)
-	if err != nil {
-		return err
-	}
-	epoch.Position = int64(position)
-	if state == redisstore.SentinelAhead && !r.compared {
-		r.wentBack.Add(1) // by the time of another pass PostgreSQL may have come beyond it
+	epoch := redisstore.Epoch{System: r.cluster.SystemIdentifier, Timeline: r.cluster.Timeline, Position: int64(position)}
+	state := held.Of(epoch)
+	if !r.compared && met.wasAhead(r.cluster, held) {
+		r.wentBack.Add(1)
 	}
 	r.compared = true
 	if wentBack := r.wentBack.Load(); wentBack > r.rebuilt {

@@ -22,17 +22,21 @@ type Epoch struct {
 // String is the epoch as the sentinel holds it: system:timeline:position.
 func (e Epoch) String() string { return fmt.Sprintf("%s:%d:%d", e.System, e.Timeline, e.Position) }
 
-func parseEpoch(text string) (Epoch, bool) {
+// parseEpoch reads what String writes; what is not ours is the zero epoch.
+func parseEpoch(text string) Epoch {
 	parts := strings.Split(text, ":")
 	if len(parts) == 2 {
 		parts = append(parts, "0") // of a version that did not know positions
 	}
 	if len(parts) != 3 || parts[0] == "" {
-		return Epoch{}, false
+		return Epoch{}
 	}
 	timeline, errTimeline := strconv.ParseUint(parts[1], 10, 32)
 	position, errPosition := strconv.ParseInt(parts[2], 10, 64)
-	return Epoch{System: parts[0], Timeline: uint32(timeline), Position: position}, errTimeline == nil && errPosition == nil
+	if errTimeline != nil || errPosition != nil {
+		return Epoch{}
+	}
+	return Epoch{System: parts[0], Timeline: uint32(timeline), Position: position}
 }
 
 // SentinelState is what the sentinel says about the content of Redis.
@@ -60,9 +64,9 @@ const (
 	SentinelForeign SentinelState = "other_system"
 )
 
-// CheckSentinel compares the sentinel with the epoch of PostgreSQL. It also
-// serves as a probe: it reads one key.
-func (s *Store) CheckSentinel(ctx context.Context, want Epoch) (SentinelState, error) {
+// Sentinel is the epoch that SetSentinel or RenewSentinel has written last, zero
+// when there is none. Reading it also serves as a probe: it reads one key.
+func (s *Store) Sentinel(ctx context.Context) (Epoch, error) {
 	var text string
 	err := s.do(ctx, "read sentinel", s.cfg.Budget, func(ctx context.Context) error {
 		var err error
@@ -73,22 +77,27 @@ func (s *Store) CheckSentinel(ctx context.Context, want Epoch) (SentinelState, e
 		return err
 	})
 	if err != nil {
-		return "", err
+		return Epoch{}, err
 	}
-	held, ok := parseEpoch(text)
+	return parseEpoch(text), nil
+}
+
+// Of tells what a sentinel says about the content of Redis where PostgreSQL is
+// in the epoch now.
+func (held Epoch) Of(now Epoch) SentinelState {
 	switch {
-	case !ok:
-		return SentinelMissing, nil
-	case held.System != want.System:
-		return SentinelForeign, nil
-	case held.Timeline < want.Timeline:
-		return SentinelOlder, nil
-	case held.Timeline > want.Timeline:
-		return SentinelNewer, nil
-	case held.Position > want.Position:
-		return SentinelAhead, nil
+	case held == Epoch{}:
+		return SentinelMissing
+	case held.System != now.System:
+		return SentinelForeign
+	case held.Timeline < now.Timeline:
+		return SentinelOlder
+	case held.Timeline > now.Timeline:
+		return SentinelNewer
+	case held.Position > now.Position:
+		return SentinelAhead
 	}
-	return SentinelSame, nil
+	return SentinelSame
 }
 
 // ForgetCommand is the command of Redis that has the next pass take the content

@@ -15,6 +15,10 @@ func TestSentinelTellsWhereTheContentCameFrom(t *testing.T) {
 	if err := store.SetSentinel(t.Context(), redisstore.Epoch{System: "7312000000000000001", Timeline: 3, Position: 100}); err != nil {
 		t.Fatalf("set sentinel: %v", err)
 	}
+	held, err := store.Sentinel(t.Context())
+	if err != nil {
+		t.Fatalf("read sentinel: %v", err)
+	}
 	tests := []struct {
 		epoch redisstore.Epoch
 		want  redisstore.SentinelState
@@ -27,8 +31,8 @@ func TestSentinelTellsWhereTheContentCameFrom(t *testing.T) {
 		{redisstore.Epoch{System: "7312000000000000002", Timeline: 3, Position: 99}, redisstore.SentinelForeign},
 	}
 	for _, test := range tests {
-		if got, err := store.CheckSentinel(t.Context(), test.epoch); err != nil || got != test.want {
-			t.Errorf("sentinel against %s = %q, %v, want %q", test.epoch, got, err, test.want)
+		if got := held.Of(test.epoch); got != test.want {
+			t.Errorf("sentinel against %s = %q, want %q", test.epoch, got, test.want)
 		}
 	}
 }
@@ -47,8 +51,8 @@ func TestASentinelThatHasGoneIsNotRenewed(t *testing.T) {
 	if err := s.RenewSentinel(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	if state, err := s.CheckSentinel(t.Context(), e); err != nil || state != redisstore.SentinelMissing {
-		t.Errorf("sentinel is %v, %v; want it missing", state, err)
+	if held, err := s.Sentinel(t.Context()); err != nil || held.Of(e) != redisstore.SentinelMissing {
+		t.Errorf("sentinel is %v, %v; want it missing", held, err)
 	}
 }
 
@@ -71,8 +75,8 @@ func TestFlushAndGarbageLeaveNoSentinel(t *testing.T) {
 		if err := lose(); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if got, err := store.CheckSentinel(t.Context(), epoch); err != nil || got != redisstore.SentinelMissing {
-			t.Errorf("sentinel after %s = %q, %v, want %q", name, got, err, redisstore.SentinelMissing)
+		if held, err := store.Sentinel(t.Context()); err != nil || held.Of(epoch) != redisstore.SentinelMissing {
+			t.Errorf("sentinel after %s = %v, %v; want it missing", name, held, err)
 		}
 	}
 }

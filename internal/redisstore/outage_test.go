@@ -82,8 +82,8 @@ func everyCall(t *testing.T, store *redisstore.Store) {
 			return err
 		},
 		"MarkKnown": func() error { return store.MarkKnown(ctx, hints) },
-		"CheckSentinel": func() error {
-			_, err := store.CheckSentinel(ctx, redisstore.Epoch{System: "7", Timeline: 1})
+		"Sentinel": func() error {
+			_, err := store.Sentinel(ctx)
 			return err
 		},
 		"SetSentinel": func() error { return store.SetSentinel(ctx, redisstore.Epoch{System: "7", Timeline: 1}) },
@@ -167,11 +167,11 @@ func TestServerThatDiesOpensTheBreakerAndComesBack(t *testing.T) {
 	if after, err := recovering.RunID(t.Context()); err != nil || after == before {
 		t.Errorf("run id after the restart = %q, %v, want another one", after, err)
 	}
-	if got, err := recovering.CheckSentinel(t.Context(), epoch); err != nil || got != redisstore.SentinelMissing {
-		t.Errorf("sentinel after the restart = %q, %v, want %q", got, err, redisstore.SentinelMissing)
+	if held, err := recovering.Sentinel(t.Context()); err != nil || held.Of(epoch) != redisstore.SentinelMissing {
+		t.Errorf("sentinel after the restart = %v, %v; want it missing", held, err)
 	}
 	// The other one's breaker is still open: the server is not even asked.
-	if _, err := store.CheckSentinel(t.Context(), epoch); !errors.Is(err, redisstore.ErrUnavailable) || store.Up() {
+	if _, err := store.Sentinel(t.Context()); !errors.Is(err, redisstore.ErrUnavailable) || store.Up() {
 		t.Errorf("call through an open breaker: error = %v, up = %t", err, store.Up())
 	}
 }
