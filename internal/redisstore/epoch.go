@@ -82,19 +82,19 @@ func (s *Store) Sentinel(ctx context.Context) (Epoch, error) {
 	return parseEpoch(text), nil
 }
 
-// Of tells what a sentinel says about the content of Redis where PostgreSQL is
-// in the epoch now.
-func (held Epoch) Of(now Epoch) SentinelState {
+// Of tells what e, as the sentinel, says about the content of Redis where
+// PostgreSQL is in the epoch now.
+func (e Epoch) Of(now Epoch) SentinelState {
 	switch {
-	case held == Epoch{}:
+	case e == Epoch{}:
 		return SentinelMissing
-	case held.System != now.System:
+	case e.System != now.System:
 		return SentinelForeign
-	case held.Timeline < now.Timeline:
+	case e.Timeline < now.Timeline:
 		return SentinelOlder
-	case held.Timeline > now.Timeline:
+	case e.Timeline > now.Timeline:
 		return SentinelNewer
-	case held.Position > now.Position:
+	case e.Position > now.Position:
 		return SentinelAhead
 	}
 	return SentinelSame
