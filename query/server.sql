@@ -6,15 +6,19 @@
 SELECT ((SELECT system_identifier FROM pg_control_system())::text || '.' || 'test_coordination'::regnamespace::oid::text)::text AS system_identifier,
   CASE WHEN pg_is_in_recovery() THEN '00000000' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END::text AS timeline_hex;
 
--- WALPosition is how much this cluster has ever written: it falls only when the
--- cluster is restored from a backup.
+-- WALPosition is how much this cluster has ever written for good: it falls only
+-- when the cluster is restored from a backup.
 -- name: WALPosition :one
-SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_lsn() - '0/0'::pg_lsn END::bigint AS position;
+SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_flush_lsn() - '0/0'::pg_lsn END::bigint AS position;
 
 -- TryLeadership takes the lock of a loop that runs once among all instances,
 -- for the length of the connection's session.
 -- name: TryLeadership :one
 SELECT pg_try_advisory_lock(hashtextextended('tcda:' || sqlc.arg(loop)::text, 0))::boolean AS won;
+
+-- EndLeadership gives it back: a session that is closed ends a little later.
+-- name: EndLeadership :exec
+SELECT pg_advisory_unlock_all();
 
 -- EndStalledSessions ends the sessions of this program that wait for their client
 -- in the middle of a command that began too long ago: it is frozen, or gone, while

@@ -26,10 +26,8 @@ func (w *worker) claimPartition(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask for offsets: %w", err)
 	}
-	if w.Redis != nil {
-		if _, err := w.meet(ctx); err != nil {
-			return err
-		}
+	if err := w.Meet(ctx); err != nil {
+		return err
 	}
 	// A claim that was made and not heard of would be released by nobody, and look
 	// like a death to the next.

@@ -111,7 +111,7 @@ type Engine struct {
 	inFlight  *semaphore.Weighted // bytes; held by batches from before they are decoded until they are committed
 
 	reached  sync.Map                // partitionName -> pgstore.Position: how far this process has come itself
-	wentBack atomic.Int64            // how often PostgreSQL was behind that: restored from a backup
+	wentBack atomic.Int64            // how often PostgreSQL was behind that, or behind what Redis holds: restored from a backup
 	met      atomic.Pointer[meeting] // of this process with PostgreSQL and Redis; nil: not yet
 }
 

@@ -17,50 +17,65 @@ const sweepPage = 1000
 // reconciler is S9: it makes Redis right again, whatever was lost of S5.
 type reconciler struct {
 	*Engine
-	cluster  pgstore.Cluster
-	compared bool      // what was met: it is once
-	redisID  string    // of the running Redis, where it can be seen
-	passes   int64     // their number in Redis after our last one
-	done     time.Time // when the last pass that succeeded began; zero: sweep
-	rebuilt  int64     // how often that was because PostgreSQL had gone back
+	cluster pgstore.Cluster
+	redisID string    // of the running Redis, where it can be seen
+	passes  int64     // their number in Redis after our last one
+	done    time.Time // when the last pass that succeeded began; zero: sweep
+	rebuilt int64     // how often all was removed and built anew because PostgreSQL had gone back
 }
 
-// meeting is what Redis and PostgreSQL said when this process met them, before it claimed
+// meeting is what PostgreSQL and Redis said when this process met them, before it wrote
 // anything: what it writes may bring a database that was restored from a backup beyond
-// where it was before. Redis was asked first: whoever writes a sentinel has asked
-// PostgreSQL before, and no other process's can be ahead of the position.
+// where it was before.
 type meeting struct {
-	answered bool // Redis did
-	sentinel redisstore.Epoch
-	position pgstore.History // 0: of a standby, which is no meeting
+	postgres redisstore.Epoch // position 0: of a standby, which is no meeting
+	answered bool             // Redis did: whether it is ahead is known
 }
 
-// meet is what the first meeting brought.
-func (e *Engine) meet(ctx context.Context) (*meeting, error) {
-	if m := e.met.Load(); m != nil {
-		return m, nil
+// meetLimit bounds how long a start waits for what Redis says.
+const meetLimit = time.Second
+
+// Meet looks whether Redis has states of a later time than PostgreSQL, which was restored
+// from a backup then. A process should do so before it writes anything; claims and passes
+// do what is left of it.
+func (e *Engine) Meet(ctx context.Context) error {
+	if e.Redis == nil {
+		return nil
 	}
-	sentinel, unanswered := e.Redis.Sentinel(ctx)
-	position, err := e.Store.History(ctx)
+	met := e.met.Load()
+	if met != nil && met.answered {
+		return nil
+	}
+	// Redis is asked first: whoever writes a sentinel has asked PostgreSQL before, so
+	// that no other process's can be ahead. Where it did not answer at once one may be,
+	// and the live state is built anew without need.
+	asking, cancel := context.WithTimeout(ctx, meetLimit)
+	defer cancel()
+	sentinel, unanswered := e.Redis.Sentinel(asking)
+	now := &meeting{answered: unanswered == nil}
+	if met != nil {
+		now.postgres = met.postgres
+	} else {
+		epoch, err := e.epoch(ctx)
+		if err != nil {
+			return err
+		}
+		now.postgres = epoch
+	}
+	if now.postgres.Position != 0 && e.met.CompareAndSwap(met, now) && now.answered && sentinel.Of(now.postgres) == redisstore.SentinelAhead {
+		e.wentBack.Add(1)
+	}
+	return nil
+}
+
+// epoch is where PostgreSQL is now.
+func (e *Engine) epoch(ctx context.Context) (redisstore.Epoch, error) {
+	cluster, err := e.Store.Cluster(ctx)
 	if err != nil {
-		return nil, err
+		return redisstore.Epoch{}, err
 	}
-	m := &meeting{unanswered == nil, sentinel, position}
-	if position != 0 && !e.met.CompareAndSwap(nil, m) {
-		m = e.met.Load() // of another who asked at the same time, and before any claim, too
-	}
-	return m, nil
-}
-
-// wasAhead tells whether Redis held states of a later time than the PostgreSQL that this
-// process has met, by what it holds now: another sentinel than then, if another process
-// has acted on that. Where Redis did not answer then, a later sentinel of another process
-// may be taken for the one that it held, which costs a needless sweep.
-func (m *meeting) wasAhead(cluster pgstore.Cluster, held redisstore.Epoch) bool {
-	if m.answered && m.sentinel != held {
-		return false
-	}
-	return held.Of(redisstore.Epoch{System: cluster.SystemIdentifier, Timeline: cluster.Timeline, Position: int64(m.position)}) == redisstore.SentinelAhead
+	position, err := e.Store.History(ctx)
+	return redisstore.Epoch{System: cluster.SystemIdentifier, Timeline: cluster.Timeline, Position: int64(position)}, err
 }
 
 // Reconcile runs S9 now and then until ctx ends; one instance at a time does. It
@@ -72,7 +87,7 @@ func (e *Engine) Reconcile(ctx context.Context) {
 	}
 	r := &reconciler{Engine: e}
 	e.every(ctx, e.cfg.ReconcileEvery, func() {
-		if err := r.readCluster(ctx); err != nil {
+		if err := errors.Join(e.Meet(ctx), r.readCluster(ctx)); err != nil {
 			e.warnUnlessEnded(ctx, err, "database cluster not identified")
 			return
 		}
@@ -82,29 +97,27 @@ func (e *Engine) Reconcile(ctx context.Context) {
 		e.Metrics.RedisUp(e.Redis.Up())
 		e.warnUnlessEnded(ctx, err, "live state not reconciled; tried again later")
 	})
-	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.ReleaseBudget)
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
 	defer cancel()
 	if err := r.leave(leaving); err != nil {
 		e.Log.Warn().Err(err).Msg("not noted how far PostgreSQL has come: the next process will not notice a backup that was taken after the last pass and is put back")
 	}
 }
 
+// leaveLimit bounds that, at the end of a stop.
+const leaveLimit = time.Second
+
 // leave notes for the next process how far PostgreSQL has come: restored from a
 // backup that was taken since the last pass, it would seem to have gone on.
 func (r *reconciler) leave(ctx context.Context) error {
-	if !r.compared || r.wentBack.Load() > r.rebuilt {
-		return nil // what a pass would have removed may still be there: what stands there tells the next one
+	if met := r.met.Load(); met == nil || !met.answered || r.wentBack.Load() > r.rebuilt {
+		return nil // what a pass would remove may still be there, and what stands there tells the next one
 	}
 	_, err := r.Store.Lead(ctx, "reconcile", func(ctx context.Context) error { // who else leads knows it
-		now, err := r.Store.Cluster(ctx)
+		epoch, err := r.epoch(ctx)
 		if err != nil {
 			return err
 		}
-		position, err := r.Store.History(ctx)
-		if err != nil {
-			return err
-		}
-		epoch := redisstore.Epoch{System: now.SystemIdentifier, Timeline: now.Timeline, Position: int64(position)}
 		if held, err := r.Redis.Sentinel(ctx); err != nil || held.Of(epoch) != redisstore.SentinelSame {
 			return err // what else it may be is for a pass
 		}
@@ -144,11 +157,7 @@ func (r *reconciler) readCluster(ctx context.Context) error {
 
 // pass makes Redis right: a full sweep when its content is not known to be
 // ours and whole, else what changed since the last pass.
-func (r *reconciler) pass(ctx context.Context) (failed error) {
-	met, err := r.meet(ctx)
-	if err != nil {
-		return err
-	}
+func (r *reconciler) pass(ctx context.Context) error {
 	held, err := r.Redis.Sentinel(ctx)
 	if err != nil {
 		return err
@@ -157,25 +166,18 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 	if err != nil {
 		return err
 	}
-	if position == 0 || met.position == 0 { // it would look as if all had been lost
+	if position == 0 { // it would look as if all had been lost
 		return errStandby
 	}
 	epoch := redisstore.Epoch{System: r.cluster.SystemIdentifier, Timeline: r.cluster.Timeline, Position: int64(position)}
 	state := held.Of(epoch)
-	if !r.compared && met.wasAhead(r.cluster, held) {
-		r.wentBack.Add(1)
+	if state == redisstore.SentinelAhead {
+		r.wentBack.CompareAndSwap(r.rebuilt, r.rebuilt+1)
 	}
-	r.compared = true
-	if wentBack := r.wentBack.Load(); wentBack > r.rebuilt {
-		// The position of a busy cluster hides it, and so does a removal that failed half-way.
-		if state == redisstore.SentinelSame || state == redisstore.SentinelMissing {
-			state = redisstore.SentinelAhead
-		}
-		defer func() {
-			if failed == nil {
-				r.rebuilt = wentBack
-			}
-		}()
+	wentBack := r.wentBack.Load()
+	// The position of a busy cluster hides it, and so does a removal that failed half-way.
+	if wentBack > r.rebuilt && (state == redisstore.SentinelSame || state == redisstore.SentinelMissing) {
+		state = redisstore.SentinelAhead
 	}
 	if id, err := r.Redis.RunID(ctx); err == nil && id != r.redisID {
 		if r.redisID != "" {
@@ -198,6 +200,10 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 				"where it was restored to an earlier time on purpose, have the live state built anew with the command under redis")
 		return nil
 	case redisstore.SentinelForeign, redisstore.SentinelAhead:
+		// Remembered until all is built anew, by whomever: another look may not find it.
+		if err := r.Redis.Disown(ctx); err != nil {
+			return err
+		}
 		n, err := r.Redis.DeleteOwnKeys(ctx)
 		if err != nil {
 			return err
@@ -251,7 +257,7 @@ func (r *reconciler) pass(ctx context.Context) (failed error) {
 	if err := r.Redis.SetPasses(ctx, passes); err != nil {
 		return err
 	}
-	r.passes, r.done = passes, begun
+	r.passes, r.done, r.rebuilt = passes, begun, wentBack
 	return nil
 }
 

@@ -200,6 +200,7 @@ func (w *world) start(instance string, change ...func(*settings)) (stop func()) 
 	w.Helper()
 	e := w.newEngine(instance, change...)
 	ctx, cancel := context.WithCancel(w.Context())
+	_ = e.Meet(ctx) // claims and passes tell what is wrong
 	reconciling, stopReconciling := context.WithCancel(w.Context())
 	var roles sync.WaitGroup
 	roles.Go(func() {

@@ -361,6 +361,7 @@ func reading(found *int) []call {
 			r, err := q.TryLeadership(ctx, "test")
 			return oneOf(found, r, err)
 		}),
+		writes("EndLeadership", func(ctx context.Context, q *dbsqlc.Queries) error { return q.EndLeadership(ctx) }),
 		rows("EndStalledSessions", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.EndStalledSessions(ctx, time.Hour.Seconds())
 			return oneOf(found, r, err)

@@ -232,15 +232,24 @@ func (s *Store) Lead(ctx context.Context, loop string, work func(context.Context
 	if err != nil {
 		return false, interpret("acquire connection", err)
 	}
-	// The lock ends with the session: closing the connection instead of giving
-	// it back cannot leave it behind.
-	defer func() { _ = conn.Hijack().Close(context.WithoutCancel(ctx)) }()
-	won, err := dbsqlc.New(conn).TryLeadership(ctx, loop)
+	q := dbsqlc.New(conn)
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
+		defer cancel()
+		_ = q.EndLeadership(ending)
+		// The lock ends with the session at the latest: closing the connection instead
+		// of giving it back cannot leave it behind.
+		_ = conn.Hijack().Close(ending)
+	}()
+	won, err := q.TryLeadership(ctx, loop)
 	if err != nil || !won {
 		return false, interpret("ask for leadership of "+loop, err)
 	}
 	return true, work(ctx)
 }
+
+// unlockTimeout bounds the end of a leadership.
+const unlockTimeout = time.Second
 
 // rollbackTimeout bounds a rollback after the caller's context has ended.
 const rollbackTimeout = 5 * time.Second

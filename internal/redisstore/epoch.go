@@ -100,10 +100,15 @@ func (e Epoch) Of(now Epoch) SentinelState {
 	return SentinelSame
 }
 
-// ForgetCommand is the command of Redis that has the next pass take the content
-// for another cluster's, and begin anew: for who knows that the database is meant
-// to be older than it.
-func (s *Store) ForgetCommand() string { return "SET " + s.keys.epoch() + " none:0:0" }
+// noEpoch is of no cluster.
+var noEpoch = Epoch{System: "none"}
+
+// ForgetCommand is Disown as a command of Redis: for who knows that the database is
+// meant to be older than the content.
+func (s *Store) ForgetCommand() string { return "SET " + s.keys.epoch() + " " + noEpoch.String() }
+
+// Disown has the content taken for another cluster's, until SetSentinel.
+func (s *Store) Disown(ctx context.Context) error { return s.SetSentinel(ctx, noEpoch) }
 
 // SetSentinel says that Redis now holds all that e has; a sweep does so at its
 // end, so that a sweep that dies is done again.

@@ -170,6 +170,9 @@ func (s *service) work(ctx context.Context) error {
 	if err := s.awaitSchema(ctx); err != nil {
 		return unlessEnded(ctx, err)
 	}
+	if err := s.engine.Meet(ctx); err != nil {
+		s.log.Warn().Err(err).Msg("not known how far PostgreSQL has come; asked again later")
+	}
 	if s.cfg.Service.Plays(config.RoleIngest) || s.cfg.Service.Plays(config.RoleMaintain) {
 		if err := s.preparePartitions(ctx); err != nil {
 			return unlessEnded(ctx, err)

@@ -30,6 +30,16 @@ func (q *Queries) ClusterIdentity(ctx context.Context) (ClusterIdentityRow, erro
 	return i, err
 }
 
+const endLeadership = `-- name: EndLeadership :exec
+SELECT pg_advisory_unlock_all()
+`
+
+// EndLeadership gives it back: a session that is closed ends a little later.
+func (q *Queries) EndLeadership(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, endLeadership)
+	return err
+}
+
 const endStalledSessions = `-- name: EndStalledSessions :one
 SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::bigint AS ended FROM pg_catalog.pg_stat_activity
 WHERE usename = session_user AND datname = current_database() AND application_name = current_setting('application_name') AND pid <> pg_backend_pid()
@@ -73,11 +83,11 @@ func (q *Queries) TryLeadership(ctx context.Context, loop string) (bool, error) 
 }
 
 const wALPosition = `-- name: WALPosition :one
-SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_lsn() - '0/0'::pg_lsn END::bigint AS position
+SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_flush_lsn() - '0/0'::pg_lsn END::bigint AS position
 `
 
-// WALPosition is how much this cluster has ever written: it falls only when the
-// cluster is restored from a backup.
+// WALPosition is how much this cluster has ever written for good: it falls only
+// when the cluster is restored from a backup.
 func (q *Queries) WALPosition(ctx context.Context) (int64, error) {
 	row := q.db.QueryRow(ctx, wALPosition)
 	var position int64
