@@ -96,6 +96,7 @@ func (w *worker) compareWithPast() {
 	}
 	w.log.Error().Int64("had", past.(pgstore.Position).Next).Int64("has", w.claim.Next).
 		Msg("PostgreSQL holds less than was committed: it was restored from a backup or has failed over; reading again what it lost")
+	w.reached.Store(w.name(), pgstore.Position{Epoch: w.claim.Epoch, Next: w.claim.Next}) // the next claim does not say it again
 	if w.publisher != nil {
 		w.publisher.forget()
 	}

@@ -110,18 +110,29 @@ const leaveLimit = time.Second
 // leave notes for the next process how far PostgreSQL has come: restored from a
 // backup that was taken since the last pass, it would seem to have gone on.
 func (r *reconciler) leave(ctx context.Context) error {
-	if met := r.met.Load(); met == nil || !met.answered || r.wentBack.Load() > r.rebuilt {
-		return nil // what a pass would remove may still be there, and what stands there tells the next one
+	met := r.met.Load()
+	if met == nil || !met.answered {
+		return nil // what stands there tells the next one more
 	}
 	_, err := r.Store.Lead(ctx, "reconcile", func(ctx context.Context) error { // who else leads knows it
 		epoch, err := r.epoch(ctx)
 		if err != nil {
 			return err
 		}
-		if held, err := r.Redis.Sentinel(ctx); err != nil || held.Of(epoch) != redisstore.SentinelSame {
-			return err // what else it may be is for a pass
+		held, err := r.Redis.Sentinel(ctx)
+		if err != nil {
+			return err
 		}
-		return r.Redis.RenewSentinel(ctx, epoch)
+		state := held.Of(epoch)
+		switch {
+		case state == redisstore.SentinelNewer: // for an operator to decide
+			return nil
+		case r.wentBack.Load() > r.rebuilt: // no pass has acted on it, and the position may hide it
+			return r.Redis.Disown(ctx)
+		case state == redisstore.SentinelSame:
+			return r.Redis.RenewSentinel(ctx, epoch)
+		}
+		return nil // for a pass
 	})
 	return err
 }
@@ -158,6 +169,10 @@ func (r *reconciler) readCluster(ctx context.Context) error {
 // pass makes Redis right: a full sweep when its content is not known to be
 // ours and whole, else what changed since the last pass.
 func (r *reconciler) pass(ctx context.Context) error {
+	// A sentinel of our own, of later than the meeting, would look as if it were ahead.
+	if met := r.met.Load(); met == nil || !met.answered {
+		return errNotMet
+	}
 	held, err := r.Redis.Sentinel(ctx)
 	if err != nil {
 		return err
@@ -200,7 +215,8 @@ func (r *reconciler) pass(ctx context.Context) error {
 				"where it was restored to an earlier time on purpose, have the live state built anew with the command under redis")
 		return nil
 	case redisstore.SentinelForeign, redisstore.SentinelAhead:
-		// Remembered until all is built anew, by whomever: another look may not find it.
+		// Remembered, for whoever looks next, until all else is removed: another look may
+		// not find it.
 		if err := r.Redis.Disown(ctx); err != nil {
 			return err
 		}
@@ -321,6 +337,9 @@ func (r *reconciler) show(ctx context.Context, runs []execution.Run) error {
 	_, err := r.Redis.ApplyStates(ctx, states, r.cluster.Timeline)
 	return err
 }
+
+// errNotMet says that Redis has not answered since the start.
+var errNotMet = errors.New("not known yet what Redis held at the start")
 
 // errStandby says that the database is a standby, whose rows may be old.
 var errStandby = errors.New("connected to a standby")

@@ -34,15 +34,15 @@ func appendValue(b []byte, codecs *pgtype.Map, oid uint32, v any) ([]byte, error
 	switch v := v.(type) {
 	case **string:
 		if oid == pgtype.TextOID {
-			return appendNullable(b, *v, appendText), nil
+			return appendNullable(b, *v, appendBytes), nil
 		}
 	case *string:
 		if oid == pgtype.TextOID {
-			return appendText(b, *v), nil
+			return appendBytes(b, *v), nil
 		}
 	case *[]byte:
 		if oid == pgtype.ByteaOID && *v != nil {
-			return appendText(b, *v), nil
+			return appendBytes(b, *v), nil
 		}
 	case *json.RawMessage:
 		switch {
@@ -53,7 +53,7 @@ func appendValue(b []byte, codecs *pgtype.Map, oid uint32, v any) ([]byte, error
 			b = append(b, 1) // version of jsonb's binary form
 			return append(b, *v...), nil
 		case oid == pgtype.JSONOID: // pgx would write what the pointer points to anew
-			return appendText(b, *v), nil
+			return appendBytes(b, *v), nil
 		}
 	case **int64:
 		if oid == pgtype.Int8OID {
@@ -121,7 +121,7 @@ func appendNullable[V any](b []byte, v *V, appendOne func([]byte, V) []byte) []b
 	return appendOne(b, *v)
 }
 
-func appendText[T ~string | ~[]byte](b []byte, v T) []byte {
+func appendBytes[T ~string | ~[]byte](b []byte, v T) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(v)))
 	return append(b, v...)
 }

@@ -107,7 +107,8 @@ var noEpoch = Epoch{System: "none"}
 // meant to be older than the content.
 func (s *Store) ForgetCommand() string { return "SET " + s.keys.epoch() + " " + noEpoch.String() }
 
-// Disown has the content taken for another cluster's, until SetSentinel.
+// Disown has the content taken for another cluster's, until SetSentinel or the end
+// of DeleteOwnKeys.
 func (s *Store) Disown(ctx context.Context) error { return s.SetSentinel(ctx, noEpoch) }
 
 // SetSentinel says that Redis now holds all that e has; a sweep does so at its
