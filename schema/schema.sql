@@ -591,7 +591,10 @@ CREATE TABLE "test_coordination"."execution_logs_default"     PARTITION OF "test
 -- cannot be made, and keeps no other from being made. SECURITY DEFINER: the
 -- writer of a hardened installation may not create tables. The lock timeout
 -- keeps a busy table's writers from queueing behind us; the caller tries again
--- later.
+-- later. A young partition grows by more than a tenth from one look of
+-- autovacuum to the next. It would be analyzed anew each minute, which takes a
+-- processor for half a second and more, while the writer goes along keys
+-- whatever the statistics say: hence the thresholds.
 CREATE FUNCTION "test_coordination"."ensure_partitions"(first date, last date, grain text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = test_coordination, pg_temp
@@ -625,7 +628,8 @@ BEGIN
                to_char(lower, CASE width WHEN 'month' THEN '"_y"YYYY"m"MM' ELSE '"_y"YYYY"m"MM"d"DD' END);
       IF to_regclass(format('test_coordination.%I', child)) IS NULL THEN
         BEGIN
-          EXECUTE format('CREATE TABLE test_coordination.%I PARTITION OF %s FOR VALUES FROM (%L) TO (%L)', child, parent, lower, upper);
+          EXECUTE format('CREATE TABLE test_coordination.%I PARTITION OF %s FOR VALUES FROM (%L) TO (%L)'
+                         ' WITH (autovacuum_analyze_threshold = 250000, autovacuum_vacuum_insert_threshold = 250000)', child, parent, lower, upper);
           made := made + 1;
         EXCEPTION
           WHEN invalid_object_definition THEN -- overlaps a partition of another grain

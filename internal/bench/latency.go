@@ -99,14 +99,24 @@ func (s *Section) addLatencies(rounds []*latencies) {
 	add("committed, most", committed, 100)
 	add("between two looks, p50", looks, 50)
 	add("between two looks, p99", looks, 99)
+	disturbed := make([]float64, len(rounds))
+	for i, l := range rounds {
+		disturbed[i] = float64(l.autovacuums)
+	}
+	s.add("work of autovacuum", "tables", disturbed...)
 }
 
 // latencies are in microseconds.
 type latencies struct {
 	committed, sent, bare, looks *hdrhistogram.Histogram
+
+	autovacuums int64 // how often it vacuumed or analyzed a table meanwhile
 }
 
-func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, 600_000_000, 3) }
+func newLatencies() *latencies {
+	histogram := func() *hdrhistogram.Histogram { return hdrhistogram.New(1, 600_000_000, 3) }
+	return &latencies{committed: histogram(), sent: histogram(), bare: histogram(), looks: histogram()}
+}
 
 // sentRecord is when a record was sent and acknowledged.
 type sentRecord struct {
@@ -194,7 +204,7 @@ func (b *bench) runLatency(ctx context.Context, topic string, records []coordsim
 
 	t := &tracker{
 		waiting: make([][]sentRecord, b.Partitions), begin: time.Now().Add(settleIn),
-		latencies: &latencies{newHistogram(), newHistogram(), newHistogram(), newHistogram()},
+		latencies: newLatencies(),
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -222,6 +232,13 @@ func (b *bench) runLatency(ctx context.Context, topic string, records []coordsim
 	work.Wait()
 	if err := context.Cause(ctx); err != nil {
 		return nil, service.failed(err)
+	}
+	err = b.onDatabase(ctx, "bench_service", func(conn *pgx.Conn) error {
+		row := conn.QueryRow(ctx, "SELECT coalesce(sum(autovacuum_count + autoanalyze_count), 0)::bigint FROM pg_stat_user_tables")
+		return row.Scan(&t.autovacuums)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask what autovacuum did: %w", err)
 	}
 	return t.latencies, nil
 }
