@@ -7,23 +7,28 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
-// Autovacuum leaves partitions alone while they are young, those that an earlier
-// version made as well as new ones. Default partitions are as any table.
-func TestYoungPartitionsAreNotAnalyzedEachMinute(t *testing.T) {
+// Partitions that an earlier version made have the thresholds of autovacuum as
+// new ones do. Default partitions are as any table.
+func TestPartitionsHaveThresholdsOfAutovacuum(t *testing.T) {
 	t.Parallel()
-	const before = "20261125163606"
+	const (
+		before     = "20261125163606"
+		thresholds = "{autovacuum_analyze_threshold=250000,autovacuum_vacuum_insert_threshold=250000}"
+	)
 	db := testenv.EmptyPostgres(t)
 	up(t, db.URL, pgmigrate.Options{Migrations: until(t, before)})
 	exec(t, db.URL, `SELECT test_coordination.ensure_partitions('2040-01-01', '2040-01-01', 'month')`)
+	exec(t, db.URL, `CREATE TABLE test_coordination.execution_logs_1999 PARTITION OF test_coordination.execution_logs
+		FOR VALUES FROM ('1999-01-01') TO ('2000-01-01') PARTITION BY RANGE (bucket)`) // has no such parameters
 	up(t, db.URL, pgmigrate.Options{})
+	exec(t, db.URL, `DROP TABLE test_coordination.execution_logs_1999`)
 	exec(t, db.URL, `SELECT test_coordination.ensure_partitions('2040-02-01', '2040-02-01', 'month')`)
 
 	for _, tt := range []struct {
-		which, like string
-		want        string
+		which, like, want string
 	}{
-		{"made before", "%_y2040m01", "{autovacuum_analyze_threshold=250000,autovacuum_vacuum_insert_threshold=250000}"},
-		{"made since", "%_y2040m02", "{autovacuum_analyze_threshold=250000,autovacuum_vacuum_insert_threshold=250000}"},
+		{"made before", "%_y2040m01", thresholds},
+		{"made since", "%_y2040m02", thresholds},
 		{"default", "%_default", ""},
 	} {
 		var as, all int
