@@ -44,7 +44,7 @@ func TestKilledServiceLosesAndDoublesNothing(t *testing.T) {
 		service := w.serve()
 		from := w.ingested()
 		left := total - from // a batch may take more than its share
-		target := from + min(left, 1+random.Int64N(1+left/int64(kills-kill+1)))
+		target := from + min(left, 100+random.Int64N(1+left/int64(kills-kill+1)))
 		testenv.Eventually(t, "the service has come to where it shall die", func() bool { return w.ingested() >= target })
 		pause(t, time.Duration(random.Int64N(int64(50*time.Millisecond))))
 		service.kill()
