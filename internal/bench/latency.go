@@ -103,14 +103,14 @@ func (s *Section) addLatencies(rounds []*latencies) {
 	for i, l := range rounds {
 		disturbed[i] = float64(l.autovacuums)
 	}
-	s.add("work of autovacuum", "tables", disturbed...)
+	s.add("work of autovacuum", "times", disturbed...)
 }
 
 // latencies are in microseconds.
 type latencies struct {
 	committed, sent, bare, looks *hdrhistogram.Histogram
 
-	autovacuums int64 // how often it vacuumed or analyzed a table meanwhile
+	autovacuums int64 // how often a table of the service was vacuumed or analyzed, to the end
 }
 
 func newLatencies() *latencies {

@@ -114,7 +114,7 @@ func (r *reconciler) leave(ctx context.Context) error {
 	if met == nil || !met.answered {
 		return nil // what stands there tells the next one more
 	}
-	_, err := r.Store.Lead(ctx, "reconcile", func(ctx context.Context) error { // who else leads knows it
+	_, err := r.Store.Lead(ctx, "reconcile", func(ctx context.Context) error { // while another leads it is for that one to note
 		epoch, err := r.epoch(ctx)
 		if err != nil {
 			return err
