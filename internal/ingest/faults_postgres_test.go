@@ -391,3 +391,24 @@ func TestPostgresLocksAreHeld(t *testing.T) {
 		engine:  w.engineStore(w.db.URL, func(c *pgstore.Config) { c.LockTimeout = 200 * time.Millisecond }),
 	})
 }
+
+// Partitions that a lock, or a deadlock with a batch, keeps from being made are
+// made soon, not with the next look an hour later.
+func TestPartitionsAreMadeOnceALockIsGone(t *testing.T) {
+	t.Parallel()
+	w := newFaultWorld(t)
+	tx, err := w.db.Pool(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE test_coordination.execution_logs_default IN ACCESS SHARE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	w.start("a", func(s *settings) { s.parts.Log = w.said.logger() })
+	testenv.Eventually(t, "the lock keeps partitions from being made", func() bool { return w.said.says("could not be made ahead", "55P03") })
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, "partitions are made ahead", func() bool { return w.said.says("info", "partitions made ahead") })
+}

@@ -3,15 +3,29 @@ package ingest
 import (
 	"context"
 	"errors"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
 
 // MaintainPartitions keeps the table partitions of the coming days or months
-// made ahead, and looks for rows that found none, until ctx ends.
+// made ahead, and looks for rows that found none, until ctx ends. What a lock or
+// a deadlock with a batch keeps from being made is tried again soon.
 func (e *Engine) MaintainPartitions(ctx context.Context) {
 	e.every(ctx, e.cfg.RollEvery, func() {
-		_, err := e.Store.Lead(ctx, "partitions", e.PreparePartitions)
-		if err != nil && ctx.Err() == nil {
-			e.Log.Error().Err(err).Msg("partitions could not be made ahead; tried again later")
+		pause := e.newPause()
+		for {
+			_, err := e.Store.Lead(ctx, "partitions", e.PreparePartitions)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			if pgstore.ClassOf(err) != pgstore.Infrastructure {
+				e.Log.Error().Err(err).Msg("partitions could not be made ahead; tried again later")
+				return
+			}
+			e.Log.Warn().Err(err).Msg("partitions could not be made ahead; trying again")
+			if pause.wait(ctx) != nil {
+				return
+			}
 		}
 	})
 }
