@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/rs/zerolog"
+
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
 
@@ -22,7 +24,11 @@ func (e *Engine) MaintainPartitions(ctx context.Context) {
 				e.Log.Error().Err(err).Msg("partitions could not be made ahead; tried again later")
 				return
 			}
-			e.Log.Warn().Err(err).Msg("partitions could not be made ahead; trying again")
+			level := zerolog.WarnLevel
+			if _, unlisted := pgstore.UnlistedState(err); unlisted {
+				level = zerolog.ErrorLevel // nobody has said that trying again may help
+			}
+			e.Log.WithLevel(level).Err(err).Msg("partitions could not be made ahead; trying again")
 			if pause.wait(ctx) != nil {
 				return
 			}
