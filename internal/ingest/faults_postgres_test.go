@@ -392,8 +392,8 @@ func TestPostgresLocksAreHeld(t *testing.T) {
 	})
 }
 
-// Partitions that a lock, or a deadlock with a batch, keeps from being made are
-// made soon, not with the next look an hour later.
+// Partitions that a lock keeps from being made are made soon after it, not with
+// the next look an hour later.
 func TestPartitionsAreMadeOnceALockIsGone(t *testing.T) {
 	t.Parallel()
 	w := newFaultWorld(t)

@@ -14,7 +14,6 @@ import (
 // a deadlock with a batch keeps from being made is tried again soon.
 func (e *Engine) MaintainPartitions(ctx context.Context) {
 	e.every(ctx, e.cfg.RollEvery, func() {
-		pause := e.newPause()
 		for {
 			_, err := e.Store.Lead(ctx, "partitions", e.PreparePartitions)
 			if err == nil || ctx.Err() != nil {
@@ -29,7 +28,8 @@ func (e *Engine) MaintainPartitions(ctx context.Context) {
 				level = zerolog.ErrorLevel // nobody has said that trying again may help
 			}
 			e.Log.WithLevel(level).Err(err).Msg("partitions could not be made ahead; trying again")
-			if pause.wait(ctx) != nil {
+			// Each try may hold writers up as long as it waits for its lock: the longest pause.
+			if sleep(ctx, e.cfg.RetryMax) != nil {
 				return
 			}
 		}
