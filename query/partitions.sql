@@ -1,6 +1,12 @@
--- EnsurePartitions makes partitions ahead and tells how many were new.
+-- PartitionedTables names the tables that have partitions.
+-- name: PartitionedTables :many
+SELECT c.relname::text AS name FROM pg_catalog.pg_partitioned_table AS p JOIN pg_catalog.pg_class AS c ON c.oid = p.partrelid
+WHERE c.relnamespace = 'test_coordination'::regnamespace AND NOT c.relispartition
+ORDER BY c.relname;
+
+-- EnsurePartitions makes partitions of a table ahead and tells how many were new.
 -- name: EnsurePartitions :one
-SELECT test_coordination.ensure_partitions(sqlc.arg(first)::date, sqlc.arg(last)::date, sqlc.arg(grain)::text)::integer AS made;
+SELECT test_coordination.ensure_partitions(sqlc.arg(table_name)::text, sqlc.arg(first)::date, sqlc.arg(last)::date, sqlc.arg(grain)::text)::integer AS made;
 
 -- StrayRows counts what lies in DEFAULT partitions.
 -- name: StrayRows :many

@@ -338,5 +338,6 @@ func (eco *ecosystemDatabase) wantAnalystsReadViewsOnly() {
 	}
 	eco.mustDeny("monitor_user", `CREATE TABLE test_coordination.mine (id integer)`)
 	eco.mustDeny("monitor_user", `SELECT test_coordination.ensure_partitions('2026-01-01', '2026-01-01', 'month')`)
+	eco.mustDeny("monitor_user", `SELECT test_coordination.ensure_partitions('execution_logs', '2026-01-01', '2026-01-01', 'month')`)
 	eco.mustDeny("monitor_user", `SELECT FROM risk_monitor.positions`)
 }

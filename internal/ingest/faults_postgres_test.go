@@ -29,6 +29,7 @@ import (
 //	server frozen                                   TestPostgresIsFrozen
 //	deadlock                                        TestPostgresFindsADeadlock
 //	locks held by others                            TestPostgresLocksAreHeld
+//	partitions kept by them from being made         TestPartitionsAreMadeOnceALockIsGone, TestPartitionsAreMadeWithoutADeadlock (package pgstore)
 //	a partition stalled by them                     TestAStalledPartitionIsGivenBackAndTakenAgain (fault_test.go)
 //	COMMIT in doubt, delivered or not               TestACommitInDoubtIsSettledByThePosition (doubt_test.go)
 //	a transaction longer than the server allows     TestABatchThatTakesTooLongIsTriedInHalves (batch_test.go)

@@ -10,8 +10,8 @@ import (
 )
 
 // MaintainPartitions keeps the table partitions of the coming days or months
-// made ahead, and looks for rows that found none, until ctx ends. What a lock or
-// a deadlock with a batch keeps from being made is tried again soon.
+// made ahead, and looks for rows that found none, until ctx ends. What a lock
+// keeps from being made is tried again soon.
 func (e *Engine) MaintainPartitions(ctx context.Context) {
 	e.every(ctx, e.cfg.RollEvery, func() {
 		for {

@@ -1,6 +1,7 @@
 package pgstore_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,70 @@ func TestAStrayRowKeepsOnlyItsOwnPartitionFromBeingMade(t *testing.T) {
 	}
 	if again, err := store.EnsurePartitions(ctx, january, january, "day"); err != nil || again != 0 {
 		t.Errorf("a day of a month that has a partition: %d made, error %v; want none", again, err)
+	}
+}
+
+// Who uses several tables in one transaction, in whatever order, waits for one
+// table's partitions at most, and never for those who wait for him.
+func TestPartitionsAreMadeWithoutADeadlock(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db := testenv.Postgres(t)
+	store, pool := openStore(t, db), db.Pool(t)
+	user, err := pool.Begin(ctx)
+	must(t, err)
+	defer func() { _ = user.Rollback(ctx) }()
+	uses := func(table string) {
+		t.Helper()
+		_, err := user.Exec(ctx, `SELECT FROM test_coordination.`+table)
+		must(t, err)
+	}
+
+	uses("validation_results") // whose partitions are made last
+	day := time.Date(2040, 1, 7, 0, 0, 0, 0, time.UTC)
+	type result struct {
+		made int
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		made, err := store.EnsurePartitions(ctx, day, day, "day")
+		done <- result{made, err}
+	}()
+	testenv.Eventually(t, "the table in use is waited for", func() bool {
+		var waits bool
+		must(t, pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database AS d ON d.oid = database AND d.datname = current_database()
+			WHERE NOT granted AND relation = 'test_coordination.validation_results'::regclass)`).Scan(&waits))
+		return waits
+	})
+	uses("execution_events") // whose partition is made: the lock is gone
+	if r := <-done; r.made != 6 || pgstore.ClassOf(r.err) != pgstore.Infrastructure || !pgstore.WaitedForLock(r.err) {
+		t.Errorf("%d partitions made, error %v; want six, and that the seventh table could not be locked", r.made, r.err)
+	}
+	must(t, user.Rollback(ctx))
+	if made, err := store.EnsurePartitions(ctx, day, day, "day"); made != 1 || err != nil {
+		t.Errorf("once nobody uses it %d are made, error %v; want the one that is left", made, err)
+	}
+}
+
+// Partitions are made of the service's own tables alone, and a mistake is named.
+func TestPartitionsOfWhatHasNoneAreRefused(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db := testenv.Postgres(t)
+	for _, table := range []string{"executions", "execution_logs_default", "pg_class", ""} {
+		_, err := db.Pool(t).Exec(ctx, `SELECT test_coordination.ensure_partitions($1, '2040-01-01', '2040-01-01', 'day')`, table)
+		if err == nil || !strings.Contains(err.Error(), "table is "+table+", want a partitioned table of test_coordination") {
+			t.Errorf("partitions of %q: error %v", table, err)
+		}
+	}
+	// One that an operator has divided further has his partitions.
+	_, err := db.Pool(t).Exec(ctx, `CREATE TABLE test_coordination.execution_logs_1999 PARTITION OF test_coordination.execution_logs
+		FOR VALUES FROM ('1999-01-01') TO ('2000-01-01') PARTITION BY LIST (execution_id)`)
+	must(t, err)
+	day := time.Date(2040, 1, 7, 0, 0, 0, 0, time.UTC)
+	if made, err := openStore(t, db).EnsurePartitions(ctx, day, day, "day"); made != 7 || err != nil {
+		t.Errorf("%d partitions made, error %v; want one of each of seven tables", made, err)
 	}
 }
 

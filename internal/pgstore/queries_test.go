@@ -342,8 +342,14 @@ func reading(found *int) []call {
 			return rowsOf(found, r, err)
 		}),
 		rows("EnsurePartitions", func(ctx context.Context, q *dbsqlc.Queries) error {
-			n, err := q.EnsurePartitions(ctx, now.AddDate(5, 0, 0), now.AddDate(5, 1, 0), "month")
+			n, err := q.EnsurePartitions(ctx, dbsqlc.EnsurePartitionsParams{
+				TableName: "execution_logs", First: now.AddDate(5, 0, 0), Last: now.AddDate(5, 1, 0), Grain: "month",
+			})
 			return oneOf(found, n, err)
+		}),
+		rows("PartitionedTables", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.PartitionedTables(ctx)
+			return rowsOf(found, r, err)
 		}),
 		rows("StrayRows", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.StrayRows(ctx)

@@ -11,15 +11,54 @@ import (
 )
 
 const ensurePartitions = `-- name: EnsurePartitions :one
-SELECT test_coordination.ensure_partitions($1::date, $2::date, $3::text)::integer AS made
+SELECT test_coordination.ensure_partitions($1::text, $2::date, $3::date, $4::text)::integer AS made
 `
 
-// EnsurePartitions makes partitions ahead and tells how many were new.
-func (q *Queries) EnsurePartitions(ctx context.Context, first time.Time, last time.Time, grain string) (int32, error) {
-	row := q.db.QueryRow(ctx, ensurePartitions, first, last, grain)
+type EnsurePartitionsParams struct {
+	TableName string
+	First     time.Time
+	Last      time.Time
+	Grain     string
+}
+
+// EnsurePartitions makes partitions of a table ahead and tells how many were new.
+func (q *Queries) EnsurePartitions(ctx context.Context, arg EnsurePartitionsParams) (int32, error) {
+	row := q.db.QueryRow(ctx, ensurePartitions,
+		arg.TableName,
+		arg.First,
+		arg.Last,
+		arg.Grain,
+	)
 	var made int32
 	err := row.Scan(&made)
 	return made, err
+}
+
+const partitionedTables = `-- name: PartitionedTables :many
+SELECT c.relname::text AS name FROM pg_catalog.pg_partitioned_table AS p JOIN pg_catalog.pg_class AS c ON c.oid = p.partrelid
+WHERE c.relnamespace = 'test_coordination'::regnamespace AND NOT c.relispartition
+ORDER BY c.relname
+`
+
+// PartitionedTables names the tables that have partitions.
+func (q *Queries) PartitionedTables(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, partitionedTables)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const strayRows = `-- name: StrayRows :many
