@@ -1,8 +1,9 @@
--- PartitionedTables names the tables that have partitions.
+-- PartitionedTables names the tables that have partitions, in an order drawn
+-- anew each time.
 -- name: PartitionedTables :many
 SELECT c.relname::text AS name FROM pg_catalog.pg_partitioned_table AS p JOIN pg_catalog.pg_class AS c ON c.oid = p.partrelid
 WHERE c.relnamespace = 'test_coordination'::regnamespace AND NOT c.relispartition
-ORDER BY c.relname;
+ORDER BY random();
 
 -- EnsurePartitions makes partitions of a table ahead and tells how many were new.
 -- name: EnsurePartitions :one

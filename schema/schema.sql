@@ -637,6 +637,7 @@ BEGIN
             by_day := upper;
             CONTINUE; -- the same month again, by day
           END IF;
+        WHEN duplicate_table THEN NULL; -- another session was faster
         WHEN check_violation THEN -- rows of it lie in the default partition; the others can still be made
           RAISE WARNING 'partition % cannot be made: rows that belong to it lie in the default partition', child;
       END;
@@ -652,14 +653,16 @@ COMMENT ON FUNCTION "test_coordination"."ensure_partitions"(text, date, date, te
 -- The same for every partitioned table of the schema, in one transaction, which
 -- locks them one after the other until its end: who uses two of them in another
 -- order meanwhile runs into a deadlock. For a database that nobody uses yet, and
--- for programs from before 2026-11-26; the service goes table by table.
+-- for programs that do not know the other form.
 CREATE FUNCTION "test_coordination"."ensure_partitions"(first date, last date, grain text) RETURNS integer
 LANGUAGE sql SECURITY DEFINER
 SET search_path = test_coordination, pg_temp
 AS $$
   SELECT coalesce(sum(test_coordination.ensure_partitions(c.relname::text, first, last, grain)), 0)::integer
-  FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
-  WHERE c.relnamespace = 'test_coordination'::regnamespace AND NOT c.relispartition;
+  FROM (
+    SELECT relname FROM pg_partitioned_table JOIN pg_class ON oid = partrelid
+    WHERE relnamespace = 'test_coordination'::regnamespace AND NOT relispartition ORDER BY relname
+  ) AS c;
 $$;
 REVOKE EXECUTE ON FUNCTION "test_coordination"."ensure_partitions"(date, date, text) FROM PUBLIC;
 COMMENT ON FUNCTION "test_coordination"."ensure_partitions"(date, date, text) IS 'Makes the partitions of every table for the buckets first..last, by month or day, and returns how many were new.';

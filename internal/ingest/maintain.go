@@ -47,7 +47,7 @@ func (e *Engine) PreparePartitions(ctx context.Context) error {
 		last = first.AddDate(0, 0, 1-first.Day()).AddDate(0, e.cfg.PartitionsAhead, 0)
 	}
 	made, errMake := e.Store.EnsurePartitions(ctx, first, last, e.cfg.PartitionGrain)
-	if made > 0 {
+	if made > 0 && errMake == nil {
 		e.Log.Info().Int("made", made).Msg("partitions made ahead")
 	}
 	// Asked also when none could be made: stray rows are what keeps them from it.

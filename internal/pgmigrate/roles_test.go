@@ -112,6 +112,7 @@ func TestHardenedInstallation(t *testing.T) {
 func useAsService(t *testing.T, url string) {
 	t.Helper()
 	exec(t, url, `SELECT test_coordination.ensure_partitions('execution_logs', '2031-05-01', '2031-06-30', 'month')`)
+	exec(t, url, `SELECT test_coordination.ensure_partitions('2031-07-01', '2031-07-01', 'month')`) // as the previous program does
 	exec(t, url, `INSERT INTO test_coordination.execution_logs (bucket, execution_id, run, logged_at, arrival, line, message)
 		VALUES ('2031-05-17', 'exec-1', 1, now(), 1, 0, 'hello')`)
 	exec(t, url, `DO $$ BEGIN ASSERT (SELECT tableoid::regclass::text LIKE '%execution_logs_y2031m05' FROM test_coordination.execution_logs); END $$`)

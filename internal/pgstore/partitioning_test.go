@@ -2,12 +2,18 @@ package pgstore_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
+
+// january7 is a bucket that no partition is made for yet.
+var january7 = time.Date(2040, 1, 7, 0, 0, 0, 0, time.UTC)
 
 // A row without a partition lies in the default one, is counted, and keeps its
 // own partition from being made, but no other.
@@ -44,8 +50,8 @@ func TestAStrayRowKeepsOnlyItsOwnPartitionFromBeingMade(t *testing.T) {
 	}
 }
 
-// Who uses several tables in one transaction, in whatever order, waits for one
-// table's partitions at most, and never for those who wait for him.
+// Who uses several tables in one transaction never waits for those who make
+// partitions and wait for him.
 func TestPartitionsAreMadeWithoutADeadlock(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -54,36 +60,74 @@ func TestPartitionsAreMadeWithoutADeadlock(t *testing.T) {
 	user, err := pool.Begin(ctx)
 	must(t, err)
 	defer func() { _ = user.Rollback(ctx) }()
-	uses := func(table string) {
+	use := func(tables ...string) {
 		t.Helper()
-		_, err := user.Exec(ctx, `SELECT FROM test_coordination.`+table)
-		must(t, err)
+		for _, table := range tables {
+			_, err := user.Exec(ctx, `SELECT FROM test_coordination.`+table)
+			must(t, err)
+		}
 	}
 
-	uses("validation_results") // whose partitions are made last
-	day := time.Date(2040, 1, 7, 0, 0, 0, 0, time.UTC)
-	type result struct {
-		made int
-		err  error
-	}
-	done := make(chan result, 1)
+	use("validation_results")
+	done := make(chan error, 1)
 	go func() {
-		made, err := store.EnsurePartitions(ctx, day, day, "day")
-		done <- result{made, err}
+		_, err := store.EnsurePartitions(ctx, january7, january7, "day")
+		done <- err
 	}()
 	testenv.Eventually(t, "the table in use is waited for", func() bool {
 		var waits bool
 		must(t, pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database AS d ON d.oid = database AND d.datname = current_database()
 			WHERE NOT granted AND relation = 'test_coordination.validation_results'::regclass)`).Scan(&waits))
-		return waits
+		return waits || len(done) > 0
 	})
-	uses("execution_events") // whose partition is made: the lock is gone
-	if r := <-done; r.made != 6 || pgstore.ClassOf(r.err) != pgstore.Infrastructure || !pgstore.WaitedForLock(r.err) {
-		t.Errorf("%d partitions made, error %v; want six, and that the seventh table could not be locked", r.made, r.err)
+	use("system_snapshots", "fault_injections", "execution_steps", "execution_phases", "execution_logs", "execution_events")
+	must(t, user.Rollback(ctx))
+	if err := <-done; err != nil && !pgstore.WaitedForLock(err) {
+		t.Error(err)
+	}
+}
+
+// A table that is in use keeps no other from its partitions for good.
+func TestATableInUseKeepsOnlyItsOwnPartitionsFromBeingMade(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	db := testenv.Postgres(t)
+	store := openStore(t, db)
+	user, err := db.Pool(t).Begin(ctx)
+	must(t, err)
+	defer func() { _ = user.Rollback(ctx) }()
+	_, err = user.Exec(ctx, `SELECT FROM test_coordination.execution_events`)
+	must(t, err)
+	for all := 0; all < 6; {
+		made, err := store.EnsurePartitions(ctx, january7, january7, "day")
+		if !pgstore.WaitedForLock(err) || !strings.Contains(err.Error(), "make partitions of execution_events") {
+			t.Fatalf("%d partitions made, error %v; want that execution_events could not be locked", made, err)
+		}
+		all += made
 	}
 	must(t, user.Rollback(ctx))
-	if made, err := store.EnsurePartitions(ctx, day, day, "day"); made != 1 || err != nil {
+	if made, err := store.EnsurePartitions(ctx, january7, january7, "day"); made != 1 || err != nil {
 		t.Errorf("once nobody uses it %d are made, error %v; want the one that is left", made, err)
+	}
+}
+
+// Instances that start at once make partitions at once: each is made by one.
+func TestSeveralMakePartitionsAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store := openStore(t, testenv.Postgres(t))
+	var group errgroup.Group
+	var all atomic.Int64
+	for range 4 {
+		group.Go(func() error {
+			made, err := store.EnsurePartitions(ctx, january7, january7.AddDate(0, 0, 19), "day")
+			all.Add(int64(made))
+			return err
+		})
+	}
+	must(t, group.Wait())
+	if made := all.Load(); made != 20*7 {
+		t.Errorf("%d partitions made, want twenty of each of seven tables", made)
 	}
 }
 
@@ -102,8 +146,7 @@ func TestPartitionsOfWhatHasNoneAreRefused(t *testing.T) {
 	_, err := db.Pool(t).Exec(ctx, `CREATE TABLE test_coordination.execution_logs_1999 PARTITION OF test_coordination.execution_logs
 		FOR VALUES FROM ('1999-01-01') TO ('2000-01-01') PARTITION BY LIST (execution_id)`)
 	must(t, err)
-	day := time.Date(2040, 1, 7, 0, 0, 0, 0, time.UTC)
-	if made, err := openStore(t, db).EnsurePartitions(ctx, day, day, "day"); made != 7 || err != nil {
+	if made, err := openStore(t, db).EnsurePartitions(ctx, january7, january7, "day"); made != 7 || err != nil {
 		t.Errorf("%d partitions made, error %v; want one of each of seven tables", made, err)
 	}
 }
@@ -153,13 +196,12 @@ func TestAStrayRowKeepsOnlyItsDayFromBeingMade(t *testing.T) {
 	ctx := t.Context()
 	db := testenv.Postgres(t)
 	store := openStore(t, db)
-	day := time.Date(2040, 1, 7, 0, 0, 0, 0, time.UTC)
-	_, err := store.EnsurePartitions(ctx, day, day, "day")
+	_, err := store.EnsurePartitions(ctx, january7, january7, "day")
 	must(t, err)
 	_, err = db.Pool(t).Exec(ctx, `INSERT INTO test_coordination.execution_logs (bucket, execution_id, run, logged_at, arrival, line, message)
 		VALUES ('2040-01-20', 'exec-1', 1, now(), 1, 0, 'stray')`)
 	must(t, err)
-	made, err := store.EnsurePartitions(ctx, day, day, "month")
+	made, err := store.EnsurePartitions(ctx, january7, january7, "month")
 	must(t, err)
 	if want := 30*7 - 1; made != want {
 		t.Errorf("%d partitions made, want %d", made, want)

@@ -194,21 +194,22 @@ func parseTimeline(hex string) (uint32, error) {
 // EnsurePartitions makes the partitions for the buckets first..last ahead of
 // time, grain is "month" or "day", and tells how many were new. Each table has a
 // transaction of its own: one that locked all of them would run into deadlocks
-// with those who use several. A table that cannot be had now keeps no other from
-// its partitions.
-func (s *Store) EnsurePartitions(ctx context.Context, first, last time.Time, grain string) (int, error) {
+// with those who use several. A table that is in use ends the try, for writers
+// wait as long as we do; which one comes first is drawn, so that it does not
+// keep the others from their partitions in each.
+func (s *Store) EnsurePartitions(ctx context.Context, first, last time.Time, grain string) (made int, err error) {
 	tables, err := s.q.PartitionedTables(ctx)
 	if err != nil {
 		return 0, interpret("list partitioned tables", err)
 	}
-	var made int
-	var errs []error
 	for _, table := range tables {
 		n, err := s.q.EnsurePartitions(ctx, dbsqlc.EnsurePartitionsParams{TableName: table, First: first, Last: last, Grain: grain})
+		if err != nil {
+			return made, interpret("make partitions of "+table, err)
+		}
 		made += int(n)
-		errs = append(errs, interpret("make partitions of "+table, err))
 	}
-	return made, errors.Join(errs...)
+	return made, nil
 }
 
 // StrayRows counts the rows that lie in DEFAULT partitions, by table: their

@@ -63,10 +63,8 @@ func (s *service) schemaFits(ctx context.Context) error {
 // stands in the way for good, such as rows in a default partition, does not
 // keep the service from working: MaintainPartitions raises the alarm.
 func (s *service) preparePartitions(ctx context.Context) error {
-	tries := 0
 	err := s.keepTrying(ctx, "partitions to be made", s.engine.PreparePartitions, func(err error) bool {
-		tries++ // another instance may just be making the same ones
-		return pgstore.ClassOf(err) != pgstore.Infrastructure && tries == 3
+		return pgstore.ClassOf(err) != pgstore.Infrastructure
 	})
 	if err != nil && ctx.Err() == nil {
 		s.log.Error().Err(err).Msg("partitions could not be made ahead: rows go to the default partitions")

@@ -37,10 +37,11 @@ func (q *Queries) EnsurePartitions(ctx context.Context, arg EnsurePartitionsPara
 const partitionedTables = `-- name: PartitionedTables :many
 SELECT c.relname::text AS name FROM pg_catalog.pg_partitioned_table AS p JOIN pg_catalog.pg_class AS c ON c.oid = p.partrelid
 WHERE c.relnamespace = 'test_coordination'::regnamespace AND NOT c.relispartition
-ORDER BY c.relname
+ORDER BY random()
 `
 
-// PartitionedTables names the tables that have partitions.
+// PartitionedTables names the tables that have partitions, in an order drawn
+// anew each time.
 func (q *Queries) PartitionedTables(ctx context.Context) ([]string, error) {
 	rows, err := q.db.Query(ctx, partitionedTables)
 	if err != nil {
