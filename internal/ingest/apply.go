@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/accept"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
@@ -22,9 +23,7 @@ type outcome struct {
 	poison        []pgstore.Poison
 	quarantined   pgstore.Quarantined
 	known         []redisstore.Hint  // those of the hinted share that are stored when it is committed, but for what a hint had found
-	states        []*execution.State // folded, newest of each run
-	latest        map[execution.ID]*execution.State
-	superseded    []pgstore.RunKey
+	fold          *accept.Fold       // of the events of runs; nil: there were none
 	timeline      uint32 // of PostgreSQL, that the batch was committed on
 }
 
@@ -41,17 +40,28 @@ func (o *outcome) refused() int {
 	return n
 }
 
-// live is the newest picture of each execution that the batch changed. A word
-// to a run that is not the latest of its id changes no picture: the state of the
-// latest may have expired, and would not keep the older one away.
+// live is the newest picture of each execution that the batch changed.
 func (o *outcome) live() []execution.Live {
-	var live []execution.Live
-	for _, s := range o.states {
-		if o.latest[s.Run.ID] == s {
-			live = append(live, s.Run.Live())
-		}
+	if o.fold == nil {
+		return nil
 	}
-	return live
+	return o.fold.Live()
+}
+
+// latest are the latest runs of the executions that the batch has touched.
+func (o *outcome) latest() map[execution.ID]*execution.State {
+	if o.fold == nil {
+		return nil
+	}
+	return o.fold.Latest
+}
+
+// superseded are the runs that a new start took the place of.
+func (o *outcome) superseded() []pgstore.RunKey {
+	if o.fold == nil {
+		return nil
+	}
+	return o.fold.Superseded
 }
 
 // everything selects all records of a batch.
@@ -208,7 +218,7 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 	}
 
 	// S4b: ids.
-	knownIDs, err := tx.LockExecutions(ctx, ids, w.recent.touches(events))
+	knownIDs, err := tx.LockExecutions(ctx, ids, w.recent.touches(eventsOf(events)))
 	if err != nil {
 		return err
 	}
@@ -222,8 +232,8 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 		return nil
 	}
 	// S4d: run and fold.
-	f := fold{worker: w, rows: make([]pgstore.PlacedEvent, 0, len(events)), now: tx.Now().UTC(), known: knownIDs, states: map[pgstore.RunKey]*execution.State{}, latest: map[execution.ID]*execution.State{}, byRunID: map[runID]*execution.State{}}
-	if err := f.load(ctx, tx, events); err != nil {
+	f := accept.NewFold(w.Source(), tx.Now(), knownIDs, len(events))
+	if err := f.Load(ctx, tx, eventsOf(events)); err != nil {
 		return err
 	}
 	taken := make(identities, len(events))
@@ -232,16 +242,14 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 		if out.isRepeated(taken, it) {
 			continue
 		}
-		if err := f.apply(p); err != nil {
+		if err := guarded(p.index, func() { f.Apply(p.event, p.offset) }); err != nil {
 			return err
 		}
 		out.accept(taken, it)
 	}
 	// S4e: write.
-	out.states = f.changed()
-	out.latest = f.latest
-	out.superseded = f.superseded
-	return tx.SaveExecutions(ctx, w.claim, f.byRun(), out.states)
+	out.fold = f
+	return tx.SaveExecutions(ctx, w.claim, f.Rows(), f.Changed())
 }
 
 // toLookUp are the executions whose events S4c has to look up. All rows of an
@@ -253,7 +261,7 @@ func (w *worker) toLookUp(b *batch, known map[execution.ID]pgstore.KnownID, now 
 	if b.repeats || w.repeating > 0 {
 		return known
 	}
-	today := birthday(now.UTC())
+	today := accept.Birthday(now.UTC())
 	ask := make(map[execution.ID]pgstore.KnownID)
 	for id, k := range known {
 		if len(k.Buckets) != 1 || !k.Buckets[0].Equal(today) {
@@ -301,23 +309,21 @@ func (w *worker) applyDefinitions(ctx context.Context, tx *pgstore.Tx, b *batch,
 
 // foldDefinition admits one event to the catalog and folds it.
 func (w *worker) foldDefinition(ctx context.Context, d *pgstore.Definitions, p incoming[*scenario.Event]) (rejection *fact.Rejection, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = &recordError{p.index, panicked(r)}
-		}
-	}()
-	var template *scenario.Definition
-	if published, ok := p.event.Payload.(*scenario.Published); ok && published.Template != nil {
-		if template, rejection, err = d.Template(ctx, published.Template, w.cfg.Limits); rejection != nil || err != nil {
-			return rejection, err
-		}
+	panicking := guarded(p.index, func() { rejection, err = accept.Definition(ctx, d, p.event, w.cfg.Limits) })
+	if panicking != nil {
+		return nil, panicking
 	}
-	if rejection := d.Catalog.Admit(p.event, d.Graph, template, w.cfg.Limits); rejection != nil {
-		return rejection, nil
-	}
-	d.Apply(p.event)
-	return nil, nil
+	return rejection, err
 }
 
-// birthday is the bucket of a run that is first heard of now.
-func birthday(now time.Time) time.Time { return now.Truncate(24 * time.Hour) }
+// guarded handles one record. A panic is the record's: the error then says which
+// one, and the batch is tried again without it.
+func guarded(index int, handle func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &recordError{index, panicked(r)}
+		}
+	}()
+	handle()
+	return nil
+}

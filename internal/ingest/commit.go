@@ -68,7 +68,7 @@ func (w *worker) commitWhole(ctx context.Context, b *batch) (err error) {
 	}
 	w.offsetAt.Store(b.next)
 	w.repeating = max(0, w.repeating-1)
-	w.recent.committed(out.latest)
+	w.recent.committed(out.latest())
 	w.reached.Store(w.name(), pgstore.Position{Epoch: w.claim.Epoch, Next: b.next})
 	w.report(b, out)
 	if w.publisher != nil {
@@ -313,7 +313,7 @@ func (w *worker) report(b *batch, out *outcome) {
 	w.Metrics.KeyMismatches(out.keyMismatches)
 	w.showLag(b.logEnd, b.next)
 	w.reportPoison(out)
-	for _, s := range out.superseded {
+	for _, s := range out.superseded() {
 		w.log.Info().Str("execution_id", string(s.ID)).Int32("run", int32(s.Number)).Msg("run interrupted: superseded by a new run of its id")
 	}
 	w.log.Debug().Int64("position", b.position).Int64("next", b.next).Int("applied", out.applied).

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/accept"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
 
@@ -40,7 +41,7 @@ func (e *Engine) MaintainPartitions(ctx context.Context) {
 // before the first event is stored: rows that find no partition lie in the
 // default one, and from there they keep their own from being made.
 func (e *Engine) PreparePartitions(ctx context.Context) error {
-	first := birthday(e.Now().UTC())
+	first := accept.Birthday(e.Now().UTC())
 	last := first.AddDate(0, 0, e.cfg.PartitionsAhead)
 	if e.cfg.PartitionGrain == "month" {
 		// From the first of the month: adding months to a 31st would skip one.

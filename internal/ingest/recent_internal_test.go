@@ -29,9 +29,9 @@ func TestRecentRuns(t *testing.T) {
 		"exec-3": state(1, "run-a", execution.StatusPassed),
 		"exec-4": state(1, "run-a", execution.StatusCancelled),
 	})
-	var events []incoming[*execution.Event]
+	var events []*execution.Event
 	say := func(id, runID string, payload execution.Payload) {
-		events = append(events, incoming[*execution.Event]{event: &execution.Event{Header: fact.Header{Subject: id, RunID: runID}, Payload: payload}})
+		events = append(events, &execution.Event{Header: fact.Header{Subject: id, RunID: runID}, Payload: payload})
 	}
 	fault := &execution.FaultCleared{FaultID: "fault"}
 	say("exec-1", "run-b", fault)
