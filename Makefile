@@ -10,7 +10,7 @@ TOOL := go tool -modfile=internal/tools/go.mod
 TCDA := go run ./cmd/tcda
 
 # What `make generate` writes. Everything in these folders is generated.
-GENERATED := internal/gen internal/pgstore/internal/dbsqlc schema/jsonschema
+GENERATED := internal/gen internal/pgstore/internal/dbsqlc schema/jsonschema schema/openapi/v1
 
 # Packages whose tests start nothing.
 PURE := $(addprefix ./internal/,fact execution scenario event kafkarecord config telemetry opshttp)
@@ -135,8 +135,9 @@ clean: ## Remove what was built
 ##@ Before a commit
 
 .PHONY: generate
-generate: ## Write generated code anew: sqlc, protobuf, JSON Schemas
+generate: ## Write generated code anew: sqlc, protobuf, Connect, OpenAPI, JSON Schemas
 	$(TOOL) buf generate --template schema/proto/buf.gen.yaml
+	$(TOOL) buf generate --template schema/proto/buf.gen.events.yaml
 	$(TOOL) sqlc generate
 
 .PHONY: check
