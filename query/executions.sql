@@ -55,13 +55,13 @@ INSERT INTO test_coordination.executions
    trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at,
    progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by,
    events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active,
-   validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at)
+   validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at, cancel_requested_at, pinned)
 VALUES
   (sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(bucket), sqlc.arg(version), sqlc.narg(run_id), sqlc.arg(status), sqlc.arg(reported_outcome), sqlc.arg(scenario_id), sqlc.arg(scenario_version), sqlc.arg(environment), sqlc.arg(coordinator_id), sqlc.arg(start_source),
    sqlc.arg(trigger_type), sqlc.arg(trigger_actor), sqlc.arg(trigger_uri), sqlc.arg(group_id), sqlc.narg(attempt), sqlc.narg(dry_run), sqlc.narg(requested_at), sqlc.narg(started_at), sqlc.narg(ended_at), sqlc.narg(deadline), sqlc.narg(last_event_at), sqlc.narg(last_heartbeat_at),
    sqlc.narg(progress), sqlc.arg(message), sqlc.arg(current_phase), sqlc.arg(pause_reason), sqlc.narg(exit_code), sqlc.arg(error_message), sqlc.arg(lifecycle), sqlc.arg(interrupt_cause), sqlc.narg(interrupt_events), sqlc.narg(interrupted_at), sqlc.narg(superseded_by),
    sqlc.arg(events), sqlc.arg(own_events), sqlc.arg(log_lines), sqlc.arg(snapshots), sqlc.arg(phases_total), sqlc.arg(steps_total), sqlc.arg(steps_failed), sqlc.arg(faults_total), sqlc.arg(faults_active),
-   sqlc.arg(validations_passed), sqlc.arg(validations_failed), sqlc.arg(validations_skipped), sqlc.arg(validations_error), sqlc.narg(end_order), sqlc.arg(marks), sqlc.arg(created_at), sqlc.arg(updated_at), sqlc.narg(settled_change_at));
+   sqlc.arg(validations_passed), sqlc.arg(validations_failed), sqlc.arg(validations_skipped), sqlc.arg(validations_error), sqlc.narg(end_order), sqlc.arg(marks), sqlc.arg(created_at), sqlc.arg(updated_at), sqlc.narg(settled_change_at), sqlc.narg(cancel_requested_at), sqlc.arg(pinned));
 
 -- SaveProgress is part of S4e: runs of which nothing has changed but what each
 -- heartbeat, log line or step changes. They are by far the most, and all of a
@@ -92,13 +92,13 @@ INSERT INTO test_coordination.executions
    trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at,
    progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by,
    events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active,
-   validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at)
+   validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at, cancel_requested_at, pinned)
 VALUES
   (sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(bucket), sqlc.arg(version), sqlc.narg(run_id), sqlc.arg(status), sqlc.arg(reported_outcome), sqlc.arg(scenario_id), sqlc.arg(scenario_version), sqlc.arg(environment), sqlc.arg(coordinator_id), sqlc.arg(start_source),
    sqlc.arg(trigger_type), sqlc.arg(trigger_actor), sqlc.arg(trigger_uri), sqlc.arg(group_id), sqlc.narg(attempt), sqlc.narg(dry_run), sqlc.narg(requested_at), sqlc.narg(started_at), sqlc.narg(ended_at), sqlc.narg(deadline), sqlc.narg(last_event_at), sqlc.narg(last_heartbeat_at),
    sqlc.narg(progress), sqlc.arg(message), sqlc.arg(current_phase), sqlc.arg(pause_reason), sqlc.narg(exit_code), sqlc.arg(error_message), sqlc.arg(lifecycle), sqlc.arg(interrupt_cause), sqlc.narg(interrupt_events), sqlc.narg(interrupted_at), sqlc.narg(superseded_by),
    sqlc.arg(events), sqlc.arg(own_events), sqlc.arg(log_lines), sqlc.arg(snapshots), sqlc.arg(phases_total), sqlc.arg(steps_total), sqlc.arg(steps_failed), sqlc.arg(faults_total), sqlc.arg(faults_active),
-   sqlc.arg(validations_passed), sqlc.arg(validations_failed), sqlc.arg(validations_skipped), sqlc.arg(validations_error), sqlc.narg(end_order), sqlc.arg(marks), sqlc.arg(created_at), sqlc.arg(updated_at), sqlc.narg(settled_change_at))
+   sqlc.arg(validations_passed), sqlc.arg(validations_failed), sqlc.arg(validations_skipped), sqlc.arg(validations_error), sqlc.narg(end_order), sqlc.arg(marks), sqlc.arg(created_at), sqlc.arg(updated_at), sqlc.narg(settled_change_at), sqlc.narg(cancel_requested_at), sqlc.arg(pinned))
 ON CONFLICT (execution_id, run) DO UPDATE SET
   version = excluded.version, status = excluded.status, reported_outcome = excluded.reported_outcome,
   scenario_id = excluded.scenario_id, scenario_version = excluded.scenario_version, environment = excluded.environment,
@@ -115,4 +115,5 @@ ON CONFLICT (execution_id, run) DO UPDATE SET
   faults_total = excluded.faults_total, faults_active = excluded.faults_active,
   validations_passed = excluded.validations_passed, validations_failed = excluded.validations_failed,
   validations_skipped = excluded.validations_skipped, validations_error = excluded.validations_error,
-  end_order = excluded.end_order, marks = excluded.marks, updated_at = excluded.updated_at, settled_change_at = excluded.settled_change_at;
+  end_order = excluded.end_order, marks = excluded.marks, updated_at = excluded.updated_at, settled_change_at = excluded.settled_change_at,
+  cancel_requested_at = excluded.cancel_requested_at, pinned = excluded.pinned;

@@ -34,3 +34,35 @@ ON CONFLICT (scenario_id, number) DO UPDATE SET
 -- ScenarioVersionsOf are all contents of one scenario.
 -- name: ScenarioVersionsOf :many
 SELECT * FROM test_coordination.scenario_versions WHERE scenario_id = $1 ORDER BY number;
+
+-- ScenarioVersion is one content of a scenario: by number, by sha-256 in hex, or
+-- (empty) the current one.
+-- name: ScenarioVersion :one
+SELECT v.* FROM test_coordination.scenarios AS s
+JOIN test_coordination.scenario_versions AS v ON v.scenario_id = s.scenario_id
+WHERE s.scenario_id = sqlc.arg(scenario_id)
+  AND CASE WHEN sqlc.arg(version)::text = '' THEN v.content_hash = s.current_hash
+    ELSE v.number::text = sqlc.arg(version)::text OR encode(v.content_hash, 'hex') = sqlc.arg(version)::text END;
+
+-- ScenarioVersionsPage is a page of a scenario's contents, newest first, without
+-- their texts.
+-- name: ScenarioVersionsPage :many
+SELECT scenario_id, number, content_hash, author, change_note, published_at, marks FROM test_coordination.scenario_versions
+WHERE scenario_id = sqlc.arg(scenario_id) AND number < sqlc.arg(before) ORDER BY number DESC LIMIT sqlc.arg(page);
+
+-- ScenariosPage walks scenarios by id, each with the number of its current
+-- version.
+-- name: ScenariosPage :many
+SELECT sqlc.embed(s), COALESCE((SELECT v.number FROM test_coordination.scenario_versions AS v
+    WHERE v.scenario_id = s.scenario_id AND v.content_hash = s.current_hash), 0)::integer AS current_number
+FROM test_coordination.scenarios AS s WHERE s.scenario_id > sqlc.arg(after) ORDER BY s.scenario_id LIMIT sqlc.arg(page);
+
+-- ScenarioByID is one scenario, with the number of its current version.
+-- name: ScenarioByID :one
+SELECT sqlc.embed(s), COALESCE((SELECT v.number FROM test_coordination.scenario_versions AS v
+    WHERE v.scenario_id = s.scenario_id AND v.content_hash = s.current_hash), 0)::integer AS current_number
+FROM test_coordination.scenarios AS s WHERE s.scenario_id = $1;
+
+-- ScenarioStatuses are the statuses of the given scenarios.
+-- name: ScenarioStatuses :many
+SELECT scenario_id, status FROM test_coordination.scenarios WHERE scenario_id = ANY (sqlc.arg(ids)::text[]);

@@ -35,3 +35,25 @@ ON CONFLICT (template_id, number) DO UPDATE SET
 -- TemplateVersionsOf are all contents of one template.
 -- name: TemplateVersionsOf :many
 SELECT * FROM test_coordination.template_versions WHERE template_id = $1 ORDER BY number;
+
+-- TemplateVersion is one content of a template: by number, by sha-256 in hex, or
+-- (empty) the current one.
+-- name: TemplateVersion :one
+SELECT v.* FROM test_coordination.templates AS t
+JOIN test_coordination.template_versions AS v ON v.template_id = t.template_id
+WHERE t.template_id = sqlc.arg(template_id)
+  AND CASE WHEN sqlc.arg(version)::text = '' THEN v.content_hash = t.current_hash
+    ELSE v.number::text = sqlc.arg(version)::text OR encode(v.content_hash, 'hex') = sqlc.arg(version)::text END;
+
+-- TemplatesPage walks templates by id, each with the number of its current
+-- version.
+-- name: TemplatesPage :many
+SELECT sqlc.embed(t), COALESCE((SELECT v.number FROM test_coordination.template_versions AS v
+    WHERE v.template_id = t.template_id AND v.content_hash = t.current_hash), 0)::integer AS current_number
+FROM test_coordination.templates AS t WHERE t.template_id > sqlc.arg(after) ORDER BY t.template_id LIMIT sqlc.arg(page);
+
+-- TemplateByID is one template, with the number of its current version.
+-- name: TemplateByID :one
+SELECT sqlc.embed(t), COALESCE((SELECT v.number FROM test_coordination.template_versions AS v
+    WHERE v.template_id = t.template_id AND v.content_hash = t.current_hash), 0)::integer AS current_number
+FROM test_coordination.templates AS t WHERE t.template_id = $1;

@@ -349,6 +349,8 @@ CREATE TABLE "test_coordination"."executions" (
   "created_at"          timestamptz      NOT NULL,
   "updated_at"          timestamptz      NOT NULL,
   "settled_change_at"   timestamptz      NULL,
+  "cancel_requested_at" timestamptz      NULL,
+  "pinned"              boolean          NOT NULL DEFAULT false,
   CONSTRAINT "executions_pkey" PRIMARY KEY ("execution_id", "run"),
   CONSTRAINT "executions_run_id_key" UNIQUE ("execution_id", "run_id"),
   CONSTRAINT "executions_run_check" CHECK ("run" > 0),
@@ -362,6 +364,12 @@ CREATE INDEX "executions_live_idx" ON "test_coordination"."executions" ("executi
 CREATE INDEX "executions_settled_change_idx" ON "test_coordination"."executions" ("settled_change_at") WHERE "settled_change_at" IS NOT NULL;
 CREATE INDEX "executions_created_idx" ON "test_coordination"."executions" ("created_at", "execution_id", "run");
 CREATE INDEX "executions_scenario_idx" ON "test_coordination"."executions" ("scenario_id", "created_at", "execution_id", "run");
+CREATE INDEX "executions_status_idx" ON "test_coordination"."executions" ("status", "created_at", "execution_id", "run");
+CREATE INDEX "executions_ended_idx" ON "test_coordination"."executions" ("scenario_id", "status", "ended_at") WHERE "ended_at" IS NOT NULL;
+CREATE INDEX "executions_live_scenario_idx" ON "test_coordination"."executions" ("scenario_id", "execution_id", "run") WHERE "status" IN ('pending', 'running', 'paused');
+CREATE INDEX "executions_group_idx" ON "test_coordination"."executions" ("group_id", "created_at", "execution_id", "run") WHERE "group_id" <> '';
+CREATE INDEX "executions_pinned_idx" ON "test_coordination"."executions" ("created_at", "execution_id", "run") WHERE "pinned";
+CREATE INDEX "executions_faults_active_idx" ON "test_coordination"."executions" ("execution_id", "run") WHERE "faults_active" > 0;
 COMMENT ON TABLE "test_coordination"."executions" IS 'Runs of scenarios: the folded state of each, in small columns. Big JSON lies in execution_details.';
 COMMENT ON COLUMN "test_coordination"."executions"."run" IS 'Number of the run among those of its execution id, from 1: the coordinator reuses ids.';
 COMMENT ON COLUMN "test_coordination"."executions"."bucket" IS 'Date (UTC) on which the run was first heard of here. All its rows carry it; tables are partitioned by it.';
@@ -374,6 +382,8 @@ COMMENT ON COLUMN "test_coordination"."executions"."lifecycle" IS 'What the stat
 COMMENT ON COLUMN "test_coordination"."executions"."interrupt_events" IS 'The interruption holds only while events has this value: any later real event revives the run.';
 COMMENT ON COLUMN "test_coordination"."executions"."events" IS 'Accepted events of others. With own_events the number that the next event gets as its arrival.';
 COMMENT ON COLUMN "test_coordination"."executions"."end_order" IS 'Order key of the event that decided the end; later events that are not terminal are late.';
+COMMENT ON COLUMN "test_coordination"."executions"."cancel_requested_at" IS 'When its cancel was first asked for; it ends when the coordinator says so.';
+COMMENT ON COLUMN "test_coordination"."executions"."pinned" IS 'Kept by retention, until somebody lets it go.';
 COMMENT ON COLUMN "test_coordination"."executions"."settled_change_at" IS 'updated_at of a terminal run, NULL before: changes after the end are found by it without an index that heartbeats would touch.';
 
 CREATE TABLE "test_coordination"."execution_details" (
@@ -417,6 +427,7 @@ CREATE TABLE "test_coordination"."execution_events" (
   "recorded_at"    timestamptz NOT NULL,
   CONSTRAINT "execution_events_pkey" PRIMARY KEY ("execution_id", "event_key", "bucket")
 ) PARTITION BY RANGE ("bucket");
+CREATE INDEX "execution_events_correlation_idx" ON "test_coordination"."execution_events" ("correlation_id", "execution_id", "run") WHERE "correlation_id" <> '';
 CREATE INDEX "execution_events_timeline_idx" ON "test_coordination"."execution_events" ("execution_id", "run", "order_key");
 COMMENT ON TABLE "test_coordination"."execution_events" IS 'Accepted events of a run: their identity and the run''s timeline. Everything else of a run can be folded again from here.';
 COMMENT ON COLUMN "test_coordination"."execution_events"."event_key" IS 'sha-256 over source, id and subject: the identity of the event.';
@@ -528,6 +539,7 @@ CREATE TABLE "test_coordination"."validation_results" (
   CONSTRAINT "validation_results_status_check" CHECK ("status" IN ('passed', 'failed', 'skipped', 'error')),
   CONSTRAINT "validation_results_steady_state_check" CHECK ("steady_state" IN ('', 'before', 'during', 'after'))
 ) PARTITION BY RANGE ("bucket");
+CREATE INDEX "validation_results_correlation_idx" ON "test_coordination"."validation_results" ("correlation_id", "execution_id", "run") WHERE "correlation_id" <> '';
 COMMENT ON TABLE "test_coordination"."validation_results" IS 'Results of assertions. Recorded twice under one id, the last in order holds.';
 COMMENT ON COLUMN "test_coordination"."validation_results"."order_key" IS 'Of the event that the row came from.';
 COMMENT ON COLUMN "test_coordination"."validation_results"."recorded_at" IS 'Time of that event, by the producer''s clock.';
@@ -572,6 +584,47 @@ COMMENT ON TABLE "test_coordination"."execution_logs" IS 'Log lines of a run, in
 COMMENT ON COLUMN "test_coordination"."execution_logs"."arrival" IS 'Of the event in execution_events that brought the line.';
 COMMENT ON COLUMN "test_coordination"."execution_logs"."line" IS 'Place of the line in its event, from 0.';
 
+CREATE TABLE "test_coordination"."execution_annotations" (
+  "bucket"       date        NOT NULL,
+  "execution_id" text        NOT NULL,
+  "run"          integer     NOT NULL,
+  "order_key"    bytea       NOT NULL,
+  "annotated_at" timestamptz NOT NULL,
+  "author"       text        NOT NULL DEFAULT '',
+  "text"         text        NOT NULL,
+  CONSTRAINT "execution_annotations_pkey" PRIMARY KEY ("execution_id", "run", "order_key", "bucket")
+) PARTITION BY RANGE ("bucket");
+COMMENT ON TABLE "test_coordination"."execution_annotations" IS 'Notes that people have added to a run.';
+COMMENT ON COLUMN "test_coordination"."execution_annotations"."order_key" IS 'Of the event in execution_events that brought it.';
+
+-- -------------------------------------------------------------------- API --
+
+CREATE TABLE "test_coordination"."api_requests" (
+  "request_id"  text        NOT NULL,
+  "procedure"   text        NOT NULL,
+  "parameters"  bytea       NOT NULL,
+  "caller"      text        NOT NULL,
+  "answer"      bytea       NULL,
+  "received_at" timestamptz NOT NULL,
+  CONSTRAINT "api_requests_pkey" PRIMARY KEY ("request_id"),
+  CONSTRAINT "api_requests_parameters_check" CHECK (octet_length("parameters") = 32)
+);
+CREATE INDEX "api_requests_received_idx" ON "test_coordination"."api_requests" ("received_at");
+COMMENT ON TABLE "test_coordination"."api_requests" IS 'Requests that have written something, by the id that the caller chose: a repeat gets the same answer, and writes nothing. Forgotten after some days.';
+COMMENT ON COLUMN "test_coordination"."api_requests"."parameters" IS 'sha-256 over the request without its id: another one under the same id is an error.';
+COMMENT ON COLUMN "test_coordination"."api_requests"."answer" IS 'The message that was answered, in protobuf; set by the transaction that inserts the row.';
+
+CREATE TABLE "test_coordination"."kill_switch" (
+  "singleton"  boolean     NOT NULL DEFAULT true,
+  "engaged"    boolean     NOT NULL,
+  "reason"     text        NOT NULL,
+  "changed_by" text        NOT NULL,
+  "changed_at" timestamptz NOT NULL,
+  CONSTRAINT "kill_switch_pkey" PRIMARY KEY ("singleton"),
+  CONSTRAINT "kill_switch_singleton_check" CHECK ("singleton")
+);
+COMMENT ON TABLE "test_coordination"."kill_switch" IS 'While it is engaged no new runs are accepted; no row: it never was. Read and changed under the lock of requests.';
+
 -- ------------------------------------------------- not compared by Atlas --
 
 -- Where a row goes when nobody made the partition in time. Its use raises an alarm.
@@ -582,6 +635,7 @@ CREATE TABLE "test_coordination"."fault_injections_default"   PARTITION OF "test
 CREATE TABLE "test_coordination"."validation_results_default" PARTITION OF "test_coordination"."validation_results" DEFAULT;
 CREATE TABLE "test_coordination"."system_snapshots_default"   PARTITION OF "test_coordination"."system_snapshots"   DEFAULT;
 CREATE TABLE "test_coordination"."execution_logs_default"     PARTITION OF "test_coordination"."execution_logs"     DEFAULT;
+CREATE TABLE "test_coordination"."execution_annotations_default" PARTITION OF "test_coordination"."execution_annotations" DEFAULT;
 
 -- ensure_partitions makes the partitions of a table that hold the buckets
 -- first..last, of a month or a day each, and tells how many it made. The grain

@@ -17,6 +17,7 @@ type kind struct {
 	message protoreflect.MessageType
 	plan    *messagePlan
 	bulk    bool     // has the larger limit of tokens
+	own     bool     // only this service states it
 	omit    []string // fields with rows of their own, left out of the stored data
 
 	// One of the two makes the domain's payload of a message of this type.
@@ -67,6 +68,10 @@ func catalog() map[fact.Type]*kind {
 		ofExecution(fact.TypeLogAppended, logAppended),
 		ofExecution(fact.TypeFinished, finished),
 		ofExecution(fact.TypeInterrupted, interrupted),
+		ofExecution(fact.TypeCancelRequested, cancelRequested),
+		ofExecution(fact.TypeFaultClearRequested, clearRequested),
+		ofExecution(fact.TypeAnnotated, annotated),
+		ofExecution(fact.TypePinned, pinned),
 	} {
 		all[k.typ] = k
 	}
@@ -77,6 +82,9 @@ func catalog() map[fact.Type]*kind {
 		fact.TypeSnapshotCaptured:  {"state", "metrics"},
 	} {
 		all[typ].omit = omit
+	}
+	for _, typ := range fact.OwnTypes() {
+		all[typ].own = true
 	}
 	all[fact.TypeLogAppended].bulk, all[fact.TypeSnapshotCaptured].bulk = true, true
 	return all

@@ -20,6 +20,7 @@ import (
 type Decoder struct {
 	limits    Limits
 	validator protovalidate.Validator
+	own       bool // reads what this service states itself
 }
 
 // NewDecoder compiles the rules of the contract.
@@ -37,6 +38,11 @@ func NewDecoder(limits Limits) (*Decoder, error) {
 	}
 	return &Decoder{limits: limits, validator: validator}, nil
 }
+
+// Own is a decoder for the events that this service states itself: the same
+// rules and limits, the sources and types that only the service may use
+// included. What a caller of the API writes goes through it.
+func (d *Decoder) Own() *Decoder { return &Decoder{limits: d.limits, validator: d.validator, own: true} }
 
 // Decoded is an accepted event: exactly one of Execution and Scenario is set.
 // Nothing in it shares memory with the record.

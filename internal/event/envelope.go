@@ -95,7 +95,7 @@ func (d *Decoder) header(e *envelope, now time.Time) (fact.Header, *kind, *fact.
 	if !ok {
 		return none, nil, e.reject(fact.ReasonUnsupportedType, "type", e.typ, "a type of contract version 1")
 	}
-	if k.typ == fact.TypeInterrupted {
+	if k.own && !d.own {
 		return none, nil, e.reject(fact.ReasonUnsupportedType, "type", e.typ, "a type that producers may send; this one only the service makes")
 	}
 	if rejection := d.checkSource(e); rejection != nil {
@@ -160,10 +160,10 @@ func (d *Decoder) checkSource(e *envelope) *fact.Rejection {
 			return e.reject(fact.ReasonSchema, "source", e.source, "a URI reference")
 		}
 	}
-	if reserved := d.limits.ReservedSources; reserved != "" && strings.HasPrefix(e.source, reserved) {
+	if reserved := d.limits.ReservedSources; !d.own && reserved != "" && strings.HasPrefix(e.source, reserved) {
 		return e.reject(fact.ReasonSourceNotAllowed, "source", e.source, "sources that begin with "+reserved+" belong to the service")
 	}
-	if len(d.limits.AllowedSources) == 0 {
+	if d.own || len(d.limits.AllowedSources) == 0 {
 		return nil
 	}
 	for _, allowed := range d.limits.AllowedSources {

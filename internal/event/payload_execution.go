@@ -204,6 +204,22 @@ func interrupted(m *contract.ExecutionInterrupted) execution.Payload {
 	}
 }
 
+func cancelRequested(m *contract.ExecutionCancelRequested) execution.Payload {
+	return &execution.CancelRequested{Reason: m.GetReason(), Actor: m.GetActor()}
+}
+
+func clearRequested(m *contract.FaultClearRequested) execution.Payload {
+	return &execution.ClearRequested{FaultID: m.GetFaultId(), Reason: m.GetReason()}
+}
+
+func annotated(m *contract.ExecutionAnnotated) execution.Payload {
+	return &execution.Annotated{Text: m.GetText(), Author: m.GetAuthor()}
+}
+
+func pinned(m *contract.ExecutionPinned) execution.Payload {
+	return &execution.Pinned{Pinned: m.GetPinned(), Reason: m.GetReason(), Actor: m.GetActor()}
+}
+
 // goTime is the zero time when there is none.
 func goTime(t *timestamppb.Timestamp) time.Time {
 	if t == nil {

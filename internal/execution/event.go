@@ -198,6 +198,33 @@ type (
 		SupersededBy RunNumber // the run that took its place; 0 otherwise
 	}
 
+	// CancelRequested is this service's own word: somebody asks the coordinator
+	// to end the run. It ends when the coordinator says so.
+	CancelRequested struct {
+		Reason string
+		Actor  string
+	}
+
+	// ClearRequested is this service's own word: a fault is active and its run
+	// has ended; somebody must take it back.
+	ClearRequested struct {
+		FaultID string
+		Reason  string
+	}
+
+	// Annotated is a note that somebody has added.
+	Annotated struct {
+		Text   string
+		Author string
+	}
+
+	// Pinned keeps the run from being pruned, or lets it go.
+	Pinned struct {
+		Pinned bool
+		Reason string
+		Actor  string
+	}
+
 	// Trigger is who or what asked for a run.
 	Trigger struct {
 		Type  string
@@ -223,3 +250,7 @@ func (*SnapshotCaptured) payload()   {}
 func (*LogAppended) payload()        {}
 func (*Finished) payload()           {}
 func (*Interrupted) payload()        {}
+func (*CancelRequested) payload()    {}
+func (*ClearRequested) payload()     {}
+func (*Annotated) payload()          {}
+func (*Pinned) payload()             {}

@@ -50,6 +50,9 @@ type Run struct {
 	Lifecycle Status     // pending, running or paused: the status as long as nothing has ended the run
 	EndOrder  fact.Order // of the event that decided the end; zero before
 
+	CancelRequestedAt time.Time // when its cancel was first asked for
+	Pinned            bool      // kept from being pruned
+
 	Interruption *Interruption // the one with the most real events seen; nil when none
 
 	Counts Counts
@@ -108,6 +111,8 @@ const (
 	runConfiguration
 	runSystemState
 	runInterruption
+	runCancelRequested
+	runPinned
 )
 
 // Details is the big JSON of a run that a fold has set. What it has not set is

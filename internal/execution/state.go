@@ -90,9 +90,8 @@ func Touches(p Payload) (part Part, id string, attempt int32) {
 func (s *State) Apply(e *Event) {
 	o := e.Order()
 	r := &s.Run
-	if p, ok := e.Payload.(*Interrupted); ok {
+	if s.applyOwn(o, e) {
 		r.Counts.OwnEvents++
-		s.interrupt(o, e.Time, p)
 		r.settle()
 		return
 	}
@@ -146,6 +145,28 @@ func (s *State) Apply(e *Event) {
 		r.Counts.LogLines += int64(p.Count)
 	}
 	r.settle()
+}
+
+// applyOwn folds what this service itself has said; false: it is a word of
+// somebody else.
+func (s *State) applyOwn(o fact.Order, e *Event) bool {
+	r := &s.Run
+	switch p := e.Payload.(type) {
+	case *Interrupted:
+		s.interrupt(o, e.Time, p)
+	case *CancelRequested:
+		if r.Marks.First(runCancelRequested, o) {
+			r.CancelRequestedAt = e.Time
+		}
+	case *Pinned:
+		if r.Marks.Last(runPinned, o) {
+			r.Pinned = p.Pinned
+		}
+	case *ClearRequested, *Annotated: // in the timeline
+	default:
+		return false
+	}
+	return true
 }
 
 func (s *State) request(o fact.Order, at time.Time, p *Requested) {

@@ -38,7 +38,20 @@ const (
 	// TypeInterrupted is this service's own: a run without a sign of life, or
 	// superseded by a new run of its id. It is never accepted from Kafka.
 	TypeInterrupted Type = TypePrefix + "execution.interrupted.v1"
+
+	// Further types of this service's own; they are never accepted from Kafka
+	// either.
+	TypeCancelRequested     Type = TypePrefix + "execution.cancel_requested.v1"
+	TypeFaultClearRequested Type = TypePrefix + "fault.clear_requested.v1"
+	TypeAnnotated           Type = TypePrefix + "execution.annotated.v1"
+	TypePinned              Type = TypePrefix + "execution.pinned.v1"
 )
+
+// OwnTypes are the types of statements that only this service makes, each about
+// a run.
+func OwnTypes() []Type {
+	return []Type{TypeInterrupted, TypeCancelRequested, TypeFaultClearRequested, TypeAnnotated, TypePinned}
+}
 
 // Types are the types accepted from Kafka, in the order of the contract.
 func Types() []Type {
@@ -61,4 +74,6 @@ func (t Type) Short() string {
 }
 
 // OfExecution tells whether events of this type belong to a run.
-func (t Type) OfExecution() bool { return strings.HasPrefix(string(t), TypePrefix+"execution.") }
+func (t Type) OfExecution() bool {
+	return strings.HasPrefix(string(t), TypePrefix+"execution.") || t == TypeFaultClearRequested
+}

@@ -67,6 +67,10 @@ type (
 // mostResolved bounds the memory that templates take which are named by turns.
 const mostResolved = 8
 
+// Newest is the number of the newest version of the scenario or template that
+// the event is about; 0 when it has none.
+func (d *Definitions) Newest(e *scenario.Event) int32 { return d.newest[aggregateOf(e)] }
+
 // Apply folds an accepted event, and gives a content that is new the next
 // number.
 func (d *Definitions) Apply(e *scenario.Event) {
@@ -120,7 +124,12 @@ func (d *Definitions) templateText(ctx context.Context, id scenario.TemplateID, 
 			version = t.Current.String()
 		}
 	}
-	text, err := d.tx.q.TemplateText(ctx, string(id), version)
+	return templateText(ctx, d.tx.q, id, version)
+}
+
+// templateText is the text of a stored version; "" when there is none.
+func templateText(ctx context.Context, q *dbsqlc.Queries, id scenario.TemplateID, version string) (string, error) {
+	text, err := q.TemplateText(ctx, string(id), version)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", nil
 	}

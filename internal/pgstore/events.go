@@ -74,7 +74,10 @@ func (tx *Tx) SaveExecutions(ctx context.Context, p Partition, events []PlacedEv
 	if err := tx.insertLogs(ctx, events); err != nil {
 		return err
 	}
-	return tx.insertSnapshots(ctx, events)
+	if err := tx.insertSnapshots(ctx, events); err != nil {
+		return err
+	}
+	return tx.insertAnnotations(ctx, events)
 }
 
 // insert copies rows, if there are any.
@@ -248,6 +251,19 @@ func (tx *Tx) insertSnapshots(ctx context.Context, events []PlacedEvent) error {
 		}
 	}
 	return insert(ctx, tx, "insert snapshots", rows, tx.queued.InsertSnapshots)
+}
+
+func (tx *Tx) insertAnnotations(ctx context.Context, events []PlacedEvent) error {
+	var rows []dbsqlc.InsertAnnotationsParams
+	for i := range events {
+		e := &events[i]
+		if p, ok := e.Payload.(*execution.Annotated); ok {
+			rows = append(rows, dbsqlc.InsertAnnotationsParams{
+				Bucket: e.Bucket, ExecutionID: e.Subject, Run: int32(e.Run), OrderKey: e.Order().Bytes(), AnnotatedAt: e.Time, Author: p.Author, Text: p.Text,
+			})
+		}
+	}
+	return insert(ctx, tx, "insert annotations", rows, tx.queued.InsertAnnotations)
 }
 
 // StoredEvent is an event of a run as it is stored. Its payload is not

@@ -45,6 +45,7 @@ func runFromRow(r *dbsqlc.Execution) (execution.Run, error) {
 			ValidationsPassed: r.ValidationsPassed, ValidationsFailed: r.ValidationsFailed,
 			ValidationsSkipped: r.ValidationsSkipped, ValidationsError: r.ValidationsError,
 		},
+		CancelRequestedAt: timeOf(r.CancelRequestedAt), Pinned: r.Pinned,
 		Marks: marks,
 	}
 	if r.InterruptEvents != nil {
@@ -75,6 +76,7 @@ func runParams(r *execution.Run, now time.Time) dbsqlc.InsertRunsParams {
 		FaultsTotal: r.Counts.Faults, FaultsActive: r.Counts.FaultsActive,
 		ValidationsPassed: r.Counts.ValidationsPassed, ValidationsFailed: r.Counts.ValidationsFailed,
 		ValidationsSkipped: r.Counts.ValidationsSkipped, ValidationsError: r.Counts.ValidationsError,
+		CancelRequestedAt: nullTime(r.CancelRequestedAt), Pinned: r.Pinned,
 		EndOrder: orderBytes(r.EndOrder), Marks: r.Marks.Bytes(),
 	}
 	if i := r.Interruption; i != nil {

@@ -81,6 +81,33 @@ func (c *Catalog) Admit(e *Event, g *Graph, template *Definition, limits Limits)
 	return nil
 }
 
+// Knows tells whether anything is known of what the event is about; of a
+// schedule that was removed, nothing is.
+func (c *Catalog) Knows(e *Event) bool {
+	s, ok := c.Schedules[ScheduleID(e.Subject)]
+	return !c.LastOrder(e).IsZero() && !(ok && s.Removed)
+}
+
+// LastOrder is the order of the last event about the same scenario, template or
+// schedule; zero when nothing is known of it.
+func (c *Catalog) LastOrder(e *Event) (last fact.Order) {
+	switch e.Payload.(type) {
+	case *TemplatePublished:
+		if t := c.Templates[TemplateID(e.Subject)]; t != nil {
+			last = t.Marks.Of(templatePublished)
+		}
+	case *ScheduleSet, *ScheduleRemoved:
+		if s := c.Schedules[ScheduleID(e.Subject)]; s != nil {
+			last = s.Marks.Of(scheduleUpdated)
+		}
+	default:
+		if s := c.Scenarios[ID(e.Subject)]; s != nil {
+			last = s.Marks.Of(scenarioUpdated)
+		}
+	}
+	return last
+}
+
 // maxExtends is how many templates may stand on one another.
 const maxExtends = 16
 

@@ -268,7 +268,7 @@ func (b *InsertDefinitionEventBatchResults) Close() error {
 }
 
 const latestRuns = `-- name: LatestRuns :batchmany
-SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at FROM test_coordination.execution_ids AS i
+SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at, e.cancel_requested_at, e.pinned FROM test_coordination.execution_ids AS i
 JOIN test_coordination.executions AS e ON e.execution_id = i.execution_id AND e.run = i.latest_run
 WHERE i.execution_id = ANY ($1::text[])
 `
@@ -364,6 +364,8 @@ func (b *LatestRunsBatchResults) Query(f func(int, []Execution, error)) {
 					&i.CreatedAt,
 					&i.UpdatedAt,
 					&i.SettledChangeAt,
+					&i.CancelRequestedAt,
+					&i.Pinned,
 				); err != nil {
 					return err
 				}
@@ -538,13 +540,13 @@ INSERT INTO test_coordination.executions
    trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at,
    progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by,
    events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active,
-   validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at)
+   validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at, cancel_requested_at, pinned)
 VALUES
   ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
    $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35,
    $36, $37, $38, $39, $40, $41, $42, $43, $44,
-   $45, $46, $47, $48, $49, $50, $51, $52, $53)
+   $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55)
 ON CONFLICT (execution_id, run) DO UPDATE SET
   version = excluded.version, status = excluded.status, reported_outcome = excluded.reported_outcome,
   scenario_id = excluded.scenario_id, scenario_version = excluded.scenario_version, environment = excluded.environment,
@@ -561,7 +563,8 @@ ON CONFLICT (execution_id, run) DO UPDATE SET
   faults_total = excluded.faults_total, faults_active = excluded.faults_active,
   validations_passed = excluded.validations_passed, validations_failed = excluded.validations_failed,
   validations_skipped = excluded.validations_skipped, validations_error = excluded.validations_error,
-  end_order = excluded.end_order, marks = excluded.marks, updated_at = excluded.updated_at, settled_change_at = excluded.settled_change_at
+  end_order = excluded.end_order, marks = excluded.marks, updated_at = excluded.updated_at, settled_change_at = excluded.settled_change_at,
+  cancel_requested_at = excluded.cancel_requested_at, pinned = excluded.pinned
 `
 
 type SaveRunBatchResults struct {
@@ -624,6 +627,8 @@ type SaveRunParams struct {
 	CreatedAt          time.Time
 	UpdatedAt          time.Time
 	SettledChangeAt    *time.Time
+	CancelRequestedAt  *time.Time
+	Pinned             bool
 }
 
 // SaveRun is part of S4e: any other change of a run. Its parameters are those
@@ -685,6 +690,8 @@ func (q *Queries) SaveRun(ctx context.Context, arg []SaveRunParams) *SaveRunBatc
 			a.CreatedAt,
 			a.UpdatedAt,
 			a.SettledChangeAt,
+			a.CancelRequestedAt,
+			a.Pinned,
 		}
 		batch.Queue(saveRun, vals...)
 	}

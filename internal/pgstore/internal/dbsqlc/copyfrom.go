@@ -9,6 +9,45 @@ import (
 	"context"
 )
 
+// iteratorForInsertAnnotations implements pgx.CopyFromSource.
+type iteratorForInsertAnnotations struct {
+	rows                 []InsertAnnotationsParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForInsertAnnotations) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForInsertAnnotations) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].Bucket,
+		r.rows[0].ExecutionID,
+		r.rows[0].Run,
+		r.rows[0].OrderKey,
+		r.rows[0].AnnotatedAt,
+		r.rows[0].Author,
+		r.rows[0].Text,
+	}, nil
+}
+
+func (r iteratorForInsertAnnotations) Err() error {
+	return nil
+}
+
+// InsertAnnotations is part of S4e.
+func (q *Queries) InsertAnnotations(ctx context.Context, arg []InsertAnnotationsParams) (int64, error) {
+	return q.db.CopyFrom(ctx, []string{"test_coordination", "execution_annotations"}, []string{"bucket", "execution_id", "run", "order_key", "annotated_at", "author", "text"}, &iteratorForInsertAnnotations{rows: arg})
+}
+
 // iteratorForInsertDetails implements pgx.CopyFromSource.
 type iteratorForInsertDetails struct {
 	rows                 []InsertDetailsParams
@@ -320,6 +359,8 @@ func (r iteratorForInsertRuns) Values() ([]interface{}, error) {
 		r.rows[0].CreatedAt,
 		r.rows[0].UpdatedAt,
 		r.rows[0].SettledChangeAt,
+		r.rows[0].CancelRequestedAt,
+		r.rows[0].Pinned,
 	}, nil
 }
 
@@ -330,7 +371,7 @@ func (r iteratorForInsertRuns) Err() error {
 // InsertRuns is part of S4e: runs that an event has opened, under the lock of
 // their id.
 func (q *Queries) InsertRuns(ctx context.Context, arg []InsertRunsParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"test_coordination", "executions"}, []string{"execution_id", "run", "bucket", "version", "run_id", "status", "reported_outcome", "scenario_id", "scenario_version", "environment", "coordinator_id", "start_source", "trigger_type", "trigger_actor", "trigger_uri", "group_id", "attempt", "dry_run", "requested_at", "started_at", "ended_at", "deadline", "last_event_at", "last_heartbeat_at", "progress", "message", "current_phase", "pause_reason", "exit_code", "error_message", "lifecycle", "interrupt_cause", "interrupt_events", "interrupted_at", "superseded_by", "events", "own_events", "log_lines", "snapshots", "phases_total", "steps_total", "steps_failed", "faults_total", "faults_active", "validations_passed", "validations_failed", "validations_skipped", "validations_error", "end_order", "marks", "created_at", "updated_at", "settled_change_at"}, &iteratorForInsertRuns{rows: arg})
+	return q.db.CopyFrom(ctx, []string{"test_coordination", "executions"}, []string{"execution_id", "run", "bucket", "version", "run_id", "status", "reported_outcome", "scenario_id", "scenario_version", "environment", "coordinator_id", "start_source", "trigger_type", "trigger_actor", "trigger_uri", "group_id", "attempt", "dry_run", "requested_at", "started_at", "ended_at", "deadline", "last_event_at", "last_heartbeat_at", "progress", "message", "current_phase", "pause_reason", "exit_code", "error_message", "lifecycle", "interrupt_cause", "interrupt_events", "interrupted_at", "superseded_by", "events", "own_events", "log_lines", "snapshots", "phases_total", "steps_total", "steps_failed", "faults_total", "faults_active", "validations_passed", "validations_failed", "validations_skipped", "validations_error", "end_order", "marks", "created_at", "updated_at", "settled_change_at", "cancel_requested_at", "pinned"}, &iteratorForInsertRuns{rows: arg})
 }
 
 // iteratorForInsertSnapshots implements pgx.CopyFromSource.

@@ -64,10 +64,12 @@ type InsertRunsParams struct {
 	CreatedAt          time.Time
 	UpdatedAt          time.Time
 	SettledChangeAt    *time.Time
+	CancelRequestedAt  *time.Time
+	Pinned             bool
 }
 
 const liveRuns = `-- name: LiveRuns :many
-SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at FROM test_coordination.executions AS e
+SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at, e.cancel_requested_at, e.pinned FROM test_coordination.executions AS e
 WHERE e.status IN ('pending', 'running', 'paused') AND (e.execution_id, e.run) > ($1::text, $2::integer)
   AND e.run >= (SELECT i.latest_run FROM test_coordination.execution_ids AS i WHERE i.execution_id = e.execution_id)
 ORDER BY e.execution_id, e.run LIMIT $3
@@ -140,6 +142,8 @@ func (q *Queries) LiveRuns(ctx context.Context, afterID string, afterRun int32, 
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.SettledChangeAt,
+			&i.CancelRequestedAt,
+			&i.Pinned,
 		); err != nil {
 			return nil, err
 		}
@@ -152,7 +156,7 @@ func (q *Queries) LiveRuns(ctx context.Context, afterID string, afterRun int32, 
 }
 
 const runByNumber = `-- name: RunByNumber :one
-SELECT execution_id, run, bucket, version, run_id, status, reported_outcome, scenario_id, scenario_version, environment, coordinator_id, start_source, trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at, progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by, events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active, validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at FROM test_coordination.executions WHERE execution_id = $1 AND run = $2
+SELECT execution_id, run, bucket, version, run_id, status, reported_outcome, scenario_id, scenario_version, environment, coordinator_id, start_source, trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at, progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by, events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active, validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at, cancel_requested_at, pinned FROM test_coordination.executions WHERE execution_id = $1 AND run = $2
 `
 
 // RunByNumber is one run.
@@ -213,6 +217,8 @@ func (q *Queries) RunByNumber(ctx context.Context, executionID string, run int32
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.SettledChangeAt,
+		&i.CancelRequestedAt,
+		&i.Pinned,
 	)
 	return i, err
 }
@@ -250,7 +256,7 @@ func (q *Queries) RunKeys(ctx context.Context, afterID string, afterRun int32, p
 }
 
 const runsByRunID = `-- name: RunsByRunID :many
-SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at FROM ROWS FROM (unnest($1::text[]), unnest($2::text[])) AS u(id, run_id)
+SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at, e.cancel_requested_at, e.pinned FROM ROWS FROM (unnest($1::text[]), unnest($2::text[])) AS u(id, run_id)
 JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run_id = u.run_id
 `
 
@@ -318,6 +324,8 @@ func (q *Queries) RunsByRunID(ctx context.Context, ids []string, runIds []string
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.SettledChangeAt,
+			&i.CancelRequestedAt,
+			&i.Pinned,
 		); err != nil {
 			return nil, err
 		}
@@ -360,7 +368,7 @@ func (q *Queries) RunsByStatus(ctx context.Context) ([]RunsByStatusRow, error) {
 }
 
 const runsPage = `-- name: RunsPage :many
-SELECT execution_id, run, bucket, version, run_id, status, reported_outcome, scenario_id, scenario_version, environment, coordinator_id, start_source, trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at, progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by, events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active, validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at FROM test_coordination.executions
+SELECT execution_id, run, bucket, version, run_id, status, reported_outcome, scenario_id, scenario_version, environment, coordinator_id, start_source, trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at, progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by, events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active, validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at, cancel_requested_at, pinned FROM test_coordination.executions
 WHERE (execution_id, run) > ($1::text, $2::integer)
 ORDER BY execution_id, run LIMIT $3
 `
@@ -429,6 +437,8 @@ func (q *Queries) RunsPage(ctx context.Context, afterID string, afterRun int32, 
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.SettledChangeAt,
+			&i.CancelRequestedAt,
+			&i.Pinned,
 		); err != nil {
 			return nil, err
 		}
@@ -516,7 +526,7 @@ func (q *Queries) SaveProgress(ctx context.Context, arg SaveProgressParams) erro
 }
 
 const settledRuns = `-- name: SettledRuns :many
-SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at FROM test_coordination.executions AS e
+SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at, e.cancel_requested_at, e.pinned FROM test_coordination.executions AS e
 WHERE e.settled_change_at IS NOT NULL AND (e.settled_change_at, e.execution_id, e.run) > ($1::timestamptz, $2::text, $3::integer)
   AND e.run >= (SELECT i.latest_run FROM test_coordination.execution_ids AS i WHERE i.execution_id = e.execution_id)
 ORDER BY e.settled_change_at, e.execution_id, e.run LIMIT $4
@@ -599,6 +609,8 @@ func (q *Queries) SettledRuns(ctx context.Context, arg SettledRunsParams) ([]Exe
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.SettledChangeAt,
+			&i.CancelRequestedAt,
+			&i.Pinned,
 		); err != nil {
 			return nil, err
 		}

@@ -105,6 +105,10 @@ type Execution struct {
 	UpdatedAt time.Time
 	// updated_at of a terminal run, NULL before: changes after the end are found by it without an index that heartbeats would touch.
 	SettledChangeAt *time.Time
+	// When its cancel was first asked for; it ends when the coordinator says so.
+	CancelRequestedAt *time.Time
+	// Kept by retention, until somebody lets it go.
+	Pinned bool
 }
 
 // The big JSON of a run, apart from executions so that lists never read it.

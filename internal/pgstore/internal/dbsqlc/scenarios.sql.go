@@ -10,6 +10,104 @@ import (
 	"time"
 )
 
+const scenarioByID = `-- name: ScenarioByID :one
+SELECT s.scenario_id, s.version, s.versions, s.status, s.current_hash, s.scenario_type, s.category, s.services_under_test, s.expected_outcomes, s.tags, s.author, s.change_note, s.template_id, s.template_version, s.template_parameters, s.published_at, s.dependencies_order, s.created_at, s.updated_at, s.marks, s.changed_at, COALESCE((SELECT v.number FROM test_coordination.scenario_versions AS v
+    WHERE v.scenario_id = s.scenario_id AND v.content_hash = s.current_hash), 0)::integer AS current_number
+FROM test_coordination.scenarios AS s WHERE s.scenario_id = $1
+`
+
+type ScenarioByIDRow struct {
+	Scenario      Scenario
+	CurrentNumber int32
+}
+
+// ScenarioByID is one scenario, with the number of its current version.
+func (q *Queries) ScenarioByID(ctx context.Context, scenarioID string) (ScenarioByIDRow, error) {
+	row := q.db.QueryRow(ctx, scenarioByID, scenarioID)
+	var i ScenarioByIDRow
+	err := row.Scan(
+		&i.Scenario.ScenarioID,
+		&i.Scenario.Version,
+		&i.Scenario.Versions,
+		&i.Scenario.Status,
+		&i.Scenario.CurrentHash,
+		&i.Scenario.ScenarioType,
+		&i.Scenario.Category,
+		&i.Scenario.ServicesUnderTest,
+		&i.Scenario.ExpectedOutcomes,
+		&i.Scenario.Tags,
+		&i.Scenario.Author,
+		&i.Scenario.ChangeNote,
+		&i.Scenario.TemplateID,
+		&i.Scenario.TemplateVersion,
+		&i.Scenario.TemplateParameters,
+		&i.Scenario.PublishedAt,
+		&i.Scenario.DependenciesOrder,
+		&i.Scenario.CreatedAt,
+		&i.Scenario.UpdatedAt,
+		&i.Scenario.Marks,
+		&i.Scenario.ChangedAt,
+		&i.CurrentNumber,
+	)
+	return i, err
+}
+
+const scenarioStatuses = `-- name: ScenarioStatuses :many
+SELECT scenario_id, status FROM test_coordination.scenarios WHERE scenario_id = ANY ($1::text[])
+`
+
+type ScenarioStatusesRow struct {
+	ScenarioID string
+	Status     string
+}
+
+// ScenarioStatuses are the statuses of the given scenarios.
+func (q *Queries) ScenarioStatuses(ctx context.Context, ids []string) ([]ScenarioStatusesRow, error) {
+	rows, err := q.db.Query(ctx, scenarioStatuses, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ScenarioStatusesRow{}
+	for rows.Next() {
+		var i ScenarioStatusesRow
+		if err := rows.Scan(&i.ScenarioID, &i.Status); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const scenarioVersion = `-- name: ScenarioVersion :one
+SELECT v.scenario_id, v.number, v.content_hash, v.definition, v.author, v.change_note, v.published_at, v.marks FROM test_coordination.scenarios AS s
+JOIN test_coordination.scenario_versions AS v ON v.scenario_id = s.scenario_id
+WHERE s.scenario_id = $1
+  AND CASE WHEN $2::text = '' THEN v.content_hash = s.current_hash
+    ELSE v.number::text = $2::text OR encode(v.content_hash, 'hex') = $2::text END
+`
+
+// ScenarioVersion is one content of a scenario: by number, by sha-256 in hex, or
+// (empty) the current one.
+func (q *Queries) ScenarioVersion(ctx context.Context, scenarioID string, version string) (ScenarioVersion, error) {
+	row := q.db.QueryRow(ctx, scenarioVersion, scenarioID, version)
+	var i ScenarioVersion
+	err := row.Scan(
+		&i.ScenarioID,
+		&i.Number,
+		&i.ContentHash,
+		&i.Definition,
+		&i.Author,
+		&i.ChangeNote,
+		&i.PublishedAt,
+		&i.Marks,
+	)
+	return i, err
+}
+
 const scenarioVersionsByHash = `-- name: ScenarioVersionsByHash :many
 SELECT v.scenario_id, v.number, v.content_hash, v.author, v.change_note, v.published_at, v.marks
 FROM ROWS FROM (unnest($1::text[]), unnest($2::bytea[])) AS u(id, hash)
@@ -89,6 +187,51 @@ func (q *Queries) ScenarioVersionsOf(ctx context.Context, scenarioID string) ([]
 	return items, nil
 }
 
+const scenarioVersionsPage = `-- name: ScenarioVersionsPage :many
+SELECT scenario_id, number, content_hash, author, change_note, published_at, marks FROM test_coordination.scenario_versions
+WHERE scenario_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3
+`
+
+type ScenarioVersionsPageRow struct {
+	ScenarioID  string
+	Number      int32
+	ContentHash []byte
+	Author      string
+	ChangeNote  string
+	PublishedAt time.Time
+	Marks       []byte
+}
+
+// ScenarioVersionsPage is a page of a scenario's contents, newest first, without
+// their texts.
+func (q *Queries) ScenarioVersionsPage(ctx context.Context, scenarioID string, before int32, page int32) ([]ScenarioVersionsPageRow, error) {
+	rows, err := q.db.Query(ctx, scenarioVersionsPage, scenarioID, before, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ScenarioVersionsPageRow{}
+	for rows.Next() {
+		var i ScenarioVersionsPageRow
+		if err := rows.Scan(
+			&i.ScenarioID,
+			&i.Number,
+			&i.ContentHash,
+			&i.Author,
+			&i.ChangeNote,
+			&i.PublishedAt,
+			&i.Marks,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const scenariosByID = `-- name: ScenariosByID :many
 SELECT scenario_id, version, versions, status, current_hash, scenario_type, category, services_under_test, expected_outcomes, tags, author, change_note, template_id, template_version, template_parameters, published_at, dependencies_order, created_at, updated_at, marks, changed_at FROM test_coordination.scenarios WHERE scenario_id = ANY ($1::text[])
 `
@@ -125,6 +268,62 @@ func (q *Queries) ScenariosByID(ctx context.Context, ids []string) ([]Scenario, 
 			&i.UpdatedAt,
 			&i.Marks,
 			&i.ChangedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const scenariosPage = `-- name: ScenariosPage :many
+SELECT s.scenario_id, s.version, s.versions, s.status, s.current_hash, s.scenario_type, s.category, s.services_under_test, s.expected_outcomes, s.tags, s.author, s.change_note, s.template_id, s.template_version, s.template_parameters, s.published_at, s.dependencies_order, s.created_at, s.updated_at, s.marks, s.changed_at, COALESCE((SELECT v.number FROM test_coordination.scenario_versions AS v
+    WHERE v.scenario_id = s.scenario_id AND v.content_hash = s.current_hash), 0)::integer AS current_number
+FROM test_coordination.scenarios AS s WHERE s.scenario_id > $1 ORDER BY s.scenario_id LIMIT $2
+`
+
+type ScenariosPageRow struct {
+	Scenario      Scenario
+	CurrentNumber int32
+}
+
+// ScenariosPage walks scenarios by id, each with the number of its current
+// version.
+func (q *Queries) ScenariosPage(ctx context.Context, after string, page int32) ([]ScenariosPageRow, error) {
+	rows, err := q.db.Query(ctx, scenariosPage, after, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ScenariosPageRow{}
+	for rows.Next() {
+		var i ScenariosPageRow
+		if err := rows.Scan(
+			&i.Scenario.ScenarioID,
+			&i.Scenario.Version,
+			&i.Scenario.Versions,
+			&i.Scenario.Status,
+			&i.Scenario.CurrentHash,
+			&i.Scenario.ScenarioType,
+			&i.Scenario.Category,
+			&i.Scenario.ServicesUnderTest,
+			&i.Scenario.ExpectedOutcomes,
+			&i.Scenario.Tags,
+			&i.Scenario.Author,
+			&i.Scenario.ChangeNote,
+			&i.Scenario.TemplateID,
+			&i.Scenario.TemplateVersion,
+			&i.Scenario.TemplateParameters,
+			&i.Scenario.PublishedAt,
+			&i.Scenario.DependenciesOrder,
+			&i.Scenario.CreatedAt,
+			&i.Scenario.UpdatedAt,
+			&i.Scenario.Marks,
+			&i.Scenario.ChangedAt,
+			&i.CurrentNumber,
 		); err != nil {
 			return nil, err
 		}

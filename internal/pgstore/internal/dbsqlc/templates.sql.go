@@ -10,6 +10,37 @@ import (
 	"time"
 )
 
+const templateByID = `-- name: TemplateByID :one
+SELECT t.template_id, t.version, t.versions, t.current_hash, t.author, t.change_note, t.published_at, t.created_at, t.marks, t.changed_at, COALESCE((SELECT v.number FROM test_coordination.template_versions AS v
+    WHERE v.template_id = t.template_id AND v.content_hash = t.current_hash), 0)::integer AS current_number
+FROM test_coordination.templates AS t WHERE t.template_id = $1
+`
+
+type TemplateByIDRow struct {
+	Template      Template
+	CurrentNumber int32
+}
+
+// TemplateByID is one template, with the number of its current version.
+func (q *Queries) TemplateByID(ctx context.Context, templateID string) (TemplateByIDRow, error) {
+	row := q.db.QueryRow(ctx, templateByID, templateID)
+	var i TemplateByIDRow
+	err := row.Scan(
+		&i.Template.TemplateID,
+		&i.Template.Version,
+		&i.Template.Versions,
+		&i.Template.CurrentHash,
+		&i.Template.Author,
+		&i.Template.ChangeNote,
+		&i.Template.PublishedAt,
+		&i.Template.CreatedAt,
+		&i.Template.Marks,
+		&i.Template.ChangedAt,
+		&i.CurrentNumber,
+	)
+	return i, err
+}
+
 const templateText = `-- name: TemplateText :one
 SELECT v.definition FROM test_coordination.templates AS t
 JOIN test_coordination.template_versions AS v ON v.template_id = t.template_id
@@ -25,6 +56,32 @@ func (q *Queries) TemplateText(ctx context.Context, templateID string, version s
 	var definition string
 	err := row.Scan(&definition)
 	return definition, err
+}
+
+const templateVersion = `-- name: TemplateVersion :one
+SELECT v.template_id, v.number, v.content_hash, v.definition, v.author, v.change_note, v.published_at, v.marks FROM test_coordination.templates AS t
+JOIN test_coordination.template_versions AS v ON v.template_id = t.template_id
+WHERE t.template_id = $1
+  AND CASE WHEN $2::text = '' THEN v.content_hash = t.current_hash
+    ELSE v.number::text = $2::text OR encode(v.content_hash, 'hex') = $2::text END
+`
+
+// TemplateVersion is one content of a template: by number, by sha-256 in hex, or
+// (empty) the current one.
+func (q *Queries) TemplateVersion(ctx context.Context, templateID string, version string) (TemplateVersion, error) {
+	row := q.db.QueryRow(ctx, templateVersion, templateID, version)
+	var i TemplateVersion
+	err := row.Scan(
+		&i.TemplateID,
+		&i.Number,
+		&i.ContentHash,
+		&i.Definition,
+		&i.Author,
+		&i.ChangeNote,
+		&i.PublishedAt,
+		&i.Marks,
+	)
+	return i, err
 }
 
 const templateVersionsByHash = `-- name: TemplateVersionsByHash :many
@@ -131,6 +188,51 @@ func (q *Queries) TemplatesByID(ctx context.Context, ids []string) ([]Template, 
 			&i.CreatedAt,
 			&i.Marks,
 			&i.ChangedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const templatesPage = `-- name: TemplatesPage :many
+SELECT t.template_id, t.version, t.versions, t.current_hash, t.author, t.change_note, t.published_at, t.created_at, t.marks, t.changed_at, COALESCE((SELECT v.number FROM test_coordination.template_versions AS v
+    WHERE v.template_id = t.template_id AND v.content_hash = t.current_hash), 0)::integer AS current_number
+FROM test_coordination.templates AS t WHERE t.template_id > $1 ORDER BY t.template_id LIMIT $2
+`
+
+type TemplatesPageRow struct {
+	Template      Template
+	CurrentNumber int32
+}
+
+// TemplatesPage walks templates by id, each with the number of its current
+// version.
+func (q *Queries) TemplatesPage(ctx context.Context, after string, page int32) ([]TemplatesPageRow, error) {
+	rows, err := q.db.Query(ctx, templatesPage, after, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TemplatesPageRow{}
+	for rows.Next() {
+		var i TemplatesPageRow
+		if err := rows.Scan(
+			&i.Template.TemplateID,
+			&i.Template.Version,
+			&i.Template.Versions,
+			&i.Template.CurrentHash,
+			&i.Template.Author,
+			&i.Template.ChangeNote,
+			&i.Template.PublishedAt,
+			&i.Template.CreatedAt,
+			&i.Template.Marks,
+			&i.Template.ChangedAt,
+			&i.CurrentNumber,
 		); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,34 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/swaggest/swgui"
+	"github.com/swaggest/swgui/v5emb"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/schema/openapi"
+)
+
+// Where the OpenAPI document lies, and the page that shows it.
+const (
+	documentPath = "/openapi.yaml"
+	pagePath     = "/docs/"
+)
+
+// mountOpenAPI serves the OpenAPI document, and a page that shows it: all that
+// the page needs is in this program.
+func mountOpenAPI(mux *http.ServeMux) error {
+	document, err := openapi.Files.ReadFile(openapi.Document)
+	if err != nil {
+		return fmt.Errorf("read the OpenAPI document: %w", err)
+	}
+	mux.HandleFunc("GET "+documentPath, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(document) // the caller may have gone
+	})
+	mux.Handle("GET "+pagePath, v5emb.NewHandlerWithConfig(swgui.Config{
+		Title: "Test Coordinator Data Adapter", SwaggerJSON: documentPath, BasePath: pagePath,
+	}))
+	return nil
+}
