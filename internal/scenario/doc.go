@@ -4,7 +4,8 @@
 //
 // Everything here is a pure function of its arguments: the package opens
 // nothing, logs nothing and asks no clock. It knows nothing of Kafka, of
-// tables or of how a run goes (package execution); what is wrong with an input
+// tables or of how a run goes (package execution), and of runs only that they
+// passed, ended or are active; what is wrong with an input
 // comes back as [Problems], all of them at once, and leaves as one
 // [fact.Rejection].
 //
@@ -15,6 +16,8 @@
 //   - [Definition.Extend] and [Definition.Instantiate] turn a template into a
 //     scenario.
 //   - [Graph] finds cycles among the dependencies that require something.
+//   - [CheckReadiness] says whether a scenario may run now, and why not;
+//     [NeededFacts] says what must be known for that.
 //   - [ValidateSchedule] and [Schedule.Next] say when a schedule is due.
 //   - [Event.Check] decides everything about an event that needs no other row.
 //   - [Catalog] is what a set of events folds to, whatever their order.
