@@ -5,9 +5,8 @@
 // Everything here is a pure function of its arguments: the package opens
 // nothing, logs nothing and asks no clock. It knows nothing of Kafka, of
 // tables or of how a run goes (package execution), and of runs only that they
-// passed, ended or are active; what is wrong with an input
-// comes back as [Problems], all of them at once, and leaves as one
-// [fact.Rejection].
+// passed, ended or are active; what is wrong with an input comes back as
+// [Problems], all of them at once, and leaves as one [fact.Rejection].
 //
 // The parts:
 //
@@ -15,7 +14,8 @@
 //     opaque and leaves it alone.
 //   - [Definition.Extend] and [Definition.Instantiate] turn a template into a
 //     scenario.
-//   - [Graph] finds cycles among the dependencies that require something.
+//   - [Graph] finds cycles among the dependencies that require something,
+//     the order in which scenarios can run, and what lies around one of them.
 //   - [CheckReadiness] says whether a scenario may run now, and why not;
 //     [NeededFacts] says what must be known for that.
 //   - [ValidateSchedule] and [Schedule.Next] say when a schedule is due.
