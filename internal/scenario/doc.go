@@ -14,6 +14,7 @@
 //     opaque and leaves it alone.
 //   - [Definition.Extend] and [Definition.Instantiate] turn a template into a
 //     scenario.
+//   - [DiffDefinitions] compares two versions, by content where both have one.
 //   - [Graph] finds cycles among the dependencies that require something,
 //     the order in which scenarios can run, and what lies around one of them.
 //   - [CheckReadiness] says whether a scenario may run now, and why not;

@@ -18,6 +18,7 @@ import (
 type place struct {
 	parent *place
 	key    string // in a mapping; empty in a sequence
+	name   string // of an item that is found by its name; empty when it is by its index
 	index  int
 }
 
@@ -26,6 +27,9 @@ var plainKey = regexp.MustCompile(`^[A-Za-z0-9_<-]{1,80}$`)
 
 func (p *place) field(key string) *place { return &place{parent: p, key: key} }
 func (p *place) item(i int) *place       { return &place{parent: p, index: i} }
+func (p *place) named(name string) *place {
+	return &place{parent: p, name: name}
+}
 
 // String is the place as in "spec.phases[1].actions[0].service".
 func (p *place) String() string {
@@ -34,6 +38,10 @@ func (p *place) String() string {
 	}
 	before := p.parent.String()
 	switch {
+	case plainKey.MatchString(p.name):
+		return before + "[" + p.name + "]"
+	case p.name != "":
+		return fmt.Sprintf("%s[%q]", before, fact.Cut(p.name))
 	case p.key == "":
 		return fmt.Sprintf("%s[%d]", before, p.index)
 	case !plainKey.MatchString(p.key):
