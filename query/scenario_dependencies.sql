@@ -16,3 +16,10 @@ DELETE FROM test_coordination.scenario_dependencies WHERE scenario_id = ANY (sql
 INSERT INTO test_coordination.scenario_dependencies (scenario_id, depends_on, kind, max_age_seconds)
 SELECT u.id, u.depends_on, u.kind, NULLIF(u.max_age, 'NaN')
 FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(depends_on)::text[]), unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(max_ages)::double precision[])) AS u(id, depends_on, kind, max_age);
+
+-- DependenciesAbout are the dependencies that a scenario has declared, and those
+-- of others on it.
+-- name: DependenciesAbout :many
+SELECT d.* FROM test_coordination.scenario_dependencies AS d WHERE d.scenario_id = sqlc.arg(scenario_id)
+UNION ALL
+SELECT d.* FROM test_coordination.scenario_dependencies AS d WHERE d.depends_on = sqlc.arg(scenario_id);

@@ -53,7 +53,7 @@ type Instantiation struct {
 
 // InstantiateTemplate resolves the template that m names, with its parameters,
 // and publishes the result as the scenario of m, whose definition is filled in.
-func (t *Tx) InstantiateTemplate(ctx context.Context, m *contract.ScenarioPublished, parameters []byte) (Instantiation, error) {
+func (t *Tx) InstantiateTemplate(ctx context.Context, m *contract.ScenarioPublished) (Instantiation, error) {
 	if err := t.Tx.LockDefinitions(ctx); err != nil { // the template must not change meanwhile
 		return Instantiation{}, err
 	}
@@ -61,6 +61,12 @@ func (t *Tx) InstantiateTemplate(ctx context.Context, m *contract.ScenarioPublis
 	template, err := t.Tx.Template(ctx, scenario.TemplateID(use.GetTemplateId()), use.GetVersion(), t.commands.Limits)
 	if err != nil {
 		return Instantiation{}, refuseTemplate(use, err)
+	}
+	var parameters []byte
+	if object := use.GetParameters(); object != nil {
+		if parameters, err = object.MarshalJSON(); err != nil {
+			return Instantiation{}, fmt.Errorf("write the parameters as JSON: %w", err)
+		}
 	}
 	resolved, problems := template.Merged.Instantiate(parameters, t.commands.Limits)
 	if len(problems) > 0 {
@@ -73,12 +79,9 @@ func (t *Tx) InstantiateTemplate(ctx context.Context, m *contract.ScenarioPublis
 
 // ChangeScenarioStatus moves a scenario through its life; one that nobody has
 // named yet is not known.
-func (t *Tx) ChangeScenarioStatus(ctx context.Context, m *contract.ScenarioStatusChanged) (*scenario.Scenario, error) {
-	d, _, err := t.define(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	return d.Catalog.Scenarios[scenario.ID(m.GetScenarioId())], nil
+func (t *Tx) ChangeScenarioStatus(ctx context.Context, m *contract.ScenarioStatusChanged) error {
+	_, _, err := t.define(ctx, m)
+	return err
 }
 
 // DeclareDependencies states all dependencies of a scenario.

@@ -122,11 +122,7 @@ func (s *Store) ScenarioVersionsBefore(ctx context.Context, id scenario.ID, befo
 // ScenarioStatuses are the statuses of those of the given scenarios that are
 // known.
 func (s *Store) ScenarioStatuses(ctx context.Context, ids []scenario.ID) (map[scenario.ID]scenario.Status, error) {
-	texts := make([]string, len(ids))
-	for i, id := range ids {
-		texts[i] = string(id)
-	}
-	rows, err := s.q.ScenarioStatuses(ctx, texts)
+	rows, err := s.q.ScenarioStatuses(ctx, textsOf(ids))
 	if err != nil {
 		return nil, interpret("read statuses of scenarios", err)
 	}

@@ -856,9 +856,10 @@ type DiffScenarioVersionsResponse struct {
 	From *DefinitionVersion `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
 	// The newer version, without its definition.
 	To *DefinitionVersion `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
-	// What differs, by path; empty when one of the two is opaque.
+	// What differs, by path.
 	Changes []*DefinitionChange `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
-	// The texts as a unified diff.
+	// The texts as a unified diff, where changes says nothing: they have no
+	// structure in common, or differ in layout only.
 	Text string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
 	// True when there was more to say than is said.
 	Truncated     bool `protobuf:"varint,5,opt,name=truncated,proto3" json:"truncated,omitempty"`
@@ -936,7 +937,7 @@ type DefinitionChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Such as "spec.phases[injection].actions[0].parameters.latency_ms".
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// added, removed or changed.
+	// added, removed, changed or reordered.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The former value as JSON; empty for one that was added.
 	From string `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
@@ -2269,15 +2270,13 @@ func (x *GetDependencyGraphRequest) GetDepth() int32 {
 // The scenarios around one.
 type GetDependencyGraphResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The scenarios, the one that was asked for included, by id.
+	// The scenarios, the one that was asked for included, in an order in which
+	// they can run: each after what it requires.
 	Nodes []*DependencyNode `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	// Who depends on whom.
 	Edges []*DependencyEdge `protobuf:"bytes,2,rep,name=edges,proto3" json:"edges,omitempty"`
-	// What has to run, in order, before the scenario may; the scenario itself is
-	// the last.
-	Order []string `protobuf:"bytes,3,rep,name=order,proto3" json:"order,omitempty"`
-	// True when there are more nodes than are given.
-	Truncated     bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// True when more lies beyond the depth.
+	Truncated     bool `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2326,13 +2325,6 @@ func (x *GetDependencyGraphResponse) GetEdges() []*DependencyEdge {
 	return nil
 }
 
-func (x *GetDependencyGraphResponse) GetOrder() []string {
-	if x != nil {
-		return x.Order
-	}
-	return nil
-}
-
 func (x *GetDependencyGraphResponse) GetTruncated() bool {
 	if x != nil {
 		return x.Truncated
@@ -2346,7 +2338,12 @@ type DependencyNode struct {
 	// The scenario.
 	ScenarioId string `protobuf:"bytes,1,opt,name=scenario_id,json=scenarioId,proto3" json:"scenario_id,omitempty"`
 	// Its status; empty for one that is only named by others.
-	Status        string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	// What it is to the scenario that was asked for; self, required, dependent or
+	// excluded.
+	Role string `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"`
+	// How many dependencies lie between the two, on the shortest way.
+	Distance      int32 `protobuf:"varint,4,opt,name=distance,proto3" json:"distance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2393,6 +2390,20 @@ func (x *DependencyNode) GetStatus() string {
 		return x.Status
 	}
 	return ""
+}
+
+func (x *DependencyNode) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *DependencyNode) GetDistance() int32 {
+	if x != nil {
+		return x.Distance
+	}
+	return 0
 }
 
 // A dependency in a graph.
@@ -2990,16 +3001,17 @@ const file_testcoordination_v1_scenario_service_proto_rawDesc = "" +
 	"\x19GetDependencyGraphRequest\x12N\n" +
 	"\vscenario_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\n" +
 	"scenarioId\x12\x1f\n" +
-	"\x05depth\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x05depth\"\xc6\x01\n" +
+	"\x05depth\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x05depth\"\xb0\x01\n" +
 	"\x1aGetDependencyGraphResponse\x129\n" +
 	"\x05nodes\x18\x01 \x03(\v2#.testcoordination.v1.DependencyNodeR\x05nodes\x129\n" +
-	"\x05edges\x18\x02 \x03(\v2#.testcoordination.v1.DependencyEdgeR\x05edges\x12\x14\n" +
-	"\x05order\x18\x03 \x03(\tR\x05order\x12\x1c\n" +
-	"\ttruncated\x18\x04 \x01(\bR\ttruncated\"I\n" +
+	"\x05edges\x18\x02 \x03(\v2#.testcoordination.v1.DependencyEdgeR\x05edges\x12\x1c\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"y\n" +
 	"\x0eDependencyNode\x12\x1f\n" +
 	"\vscenario_id\x18\x01 \x01(\tR\n" +
 	"scenarioId\x12\x16\n" +
-	"\x06status\x18\x02 \x01(\tR\x06status\"r\n" +
+	"\x06status\x18\x02 \x01(\tR\x06status\x12\x12\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12\x1a\n" +
+	"\bdistance\x18\x04 \x01(\x05R\bdistance\"r\n" +
 	"\x0eDependencyEdge\x12\x1f\n" +
 	"\vscenario_id\x18\x01 \x01(\tR\n" +
 	"scenarioId\x12?\n" +

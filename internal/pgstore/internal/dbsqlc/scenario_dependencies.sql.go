@@ -19,6 +19,39 @@ func (q *Queries) DeleteDependencies(ctx context.Context, ids []string) error {
 	return err
 }
 
+const dependenciesAbout = `-- name: DependenciesAbout :many
+SELECT d.scenario_id, d.depends_on, d.kind, d.max_age_seconds FROM test_coordination.scenario_dependencies AS d WHERE d.scenario_id = $1
+UNION ALL
+SELECT d.scenario_id, d.depends_on, d.kind, d.max_age_seconds FROM test_coordination.scenario_dependencies AS d WHERE d.depends_on = $1
+`
+
+// DependenciesAbout are the dependencies that a scenario has declared, and those
+// of others on it.
+func (q *Queries) DependenciesAbout(ctx context.Context, scenarioID string) ([]ScenarioDependency, error) {
+	rows, err := q.db.Query(ctx, dependenciesAbout, scenarioID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ScenarioDependency{}
+	for rows.Next() {
+		var i ScenarioDependency
+		if err := rows.Scan(
+			&i.ScenarioID,
+			&i.DependsOn,
+			&i.Kind,
+			&i.MaxAgeSeconds,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const dependenciesOf = `-- name: DependenciesOf :many
 SELECT scenario_id, depends_on, kind, max_age_seconds FROM test_coordination.scenario_dependencies WHERE scenario_id = ANY ($1::text[]) ORDER BY scenario_id, depends_on, kind
 `

@@ -2,6 +2,8 @@
 CREATE INDEX "execution_events_correlation_idx" ON "test_coordination"."execution_events" ("correlation_id", "execution_id", "run") WHERE (correlation_id <> ''::text);
 -- modify "executions" table
 ALTER TABLE "test_coordination"."executions" ADD COLUMN "cancel_requested_at" timestamptz NULL, ADD COLUMN "pinned" boolean NOT NULL DEFAULT false;
+-- create index "executions_ended_environment_idx" to table: "executions"
+CREATE INDEX "executions_ended_environment_idx" ON "test_coordination"."executions" ("scenario_id", "environment", "status", "ended_at") WHERE (ended_at IS NOT NULL);
 -- create index "executions_ended_idx" to table: "executions"
 CREATE INDEX "executions_ended_idx" ON "test_coordination"."executions" ("scenario_id", "status", "ended_at") WHERE (ended_at IS NOT NULL);
 -- create index "executions_faults_active_idx" to table: "executions"
