@@ -31,6 +31,9 @@ func (t *Tx) own(s statement) (event.Decoded, error) {
 		return event.Decoded{}, fmt.Errorf("write an event of our own: %w", err)
 	}
 	decoded, rejection := t.commands.Decoder.Decode(record, t.Now())
+	if rejection == nil && decoded.Scenario != nil {
+		rejection = decoded.Scenario.Check(t.commands.Limits)
+	}
 	if rejection != nil {
 		return event.Decoded{}, &Rejected{rejection}
 	}

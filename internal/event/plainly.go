@@ -167,7 +167,9 @@ func valueRule(left *validate.FieldRules) func(reflect.Value) bool {
 		if of.Int32.HasLte() {
 			most = int64(of.Int32.GetLte())
 		}
-		of.Int32.GreaterThan, of.Int32.LessThan = nil, nil
+		if !of.Int32.HasGt() && !of.Int32.HasLt() { // which are not understood
+			of.Int32.GreaterThan, of.Int32.LessThan = nil, nil
+		}
 		rule, rest = func(v reflect.Value) bool { return least <= v.Int() && v.Int() <= most }, of.Int32
 	case *validate.FieldRules_Int64:
 		least, most := int64(math.MinInt64), int64(math.MaxInt64)
@@ -177,7 +179,9 @@ func valueRule(left *validate.FieldRules) func(reflect.Value) bool {
 		if of.Int64.HasLte() {
 			most = of.Int64.GetLte()
 		}
-		of.Int64.GreaterThan, of.Int64.LessThan = nil, nil
+		if !of.Int64.HasGt() && !of.Int64.HasLt() { // which are not understood
+			of.Int64.GreaterThan, of.Int64.LessThan = nil, nil
+		}
 		rule, rest = func(v reflect.Value) bool { return least <= v.Int() && v.Int() <= most }, of.Int64
 	case *validate.FieldRules_Double:
 		least, most := math.Inf(-1), math.Inf(1)
@@ -187,7 +191,9 @@ func valueRule(left *validate.FieldRules) func(reflect.Value) bool {
 		if of.Double.HasLte() {
 			most = of.Double.GetLte()
 		}
-		of.Double.GreaterThan, of.Double.LessThan, of.Double.Finite = nil, nil, nil
+		if !of.Double.HasGt() && !of.Double.HasLt() {
+			of.Double.GreaterThan, of.Double.LessThan, of.Double.Finite = nil, nil, nil
+		}
 		rule, rest = func(v reflect.Value) bool {
 			f := v.Float()
 			return !math.IsInf(f, 0) && least <= f && f <= most // which no NaN is
@@ -228,7 +234,9 @@ func durationRange(rules *validate.DurationRules) func(reflect.Value) bool {
 	if rules.HasLte() {
 		most = rules.GetLte().AsDuration()
 	}
-	rules.GreaterThan, rules.LessThan = nil, nil
+	if !rules.HasGt() && !rules.HasLt() {
+		rules.GreaterThan, rules.LessThan = nil, nil
+	}
 	return func(v reflect.Value) bool {
 		d, ok := v.Addr().Interface().(*durationpb.Duration)
 		if !ok || d.CheckValid() != nil || d.GetSeconds() >= math.MaxInt64/int64(time.Second) || d.GetSeconds() < 0 {
