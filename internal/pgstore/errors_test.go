@@ -303,7 +303,12 @@ func TestABackendThatDiesBeforeCommitLeavesDoubt(t *testing.T) {
 // ownConstraints hold what this service decides by itself: that a record
 // violates one would be a bug, and quarantining it would hide that.
 var ownConstraints = []string{
+	"audit_log_action_check",
+	"audit_log_actor_check",
 	"definition_events_aggregate_check",
+	"execution_locks_ended_check",
+	"execution_locks_state_check",
+	"execution_locks_token_check",
 	"execution_phases_phase_hash_check",
 	"executions_interrupt_cause_check",
 	"executions_lifecycle_check",

@@ -61,6 +61,30 @@ func TestStatementsOfABatchGoAlongKeys(t *testing.T) {
 	}
 }
 
+// The tables of locks and of the audit log grow for ever.
+func TestLocksAndAuditGoAlongKeys(t *testing.T) {
+	t.Parallel()
+	conn := planningConn(t)
+	statements := []string{
+		"AcquireLock", "RenewLock", "ReleaseLock", "BreakLock", "GuardLock", "LockByName", "HeldLocks", "AllLocks",
+		"AuditPage", "AuditPageByActor", "AuditPageBySubject",
+	}
+	for _, c := range append(seeding(), reading(new(int))...) {
+		if slices.Contains(statements, c.method) || c.method == "InsertAudit" {
+			if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil {
+				t.Fatalf("%s: %v", c.method, err)
+			}
+		}
+	}
+	plans := preparedPlans(t, conn)
+	for _, name := range statements {
+		plan := plans[name]
+		if !strings.Contains(plan, "Index") || strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Sort") || strings.Contains(plan, "Bitmap") {
+			t.Errorf("%s: not along a key:\n%s", name, plan)
+		}
+	}
+}
+
 // A join of the open records with those to discard was planned the other way
 // round where statistics knew of none: each open record was looked for in the
 // whole list.

@@ -372,6 +372,38 @@ func reading(found *int) []call {
 			r, err := q.EndStalledSessions(ctx, time.Hour.Seconds())
 			return oneOf(found, r, err)
 		}),
+		rows("RenewLock", func(ctx context.Context, q *dbsqlc.Queries) error {
+			l, err := q.RenewLock(ctx, 60, "held", 1)
+			return oneOf(found, l, err)
+		}),
+		rows("GuardLock", func(ctx context.Context, q *dbsqlc.Queries) error {
+			l, err := q.GuardLock(ctx, "held")
+			return oneOf(found, l, err)
+		}),
+		rows("LockByName", func(ctx context.Context, q *dbsqlc.Queries) error {
+			l, err := q.LockByName(ctx, "held")
+			return oneOf(found, l, err)
+		}),
+		rows("HeldLocks", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.HeldLocks(ctx, "", 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("AllLocks", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AllLocks(ctx, "", 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("AuditPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AuditPage(ctx, math.MaxInt64, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("AuditPageByActor", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AuditPageByActor(ctx, "me", math.MaxInt64, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("AuditPageBySubject", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AuditPageBySubject(ctx, "broken", math.MaxInt64, 10)
+			return rowsOf(found, r, err)
+		}),
 		writes("LockDefinitions", func(ctx context.Context, q *dbsqlc.Queries) error { return q.LockDefinitions(ctx) }),
 	}
 }

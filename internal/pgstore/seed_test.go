@@ -183,6 +183,31 @@ func seeding() []call {
 				{ScheduleID: "bare", Removed: true, CreatedAt: now, UpdatedAt: now, Marks: key, ChangedAt: now},
 			}).Exec)
 		}, false},
+		{"AcquireLock", func(ctx context.Context, q *dbsqlc.Queries) error {
+			for _, name := range []string{"held", "released", "broken"} {
+				if _, err := q.AcquireLock(ctx, dbsqlc.AcquireLockParams{Name: name, Holder: "me", Purpose: "p", LeaseSeconds: 3600}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, false},
+		{"ReleaseLock", func(ctx context.Context, q *dbsqlc.Queries) error {
+			held, err := q.LockByName(ctx, "released")
+			if err == nil {
+				_, err = q.ReleaseLock(ctx, held.Name, held.Token)
+			}
+			return err
+		}, false},
+		{"BreakLock", func(ctx context.Context, q *dbsqlc.Queries) error {
+			held, err := q.LockByName(ctx, "broken")
+			if err == nil {
+				_, err = q.BreakLock(ctx, dbsqlc.BreakLockParams{EndedBy: "me", EndReason: "r", Name: held.Name, Token: held.Token})
+			}
+			return err
+		}, false},
+		{"InsertAudit", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.InsertAudit(ctx, dbsqlc.InsertAuditParams{At: now, Actor: "me", Action: "lock.break", Subject: "broken", Reason: "r", Details: object, RequestID: "q"})
+		}, false},
 		{"DeleteDependencies", func(ctx context.Context, q *dbsqlc.Queries) error { return q.DeleteDependencies(ctx, []string{"s"}) }, false},
 		{"InsertDependencies", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.InsertDependencies(ctx, dbsqlc.InsertDependenciesParams{

@@ -11,6 +11,21 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+// What operators did, written in the transaction that did it. Rows are added, never changed.
+type AuditLog struct {
+	ID    int64
+	At    time.Time
+	Actor string
+	// Kind and verb, such as lock.break.
+	Action string
+	// What it was done to: the name or id, of the kind that the action says.
+	Subject string
+	Reason  string
+	Details json.RawMessage
+	// The caller's id of the request; empty for one that needs none.
+	RequestID string
+}
+
 // Accepted events about templates, scenarios and schedules: their identity and their history.
 type DefinitionEvent struct {
 	EventKey      []byte
