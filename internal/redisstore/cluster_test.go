@@ -6,11 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/lock"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
@@ -79,6 +81,16 @@ func TestClusterKeepsTheKeysOfAnExecutionTogether(t *testing.T) {
 	}
 	for _, live := range states {
 		wantState(t, store, live)
+		held := redisstore.ShownLock{Name: lock.Name(live.ExecutionID), Holder: "a", Token: 1, Remaining: time.Hour}
+		if err := store.ShowLock(t.Context(), held); err != nil {
+			t.Fatalf("show lock: %v", err)
+		}
+		if got, ok, err := store.ShownLock(t.Context(), held.Name); !ok || err != nil || got.Holder != "a" {
+			t.Errorf("lock shown: %+v, %t, %v", got, ok, err)
+		}
+		if err := store.HideLock(t.Context(), held.Name); err != nil {
+			t.Fatalf("hide lock: %v", err)
+		}
 	}
 	if got, err := store.Active(t.Context(), 100); err != nil || len(got) != len(states) {
 		t.Errorf("%d active, %v, want %d", len(got), err, len(states))

@@ -120,6 +120,9 @@ func TestOnlyOwnKeysAreDeleted(t *testing.T) {
 	if err := store.SetPasses(t.Context(), 7); err != nil {
 		t.Fatalf("set passes: %v", err)
 	}
+	if err := store.ShowLock(t.Context(), shown("a", 1)); err != nil {
+		t.Fatalf("show lock: %v", err)
+	}
 	foreign := []string{"market:{exec:1}:state", "te?t:of-a-sibling", "test:epoch", "test:{exec:1}:state"}
 	for _, key := range foreign {
 		if err := srv.Set(t.Context(), key, "1", 0).Err(); err != nil {
@@ -127,8 +130,8 @@ func TestOnlyOwnKeysAreDeleted(t *testing.T) {
 		}
 	}
 	deleted, err := store.DeleteOwnKeys(t.Context())
-	if err != nil || deleted != 7 { // state, stream, active set, two hints, sentinel, passes
-		t.Errorf("deleted = %d, %v, want 7", deleted, err)
+	if err != nil || deleted != 8 { // state, stream, active set, two hints, sentinel, passes, lock
+		t.Errorf("deleted = %d, %v, want 8", deleted, err)
 	}
 	left := make(map[string]bool)
 	for _, key := range srv.Keys(t.Context(), "*").Val() {

@@ -6,15 +6,18 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/lock"
 )
 
 // keyspace names the keys. Those of one execution share a hash tag, so that a
 // script may touch them together on a cluster. Ids cannot hold a brace: the
-// contract's form of an id excludes it.
+// contract's form of an id excludes it. A lock lies with the execution of its
+// name, of which there may be none.
 type keyspace string
 
 func (k keyspace) state(id execution.ID) string  { return k.execution(id) + ":state" }
 func (k keyspace) stream(id execution.ID) string { return k.execution(id) + ":stream" }
+func (k keyspace) lock(name lock.Name) string    { return k.execution(execution.ID(name)) + ":lock" }
 func (k keyspace) active() string                { return string(k) + "active-executions" }
 func (k keyspace) epoch() string                 { return string(k) + "epoch" }
 func (k keyspace) passes() string                { return string(k) + "passes" }

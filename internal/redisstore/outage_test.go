@@ -82,6 +82,15 @@ func everyCall(t *testing.T, store *redisstore.Store) {
 			return err
 		},
 		"MarkKnown": func() error { return store.MarkKnown(ctx, hints) },
+		"ShowLock":  func() error { return store.ShowLock(ctx, shown("a", 1)) },
+		"HideLock":  func() error { return store.HideLock(ctx, lockName) },
+		"ShownLock": func() error {
+			_, ok, err := store.ShownLock(ctx, lockName)
+			if ok {
+				t.Error("ShownLock found one during an outage")
+			}
+			return err
+		},
 		"Sentinel": func() error {
 			_, err := store.Sentinel(ctx)
 			return err

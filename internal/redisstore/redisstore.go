@@ -1,6 +1,6 @@
 // Package redisstore keeps the live picture of executions in Redis: their
 // state, a capped stream of its changes for followers, the set of active
-// executions, and hints about events that are already stored.
+// executions, who holds a lock, and hints about events that are already stored.
 //
 // Nothing here is needed for correctness. PostgreSQL holds the truth; Redis
 // may be empty, old, narrow in rights or gone. Every method answers within a
@@ -10,6 +10,7 @@
 //   - A state carries a Version, and an older version never takes the place of
 //     a newer one. Writers may be late, repeat themselves or overtake each other.
 //   - A hint says that an event is probably stored. It is never proof.
+//   - A lock that is shown as held is probably held. Nobody gets a lock here.
 //   - The sentinel names the PostgreSQL cluster and timeline that the content
 //     came from, and is lost together with it.
 //
@@ -21,6 +22,7 @@
 //
 //	test:{exec:<id>}:state       hash: version and the fields of execution.Live
 //	test:{exec:<id>}:stream      the same fields, an entry a version, capped
+//	test:{exec:<name>}:lock      JSON: holder, token and end of a lock's lease; gone with the lease
 //	test:active-executions       sorted set: id by last sign of life, unix seconds
 //	test:idempotency:<22 chars>  hint: a part of the event's digest
 //	test:epoch                   sentinel: system_identifier:timeline:position of the write-ahead log
@@ -90,7 +92,8 @@ type Store struct {
 	cfg     Config
 	keys    keyspace
 	client  redis.UniversalClient
-	user    string // of the connection, for the remedies
+	once    redis.UniversalClient // repeats nothing by itself
+	user    string                // of the connection, for the remedies
 	breaker *gobreaker.CircuitBreaker[struct{}]
 	log     zerolog.Logger
 
@@ -106,7 +109,11 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Store, error) {
 	if strings.ContainsAny(cfg.Prefix, "{}") {
 		return nil, fmt.Errorf("open redis: prefix %q holds a brace, which would move the keys to another cluster slot", cfg.Prefix)
 	}
-	client, user, err := newClient(cfg)
+	client, user, err := newClient(cfg, retries)
+	if err != nil {
+		return nil, fmt.Errorf("open redis: %w", err)
+	}
+	once, _, err := newClient(cfg, noRetries)
 	if err != nil {
 		return nil, fmt.Errorf("open redis: %w", err)
 	}
@@ -114,6 +121,7 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Store, error) {
 		cfg:    cfg,
 		keys:   keyspace(cfg.Prefix),
 		client: client,
+		once:   once,
 		user:   cmp.Or(user, "default"),
 		log:    log,
 		health: health{caps: Capabilities{Scripts: true, Info: true, Writes: true}},
@@ -133,7 +141,7 @@ func Open(ctx context.Context, cfg Config, log zerolog.Logger) (*Store, error) {
 
 // Close gives the connections back. Calls still under way fail.
 func (s *Store) Close() error {
-	if err := s.client.Close(); err != nil {
+	if err := errors.Join(s.client.Close(), s.once.Close()); err != nil {
 		return fmt.Errorf("close redis: %w", err)
 	}
 	return nil
@@ -216,8 +224,9 @@ func (s *Store) breakerChanged(_ string, _, to gobreaker.State) {
 	}
 }
 
-// newClient gives the client and the user that it connects as.
-func newClient(cfg Config) (redis.UniversalClient, string, error) {
+// newClient gives a client that repeats what got no answer so many times, and the
+// user that it connects as.
+func newClient(cfg Config, retries int) (redis.UniversalClient, string, error) {
 	// Every error reaches the caller; the library's own lines would only
 	// break the log's format.
 	logging.Disable()
@@ -248,11 +257,13 @@ func newClient(cfg Config) (redis.UniversalClient, string, error) {
 	return redis.NewClient(opt), opt.Username, nil
 }
 
-// The client repeats what got no answer. Every write of this package may be
+// The client repeats what got no answer. Most writes of this package may be
 // repeated: states are compared by version, stream entries have the version as
-// id, and the rest sets what it has set before.
+// id, and the rest sets what it has set before. That of a lock may not: it would
+// come after what another has written since.
 const (
 	retries          = 1
+	noRetries        = -1 // for the client 0 stands for its own default
 	retryBackoffFrom = 5 * time.Millisecond
 	retryBackoffTo   = 50 * time.Millisecond
 )
