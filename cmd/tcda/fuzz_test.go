@@ -18,6 +18,7 @@ func FuzzArguments(f *testing.F) {
 		"quarantine list --reason=' OR 1=1;--", "quarantine show 1 --value --json", "quarantine show 0x10", "quarantine show 9223372036854775808", "quarantine requeue --all --reason=id", "quarantine requeue 1 2 --all",
 		"quarantine discard --why=x 1", "quarantine discard --all --why=", "quarantine discard --why x --reason json", "partitions list --json", "partitions reset topic/0 --to=current --yes", "partitions reset topic/-1 --to=1",
 		"partitions reset a/b/c --to=latest", "partitions reset /0 --to=-1", "partitions reset t/4294967296 --to=1", "partitions accept-gap t/0", "verify --live-grace=-1s", "--config=/dev/null config print", "--", "--=", "-",
+		"contract check - --max=3 --strict", "contract check --topic=a/b --from=start", "contract check --topic=x --from=-1", "contract check --topic=x --last=9223372036854775808", "contract check - --last=1",
 		"quarantine list --postgres-url=postgres://a:b@c/d --limit 5 --limit 6",
 	} {
 		f.Add(strings.ReplaceAll(seed, " ", "\n"))
@@ -51,6 +52,10 @@ func FuzzArguments(f *testing.F) {
 		case "quarantine discard", "quarantine discard <id>":
 			if q.Discard.All == (len(q.Discard.IDs) > 0) || checkReason(q.Discard.Reason) != nil {
 				t.Errorf("accepted: %+v", q.Discard)
+			}
+		case "contract check", "contract check <file>":
+			if c := line.Contract.Check; (c.File == "") == (c.Topic == "") || c.From < 0 || c.Last < 0 || c.Max < 0 {
+				t.Errorf("accepted: %+v", c)
 			}
 		case "partitions reset <topic/partition>":
 			if p := line.Partitions.Reset.Partition; p.Topic == "" || p.Number < 0 {

@@ -36,6 +36,8 @@ type commandLine struct {
 	Quarantine quarantineCmd `cmd:"" help:"Look at records that could not be accepted, bring them back or give them up."`
 	Partitions partitionsCmd `cmd:"" help:"Look at the partitions of the input topics, and move them."`
 
+	Contract contractCmd `cmd:"" help:"For those who write a coordinator: hold its events against the contract."`
+
 	Config  configCmd  `cmd:"" help:"Check and print the settings."`
 	Version versionCmd `cmd:"" help:"Print which program this is."`
 }
