@@ -31,7 +31,7 @@ type Memory struct {
 	Definitions int64 // bytes of templates and dependencies
 }
 
-// DefaultMemory takes some 150 MiB when it is full.
+// DefaultMemory makes a process of some 250 MiB when it is full.
 func DefaultMemory() Memory {
 	return Memory{Events: 1_000_000, Runs: 20_000, Definitions: 32 << 20}
 }

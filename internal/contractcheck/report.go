@@ -98,7 +98,7 @@ func (g *Grader) missed() []string {
 	if n := g.known.forgotten; n > 0 {
 		missed = append(missed, fmt.Sprintf("%d events were forgotten: %d are remembered at most. A repeat, or another event under the same id, that came more than %d events later went unnoticed.", n, m.Events, m.Events/2))
 	}
-	if n := g.runs.latest.forgotten + g.runs.named.forgotten; n > 0 {
+	if n := max(g.runs.latest.forgotten, g.runs.named.forgotten); n > 0 { // mostly the same runs
 		missed = append(missed, fmt.Sprintf("%d runs were forgotten: %d are remembered at most, those used last. An event that came for one after that was taken for the begin of a new one.", n, m.Runs))
 	}
 	if n := g.definitions.numbers.forgotten; n > 0 {
