@@ -168,8 +168,12 @@ func (c *contractCheck) gradeFile(ctx context.Context, g *grading, stdin io.Read
 // printContractReport prints the report for people, the verdict last.
 func printContractReport(w io.Writer, r *contractReport) error {
 	counts := [][]string{
-		{"read", number(r.Records)}, {"accepted", number(r.Accepted)}, {"repeated", number(r.Duplicates)}, {"refused", number(r.Refused)},
-		{"runs", number(r.Runs)}, {"of them ended", number(r.RunsEnded)},
+		{"read", number(r.Records)},
+		{"accepted", number(r.Accepted)},
+		{"repeated", number(r.Duplicates)},
+		{"refused", number(r.Refused)},
+		{"runs", number(r.Runs)},
+		{"of them ended", number(r.RunsEnded)},
 	}
 	if err := table(w, []string{"RECORDS", "NUMBER"}, counts); err != nil {
 		return err
@@ -220,6 +224,7 @@ func verdict(r *contractReport) string {
 		return fmt.Sprintf("does not conform: %s in %s (%s)", counted(r.Violations, "violation"), counted(r.Records, "record"), rest)
 	case contractcheck.Nothing:
 		return "nothing to judge: there was no record"
+	case contractcheck.Conforms:
 	}
 	return fmt.Sprintf("conforms: %s (%s)", counted(r.Records, "record"), rest)
 }

@@ -81,6 +81,25 @@ func TestContractCheckTakesGoldenEvents(t *testing.T) {
 	}
 }
 
+// checked is what the tests read of the JSON.
+type checked struct {
+	Verdict    contractcheck.Verdict `json:"verdict"`
+	Records    int64                 `json:"records"`
+	Accepted   int64                 `json:"accepted"`
+	Violations int64                 `json:"violations"`
+	Runs       int64                 `json:"runs"`
+	Stopped    bool                  `json:"stopped"`
+	Missed     []string              `json:"missed"`
+	Findings   []struct {
+		What     string `json:"what"`
+		Field    string `json:"field"`
+		Examples []struct {
+			Place string `json:"place"`
+			Value string `json:"value"`
+		} `json:"examples"`
+	} `json:"findings"`
+}
+
 // A report is aligned, names the line, and has nothing in it that a terminal
 // obeys; JSON says the same.
 func TestContractCheckReport(t *testing.T) {
@@ -118,18 +137,11 @@ func TestContractCheckReport(t *testing.T) {
 	}
 
 	code, stdout, _ = tcda(t, nil, lines, "contract", "check", "-", "--json")
-	var report struct {
-		Verdict, Runs, Accepted, Violations, Stopped any
-		Findings                                     []struct {
-			What, Field string
-			Examples    []struct{ Place, Value, Rule string }
-		}
-		Missed []string
-	}
+	var report checked
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil || code != 1 || strings.Count(stdout, "\n") != 1 {
 		t.Fatalf("exit code %d, %v\n%s", code, err, stdout)
 	}
-	if report.Verdict != "violated" || report.Accepted != 2.0 || report.Violations != 4.0 || report.Stopped != false || report.Missed == nil {
+	if report.Verdict != contractcheck.Violated || report.Accepted != 2 || report.Violations != 4 || report.Stopped || report.Missed == nil {
 		t.Errorf("%+v", report)
 	}
 	for _, f := range report.Findings {
@@ -173,13 +185,7 @@ func TestContractCheckReadsATopic(t *testing.T) {
 			}
 		}
 	}
-	type report struct {
-		Verdict           contractcheck.Verdict
-		Records, Accepted int64
-		Runs              int64
-		Stopped           bool
-	}
-	check := func(want int, args ...string) (r report) {
+	check := func(want int, args ...string) (r checked) {
 		t.Helper()
 		code, stdout, stderr := tcda(t, env, "", append([]string{"contract", "check", "--topic=events", "--json"}, args...)...)
 		if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != want || stderr != "" {

@@ -50,8 +50,9 @@ func (w What) level() Level {
 		return Recommendation
 	case Duplicate, UnknownField, UnknownAttribute, Late, NoEnd:
 		return Note
+	default: // and all reasons of the quarantine
+		return Violation
 	}
-	return Violation
 }
 
 // ofEnvelope tells whether a finding has nothing to do with the event's type:
@@ -62,8 +63,9 @@ func (w What) ofEnvelope() bool {
 	case KeyMismatch, SequenceNotRising, SequenceMissing, RunIDMissing, OutOfOrder, TimeSuspect, RunGuessed, TraceContext,
 		Duplicate, UnknownAttribute, Late, NoEnd:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Place is where a record was found: a line of a file, from 1, or else an

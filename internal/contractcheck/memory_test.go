@@ -83,7 +83,7 @@ func TestGroupsAreBounded(t *testing.T) {
 
 // A grader keeps nothing of the records but what Memory allows: here 64 KiB
 // messages and sources of executions that never come again.
-func TestRecordsAreNotKept(t *testing.T) {
+func TestRecordsAreNotKept(t *testing.T) { //nolint:paralleltest // measures the memory of the process
 	g := newGrader(t, func(c *contractcheck.Config) {
 		c.Memory = contractcheck.Memory{Events: 1000, Runs: 100, Definitions: 1 << 20}
 	})
