@@ -20,7 +20,7 @@ var now = time.Date(2026, time.April, 2, 0, 0, 0, 0, time.UTC)
 // decoder is made once: compiling the rules takes longer than most tests.
 var decoder = sync.OnceValues(func() (*event.Decoder, error) { return event.NewDecoder(event.DefaultLimits()) })
 
-func newGrader(t *testing.T, change ...func(*contractcheck.Config)) *contractcheck.Grader {
+func newGrader(t testing.TB, change ...func(*contractcheck.Config)) *contractcheck.Grader {
 	t.Helper()
 	d, err := decoder()
 	if err != nil {
