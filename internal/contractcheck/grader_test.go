@@ -104,6 +104,8 @@ func TestFindings(t *testing.T) {
 		"camel case is fine":              {[]kafkarecord.Record{said(1, 0, fact.TypeHeartbeat, `"currentPhase":"a"`)}, nil, "", ""},
 		"a field of their own":            {[]kafkarecord.Record{said(1, 0, fact.TypeHeartbeat, `"weather":"mild"`)}, map[what]int64{contractcheck.UnknownField: 1}, "data.weather", "without effect"},
 		"a short field is no typo of any": {[]kafkarecord.Record{said(1, 0, fact.TypeLogAppended, `"lines":[{"message":"a","name":"b"}]`)}, map[what]int64{contractcheck.UnknownField: 1}, "data.lines[].name", ""},
+		"a field of another object":       {[]kafkarecord.Record{said(1, 0, fact.TypeRequested, `"scenario_id":"s","type":"x"`)}, map[what]int64{contractcheck.UnknownField: 1}, "data.type", ""},
+		"overtaken by years":              {[]kafkarecord.Record{beat(7, 0), beat(6, 0, "ce_time=2030-01-01T00:00:00Z")}, map[what]int64{contractcheck.OutOfOrder: 1, contractcheck.TimeSuspect: 1}, "", ""},
 		"an attribute":                    {[]kafkarecord.Record{beat(1, 0, "ce_tenant=a")}, map[what]int64{contractcheck.UnknownAttribute: 1}, "tenant", "without effect"},
 		"CloudEvents' own":                {[]kafkarecord.Record{beat(1, 0, "ce_dataschema=a", "ce_tracestate=b", "ce_partitionkey=c")}, nil, "", ""},
 		"no trace context":                {[]kafkarecord.Record{beat(1, 0, "ce_traceparent=abc")}, map[what]int64{contractcheck.TraceContext: 1}, "traceparent", "W3C"},
@@ -177,6 +179,30 @@ func TestVerdict(t *testing.T) {
 			t.Errorf("%s: %s, want %s: %+v", name, r.Verdict, c.want, r.Findings)
 		}
 	}
+}
+
+// Versions of templates are numbered as they come; one that is not among the
+// records is taken on trust.
+func TestScenariosAreHeldAgainstTheirTemplate(t *testing.T) {
+	t.Parallel()
+	template := func(id, parameter string) kafkarecord.Record {
+		return about("ce_id="+id, fact.TypeTemplatePublished, "t", `{"template_id":"t","definition":"apiVersion: chaos.trading/v1\nkind: Template\nmetadata: {name: t}\nparameters: [{name: `+parameter+`, type: int, required: true}]\nspec: {phases: [{name: a}]}\n"}`)
+	}
+	use := func(id, version string) kafkarecord.Record {
+		return about("ce_id="+id, fact.TypeScenarioPublished, "s-"+id, `{"scenario_id":"s-`+id+`","definition":"x","template":{"template_id":"t","version":"`+version+`","parameters":{"a":1}}}`)
+	}
+	g := newGrader(t)
+	for i, record := range []kafkarecord.Record{template("1", "a"), template("2", "b"), use("3", "1"), use("4", "2"), use("5", "3")} {
+		g.Add(record, contractcheck.Place{Line: int64(i + 1)})
+	}
+	r := g.Report()
+	if f := finding(t, &r, contractcheck.What(fact.ReasonParameters)); r.Refused != 1 || f.Examples[0].Place.Line != 4 {
+		t.Errorf("%d refused: %+v", r.Refused, r.Findings)
+	}
+}
+
+func about(change string, typ fact.Type, subject, data string) kafkarecord.Record {
+	return keyed(subject, eventtest.Binary(data, "ce_type="+string(typ), "ce_subject="+subject, "ce_sequence="+strings.TrimPrefix(change, "ce_id="), change))
 }
 
 // The decoder brings the settings: here, who may send.

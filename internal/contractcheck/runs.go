@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
@@ -61,12 +60,9 @@ func (g *Grader) place(e *execution.Event, at Place) {
 	if p.Guessed {
 		g.found.add(RunGuessed, e.Type, "runid", Example{at, fact.Cut(e.Subject), "a runid: without one, this event could belong to another run of its execution id as well"})
 	}
-	if p.Supersedes != 0 {
-		latest.supersede(p.Run, e.Time)
-	}
 	r := latest
 	switch {
-	case p.Opens:
+	case p.Opens: // a run that it supersedes is never the latest again: how that ends is not looked at
 		r = &run{state: execution.NewState(id, p.Run, small.RunID), first: at}
 		g.runs.opened++
 		g.runs.latest.put(id, r)
@@ -79,15 +75,6 @@ func (g *Grader) place(e *execution.Event, at Place) {
 	g.checkSequence(&e.Header, &r.numbers, at)
 	g.checkEnd(r, e, at)
 	r.state.Apply(small)
-}
-
-// supersede ends a run as the service does when another start takes its place.
-func (r *run) supersede(by execution.RunNumber, at time.Time) {
-	s := &r.state.Run
-	r.state.Apply(event.NewInterrupted(event.Interruption{
-		ExecutionID: s.ID, Run: s.Number, RunID: s.RunID, Time: at,
-		Statement: execution.Interrupted{Cause: execution.CauseSuperseded, RealEvents: s.Counts.Events, SupersededBy: by},
-	}))
 }
 
 // checkEnd reports events behind the end of their run, and second ends.
