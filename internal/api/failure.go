@@ -62,6 +62,7 @@ func failureOf(err error) (*failure, bool) {
 		f         *failure
 		rejection *command.Rejected
 		refusal   *command.Refusal
+		notReady  *command.NotReady
 		ours      *pgstore.Error
 	)
 	switch {
@@ -69,6 +70,8 @@ func failureOf(err error) (*failure, bool) {
 		return f, true
 	case errors.As(err, &rejection):
 		return rejected(rejection), true
+	case errors.As(err, &notReady):
+		return &failure{code: connect.CodeFailedPrecondition, reason: "not_ready", message: notReady.Error(), details: []proto.Message{readinessMessage(notReady.Readiness)}}, true
 	case errors.As(err, &refusal):
 		return refused(refusal), true
 	case errors.Is(err, pgstore.ErrNotFound):

@@ -87,6 +87,7 @@ func (p Parts) services(options connect.HandlerOption) []service {
 	}
 	return []service{
 		named(testcoordinationv1connect.ScenarioServiceName)(testcoordinationv1connect.NewScenarioServiceHandler(&scenarios{p}, options)),
+		named(testcoordinationv1connect.ExecutionServiceName)(testcoordinationv1connect.NewExecutionServiceHandler(&executions{Parts: p}, options)),
 	}
 }
 

@@ -15,9 +15,11 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/accept"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/api"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
@@ -32,9 +34,11 @@ type world struct {
 	store *pgstore.Store
 	url   string
 
-	scenarios testcoordinationv1connect.ScenarioServiceClient
+	scenarios  testcoordinationv1connect.ScenarioServiceClient
+	executions testcoordinationv1connect.ExecutionServiceClient
 
-	requests atomic.Int64
+	decoder        *event.Decoder
+	requests, said atomic.Int64
 }
 
 // newWorld serves the API until the test ends. Everything that it has stored can
@@ -52,6 +56,7 @@ func newWorld(t testing.TB, change ...func(*api.Parts)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.decoder = decoder
 	parts := api.Parts{
 		Store: store, Limits: scenario.DefaultLimits(), Log: zerolog.New(zerolog.NewTestWriter(t)),
 		Commands: command.New(command.Parts{Store: store, Decoder: decoder, Limits: scenario.DefaultLimits(), Source: "/tcda/test"}),
@@ -67,6 +72,7 @@ func newWorld(t testing.TB, change ...func(*api.Parts)) *world {
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	w.scenarios = testcoordinationv1connect.NewScenarioServiceClient(server.Client(), w.url, connect.WithProtoJSON())
+	w.executions = testcoordinationv1connect.NewExecutionServiceClient(server.Client(), w.url, connect.WithProtoJSON())
 	t.Cleanup(w.refoldable)
 	return w
 }
@@ -80,6 +86,54 @@ func (w *world) refoldable() {
 	}
 	for _, d := range report.Differences {
 		w.Errorf("verification: %s", d)
+	}
+}
+
+// say accepts what a coordinator says, as ingest does with what comes from
+// Kafka.
+func (w *world) say(m proto.Message, change ...func(*event.Outgoing)) {
+	w.Helper()
+	n := w.said.Add(1)
+	o := event.Outgoing{Source: "/coordinator/a", ID: fmt.Sprintf("event-%d", n), Time: time.Now().UTC(), Message: m}
+	for _, c := range change {
+		c(&o)
+	}
+	record, err := event.Encode(o, event.Binary, event.JSON)
+	if err != nil {
+		w.Fatal(err)
+	}
+	decoded, rejection := w.decoder.Decode(record, time.Now())
+	if rejection != nil {
+		w.Fatal(rejection)
+	}
+	from := pgstore.Partition{Topic: "test-coordination.executions"}
+	err = w.store.Batch(w.Context(), time.Now(), func(tx *pgstore.Tx) error {
+		if e := decoded.Execution; e != nil {
+			known, err := tx.LockExecutions(w.Context(), []string{e.Subject}, nil)
+			if err != nil {
+				return err
+			}
+			f := accept.NewFold("/tcda/test", tx.Now(), known, 1)
+			if err := f.Load(w.Context(), tx, []*execution.Event{e}); err != nil {
+				return err
+			}
+			f.Apply(e, n)
+			return tx.SaveExecutions(w.Context(), from, f.Rows(), f.Changed())
+		}
+		if err := tx.LockDefinitions(w.Context()); err != nil {
+			return err
+		}
+		d, err := tx.LoadDefinitions(w.Context(), []*scenario.Event{decoded.Scenario})
+		if err != nil {
+			return err
+		}
+		if rejection, err := accept.Definition(w.Context(), d, decoded.Scenario, scenario.DefaultLimits()); rejection != nil || err != nil {
+			return errors.Join(rejection, err)
+		}
+		return tx.SaveDefinitions(w.Context(), from, []pgstore.AcceptedDefinition{{Event: decoded.Scenario, Offset: n}}, d)
+	})
+	if err != nil {
+		w.Fatal(err)
 	}
 }
 

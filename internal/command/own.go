@@ -16,6 +16,8 @@ type statement struct {
 	id      string        // empty: of the request
 	runID   string
 	follows fact.Order // of the last event of its aggregate; zero: none
+
+	sequence fact.Sequence // instead of that of what it follows
 }
 
 // own makes an event of our own: through the decoder, so that the rules and
@@ -23,6 +25,9 @@ type statement struct {
 func (t *Tx) own(s statement) (event.Decoded, error) {
 	o := event.Outgoing{Source: t.commands.Source, ID: s.id, RunID: s.runID, Message: s.message}
 	o.Time, o.Sequence = after(s.follows, t.Now())
+	if s.sequence != fact.NoSequence {
+		o.Sequence = s.sequence
+	}
 	if o.ID == "" {
 		o.ID = t.nextID()
 	}

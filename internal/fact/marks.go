@@ -48,6 +48,16 @@ func (m *Marks) First(slot int, o Order) bool {
 	return true
 }
 
+// Latest is the latest order that any slot holds; zero when none does.
+func (m *Marks) Latest() (latest Order) {
+	for _, o := range m.orders {
+		if o.After(latest) {
+			latest = o
+		}
+	}
+	return latest
+}
+
 func (m *Marks) set(slot int, o Order) {
 	if slot >= MaxSlots { // would be stored as the order of another slot
 		panic(fmt.Sprintf("fold marks: slot %d of %d", slot, MaxSlots))

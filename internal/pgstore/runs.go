@@ -195,6 +195,15 @@ func (s *Store) Run(ctx context.Context, k RunKey) (execution.Run, error) {
 	return runFromRow(&row)
 }
 
+// Run is Store.Run within the transaction.
+func (tx *Tx) Run(ctx context.Context, k RunKey) (execution.Run, error) {
+	row, err := tx.q.RunByNumber(ctx, string(k.ID), int32(k.Number))
+	if err != nil {
+		return execution.Run{}, interpret("read run", err)
+	}
+	return runFromRow(&row)
+}
+
 // RunsAfter is a page of all runs in the order of their keys.
 func (s *Store) RunsAfter(ctx context.Context, after RunKey, page int) ([]execution.Run, error) {
 	rows, err := s.q.RunsPage(ctx, string(after.ID), int32(after.Number), int32(page))
