@@ -7,6 +7,10 @@
 // they arrive. It is pure and knows nothing of Kafka, tables or Redis; the
 // engine loads the parts that an event touches, folds, and stores what changed.
 //
+// Three questions about what is stored are answered here too: what differs
+// between two snapshots (DiffSnapshots), whether the system is in the state of a
+// baseline (StateCheck), and why a run has its status (Explain).
+//
 // The status of a run:
 //
 //	pending ──started──▶ running ◀──resumed── paused
