@@ -20,6 +20,7 @@ func FuzzArguments(f *testing.F) {
 		"partitions reset a/b/c --to=latest", "partitions reset /0 --to=-1", "partitions reset t/4294967296 --to=1", "partitions accept-gap t/0", "verify --live-grace=-1s", "--config=/dev/null config print", "--", "--=", "-",
 		"contract check - --max=3 --strict", "contract check --topic=a/b --from=start", "contract check --topic=x --from=-1", "contract check --topic=x --last=9223372036854775808", "contract check - --last=1",
 		"quarantine list --postgres-url=postgres://a:b@c/d --limit 5 --limit 6",
+		"scenarios validate a.yaml - --strict --json", "scenarios validate - -", "templates render - --set=a=b;c --set d=e,f --set-json=g={} --extends=x --extends=-",
 	} {
 		f.Add(strings.ReplaceAll(seed, " ", "\n"))
 	}
@@ -56,6 +57,10 @@ func FuzzArguments(f *testing.F) {
 		case "contract check", "contract check <file>":
 			if c := line.Contract.Check; (c.File == "") == (c.Topic == "") || c.From < 0 || c.Last < 0 || c.Max < 0 {
 				t.Errorf("accepted: %+v", c)
+			}
+		case "scenarios validate <file>":
+			if oneStdin(line.Scenarios.Validate.Files) != nil || len(line.Scenarios.Validate.Files) == 0 {
+				t.Errorf("accepted: %+v", line.Scenarios.Validate)
 			}
 		case "partitions reset <topic/partition>":
 			if p := line.Partitions.Reset.Partition; p.Topic == "" || p.Number < 0 {

@@ -33,6 +33,9 @@ type commandLine struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this program's schema, and keep schema.sql and the migrations the same."`
 	Verify  verifyCmd  `cmd:"" help:"Fold everything again from the stored events and print what differs; exit 1 if anything does."`
 
+	Scenarios scenariosCmd `cmd:"" help:"Work with scenarios."`
+	Templates templatesCmd `cmd:"" help:"Work with templates."`
+
 	Quarantine quarantineCmd `cmd:"" help:"Look at records that could not be accepted, bring them back or give them up."`
 	Partitions partitionsCmd `cmd:"" help:"Look at the partitions of the input topics, and move them."`
 
