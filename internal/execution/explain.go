@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
@@ -211,7 +212,7 @@ func (x *explainer) validations() {
 	if len(x.failed) == 0 {
 		return
 	}
-	value := fmt.Sprint(len(x.failed))
+	value := strconv.Itoa(len(x.failed))
 	switch r := &x.state.Run; {
 	case r.ReportedOutcome == StatusPassed:
 		x.decide(TopicFailedValidations, value, x.failed, "a failed validation turns passed into failed, whenever it arrives")

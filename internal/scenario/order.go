@@ -61,7 +61,7 @@ func runOrder(ids map[ID]bool, required func(ID) []ID) []ID {
 }
 
 // smallestFirst is a heap.
-type smallestFirst []ID
+type smallestFirst []ID //nolint:recvcheck // as package heap wants it
 
 func (h smallestFirst) Len() int           { return len(h) }
 func (h smallestFirst) Less(i, j int) bool { return h[i] < h[j] }
