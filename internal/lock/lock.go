@@ -91,7 +91,7 @@ const (
 	ShortestLease = time.Second
 	LongestLease  = 24 * time.Hour
 	longestID     = 200
-	longestText   = 1000 // bytes of a purpose or a reason
+	longestText   = 4096 // bytes of a purpose or a reason
 )
 
 // Ask is a wish for a lock.

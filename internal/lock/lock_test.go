@@ -58,7 +58,7 @@ func TestWhatMayBeAskedFor(t *testing.T) {
 		field  string // of the rule that is broken; empty: none
 	}{
 		{"exec-1", "coord:1", time.Second, "", ""},
-		{lock.Name("A" + strings.Repeat("._:-", 49) + "xyz"), "9", 24 * time.Hour, strings.Repeat("é", 500), ""},
+		{lock.Name("A" + strings.Repeat("._:-", 49) + "xyz"), "9", 24 * time.Hour, strings.Repeat("é", 2048), ""},
 		{"", "c", time.Second, "", "name"},
 		{"-e", "c", time.Second, "", "name"},
 		{"e e", "c", time.Second, "", "name"},
@@ -70,7 +70,7 @@ func TestWhatMayBeAskedFor(t *testing.T) {
 		{"e", "c", time.Second - 1, "", "lease"},
 		{"e", "c", 24*time.Hour + 1, "", "lease"},
 		{"e", "c", -time.Second, "", "lease"},
-		{"e", "c", time.Second, strings.Repeat("x", 1001), "purpose"},
+		{"e", "c", time.Second, strings.Repeat("x", 4097), "purpose"},
 		{"e", "c", time.Second, "a\x00", "purpose"},
 		{"e", "c", time.Second, "\xff", "purpose"},
 	} {

@@ -131,6 +131,39 @@ func TestAHolderThatWasStoppedPastItsLeaseWritesNothing(t *testing.T) {
 	})
 }
 
+// Where PostgreSQL does not end the transaction of a holder that was stopped, who
+// wants its lock waits for it, however long ago the lease has run out.
+func TestAnotherWaitsForAWriteThatHasBegun(t *testing.T) {
+	t.Parallel()
+	withAndWithoutRedis(t, func(w *world) {
+		a, b := w.start("a", holderIdle+"=1h"), w.start("b")
+		token, resume := a.stopInAWrite(insideWrite)
+		next := make(chan lock.Token)
+		go func() {
+			for {
+				if got := b.do(order{Verb: acquires, Lease: long}); got.Result != held {
+					next <- got.Lock.Token
+					return
+				}
+				pause(w.Context(), 10*time.Millisecond)
+			}
+		}()
+		testenv.Eventually(w, "b waits", func() bool {
+			var waiting bool
+			must(w, w.db.Pool(w).QueryRow(w.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')").Scan(&waiting))
+			return waiting
+		})
+		if got := resume(); got.Result != done {
+			w.Errorf("the write that b waits for: %+v", got)
+		}
+		b.wants(done, b.write(<-next, never))
+		a.wants(lost, a.write(token, never))
+		if v := w.wantLawful(); v.writes < 3 || v.tenures < 2 {
+			w.Errorf("%d writes in %d tenures: too few", v.writes, v.tenures)
+		}
+	})
+}
+
 // Without the check of the token the same history breaks the rules, and is seen to.
 func TestACarelessHolderIsSeen(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package locking_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ const (
 	holderDatabase = "TCDA_TEST_HOLDER_DATABASE"
 	holderRedis    = "TCDA_TEST_HOLDER_REDIS"    // empty: there is none
 	holderCareless = "TCDA_TEST_HOLDER_CARELESS" // set: it writes without a check of its token
+	holderIdle     = "TCDA_TEST_HOLDER_IDLE"     // how long PostgreSQL lets it be silent in a transaction; a second by default
 )
 
 // execution is the lock that all of them want.
@@ -108,7 +110,11 @@ func outcomeOf(l lock.Lock, err error) outcome {
 // its standard output what came of it.
 func hold() error {
 	ctx := context.Background()
-	store, err := pgstore.Open(ctx, pgstore.Config{URL: os.Getenv(holderDatabase), MaxConns: 2, LockTimeout: testenv.Patience, IdleTimeout: time.Second})
+	idle, err := time.ParseDuration(cmp.Or(os.Getenv(holderIdle), "1s"))
+	if err != nil {
+		return err
+	}
+	store, err := pgstore.Open(ctx, pgstore.Config{URL: os.Getenv(holderDatabase), MaxConns: 2, LockTimeout: testenv.Patience, IdleTimeout: idle})
 	if err != nil {
 		return err
 	}
