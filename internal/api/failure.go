@@ -11,6 +11,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/lock"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
 
@@ -26,6 +27,8 @@ type failure struct {
 	field   string // path in the request; empty when none is to blame
 	rule    string
 	details []proto.Message // further ones
+
+	metadata map[string]string // of the ErrorInfo: what programs want to know
 }
 
 func (f *failure) Error() string { return f.message }
@@ -33,7 +36,7 @@ func (f *failure) Error() string { return f.message }
 // connectError is the error with its details.
 func (f *failure) connectError() *connect.Error {
 	e := connect.NewError(f.code, errors.New(f.message))
-	details := append([]proto.Message{&errdetails.ErrorInfo{Reason: f.reason, Domain: errorDomain}}, f.details...)
+	details := append([]proto.Message{&errdetails.ErrorInfo{Reason: f.reason, Domain: errorDomain, Metadata: f.metadata}}, f.details...)
 	if f.field != "" {
 		details = append(details, &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
 			{Field: f.field, Description: f.rule, Reason: f.reason},
@@ -64,6 +67,10 @@ func failureOf(err error) (*failure, bool) {
 		refusal   *command.Refusal
 		notReady  *command.NotReady
 		ours      *pgstore.Error
+		held      *lock.HeldError
+		lost      *lock.LostError
+		notHeld   *lock.NotHeldError
+		wrong     *lock.InvalidError
 	)
 	switch {
 	case errors.As(err, &f):
@@ -74,6 +81,14 @@ func failureOf(err error) (*failure, bool) {
 		return &failure{code: connect.CodeFailedPrecondition, reason: "not_ready", message: notReady.Error(), details: []proto.Message{readinessMessage(notReady.Readiness)}}, true
 	case errors.As(err, &refusal):
 		return refused(refusal), true
+	case errors.As(err, &held):
+		return lockHeld(held), true
+	case errors.As(err, &lost):
+		return lockLost(lost), true
+	case errors.As(err, &notHeld):
+		return lockNotHeld(notHeld), true
+	case errors.As(err, &wrong):
+		return invalid(wrong.Field, wrong.Rule), true
 	case errors.Is(err, pgstore.ErrNotFound):
 		return &failure{code: connect.CodeNotFound, reason: "not_found", message: "it is not known"}, true
 	case errors.Is(err, context.Canceled):

@@ -15,6 +15,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/locking"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
@@ -88,6 +89,7 @@ func (p Parts) services(options connect.HandlerOption) []service {
 	return []service{
 		named(testcoordinationv1connect.ScenarioServiceName)(testcoordinationv1connect.NewScenarioServiceHandler(&scenarios{p}, options)),
 		named(testcoordinationv1connect.ExecutionServiceName)(testcoordinationv1connect.NewExecutionServiceHandler(&executions{Parts: p}, options)),
+		named(testcoordinationv1connect.LockServiceName)(testcoordinationv1connect.NewLockServiceHandler(&locks{p, locking.New(p.Store, p.Redis, p.Log)}, options)),
 	}
 }
 
