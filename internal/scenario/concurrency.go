@@ -1,0 +1,68 @@
+package scenario
+
+import "time"
+
+// Rival is another occurrence of a schedule that an execution may come of, or has
+// come of and has not ended.
+type Rival struct {
+	ID    OccurrenceID
+	DueAt time.Time
+	Run   RunRef // the active run; zero while the occurrence is claimed and nothing has come of it yet
+}
+
+// Admission is what the concurrency policy says about an occurrence that is
+// about to be claimed: exactly one of Granted, Wait and Skipped.
+type Admission struct {
+	Granted bool
+	Cancel  []RunRef // of one that is granted: the runs that it replaces, to be cancelled
+
+	// Wait leaves the occurrence due: it replaces one that is being started just
+	// now, and whose run is not known yet.
+	Wait bool
+
+	Skipped OccurrenceReason
+	Detail  string
+}
+
+// Admit applies the concurrency policy to an occurrence. Among the occurrences
+// of one schedule that are due at the same time the policy forbid wants the
+// earliest admitted first, replace the latest.
+func (s *Schedule) Admit(o *Occurrence, rivals []Rival) Admission {
+	switch s.ConcurrencyPolicy {
+	case ConcurrencyForbid:
+		if len(rivals) > 0 {
+			return Admission{Skipped: ReasonRunning, Detail: rivals[0].String()}
+		}
+	case ConcurrencyReplace:
+		return replacing(o, rivals)
+	case ConcurrencyAllow, "":
+	}
+	return Admission{Granted: true}
+}
+
+func replacing(o *Occurrence, rivals []Rival) Admission {
+	var cancel []RunRef
+	wait := false
+	for _, r := range rivals {
+		switch {
+		case r.DueAt.After(o.DueAt):
+			return Admission{Skipped: ReasonReplaced, Detail: r.String()}
+		case r.Run == RunRef{}:
+			wait = true
+		default:
+			cancel = append(cancel, r.Run)
+		}
+	}
+	if wait {
+		return Admission{Wait: true}
+	}
+	return Admission{Granted: true, Cancel: cancel}
+}
+
+// String is the rival as people read it.
+func (r Rival) String() string {
+	if r.Run == (RunRef{}) {
+		return string(r.ID) + " is claimed"
+	}
+	return string(r.ID) + " runs as " + r.Run.String()
+}
