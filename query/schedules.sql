@@ -16,3 +16,26 @@ ON CONFLICT (schedule_id) DO UPDATE SET
   enabled = excluded.enabled, concurrency_policy = excluded.concurrency_policy, starting_deadline_seconds = excluded.starting_deadline_seconds,
   not_before = excluded.not_before, not_after = excluded.not_after, parameters = excluded.parameters,
   created_at = excluded.created_at, updated_at = excluded.updated_at, marks = excluded.marks, changed_at = excluded.changed_at;
+
+-- SchedulesPage walks all schedules by id, tombstones left out.
+-- name: SchedulesPage :many
+SELECT * FROM test_coordination.schedules WHERE schedule_id > sqlc.arg(after)::text AND NOT removed ORDER BY schedule_id LIMIT sqlc.arg(page);
+
+-- SchedulesOfScenario walks the schedules of one scenario by id, tombstones left
+-- out.
+-- name: SchedulesOfScenario :many
+SELECT * FROM test_coordination.schedules WHERE scenario_id = sqlc.arg(scenario_id) AND schedule_id > sqlc.arg(after)::text AND NOT removed
+ORDER BY schedule_id LIMIT sqlc.arg(page);
+
+-- WatchedTriggers are what schedules wait for: the types of events, and the
+-- scenarios one of whose runs has to pass. Asked at the beginning of each batch,
+-- among its first statements; mostly there are none.
+-- name: WatchedTriggers :batchmany
+SELECT kind::text AS kind, event_type AS source FROM test_coordination.schedules WHERE kind = 'event' AND NOT removed AND event_type >= sqlc.arg(least)::text
+UNION SELECT kind::text, after_scenario_id FROM test_coordination.schedules WHERE kind = 'after_scenario' AND NOT removed AND after_scenario_id >= sqlc.arg(least)::text;
+
+-- SchedulesWaiting are the schedules that wait for one of these.
+-- name: SchedulesWaiting :many
+SELECT * FROM test_coordination.schedules WHERE kind = 'event' AND NOT removed AND event_type = ANY (sqlc.arg(event_types)::text[])
+UNION ALL
+SELECT * FROM test_coordination.schedules WHERE kind = 'after_scenario' AND NOT removed AND after_scenario_id = ANY (sqlc.arg(scenarios)::text[]);

@@ -274,6 +274,8 @@ CREATE TABLE "test_coordination"."schedules" (
   CONSTRAINT "schedules_starting_deadline_check" CHECK ("starting_deadline_seconds" > 0)
 );
 CREATE INDEX "schedules_scenario_id_idx" ON "test_coordination"."schedules" ("scenario_id");
+CREATE INDEX "schedules_after_scenario_idx" ON "test_coordination"."schedules" ("after_scenario_id", "schedule_id") WHERE "kind" = 'after_scenario' AND NOT "removed";
+CREATE INDEX "schedules_event_idx" ON "test_coordination"."schedules" ("event_type", "schedule_id") WHERE "kind" = 'event' AND NOT "removed";
 COMMENT ON TABLE "test_coordination"."schedules" IS 'When scenarios are due. A removed schedule stays as a tombstone, so that an older event cannot bring it back.';
 COMMENT ON COLUMN "test_coordination"."schedules"."kind" IS 'NULL for a tombstone of a schedule that was never set here.';
 COMMENT ON COLUMN "test_coordination"."schedules"."enabled" IS 'NULL: not said, which means enabled.';
@@ -670,6 +672,71 @@ COMMENT ON TABLE "test_coordination"."audit_log" IS 'What operators did, written
 COMMENT ON COLUMN "test_coordination"."audit_log"."action" IS 'Kind and verb, such as lock.break.';
 COMMENT ON COLUMN "test_coordination"."audit_log"."subject" IS 'What it was done to: the name or id, of the kind that the action says.';
 COMMENT ON COLUMN "test_coordination"."audit_log"."request_id" IS 'The caller''s id of the request; empty for one that needs none.';
+
+-- -------------------------------------------------------------- schedules --
+
+CREATE TABLE "test_coordination"."schedule_plans" (
+  "schedule_id"      text        NOT NULL,
+  "schedule_version" bigint      NOT NULL,
+  "planned_until"    timestamptz NOT NULL,
+  "next_due_at"      timestamptz NULL,
+  CONSTRAINT "schedule_plans_pkey" PRIMARY KEY ("schedule_id")
+);
+CREATE INDEX "schedule_plans_next_due_at_idx" ON "test_coordination"."schedule_plans" ("next_due_at") WHERE "next_due_at" IS NOT NULL;
+COMMENT ON TABLE "test_coordination"."schedule_plans" IS 'How far the occurrences of each schedule have been made. Its row lock serialises those who plan a schedule and those who hold it to its concurrency policy.';
+COMMENT ON COLUMN "test_coordination"."schedule_plans"."schedule_version" IS 'Of the row in schedules that was planned last; 0 when that has been changed since.';
+COMMENT ON COLUMN "test_coordination"."schedule_plans"."planned_until" IS 'Occurrences due until then, and at that moment, have been made.';
+COMMENT ON COLUMN "test_coordination"."schedule_plans"."next_due_at" IS 'When to look at the schedule again: at its next occurrence, or at once after a change. NULL: when it is changed.';
+
+CREATE TABLE "test_coordination"."schedule_occurrences" (
+  "schedule_id"          text        NOT NULL,
+  "occurrence_id"        text        NOT NULL,
+  "kind"                 text        NOT NULL,
+  "due_at"               timestamptz NOT NULL,
+  "due_until"            timestamptz NULL,
+  "trigger_source"       text        NOT NULL DEFAULT '',
+  "trigger_execution_id" text        NOT NULL DEFAULT '',
+  "trigger_run"          integer     NULL,
+  "trigger_event_key"    bytea       NULL,
+  "start_by"             timestamptz NULL,
+  "status"               text        NOT NULL,
+  "reason"               text        NOT NULL DEFAULT '',
+  "detail"               text        NOT NULL DEFAULT '',
+  "claim_token"          bigint      NOT NULL DEFAULT 0,
+  "claimed_by"           text        NOT NULL DEFAULT '',
+  "claimed_at"           timestamptz NULL,
+  "lease_expires_at"     timestamptz NULL,
+  "outcome"              text        NOT NULL DEFAULT '',
+  "execution_id"         text        NOT NULL DEFAULT '',
+  "run"                  integer     NULL,
+  "run_active"           boolean     NOT NULL DEFAULT false,
+  "created_at"           timestamptz NOT NULL,
+  "settled_at"           timestamptz NULL,
+  CONSTRAINT "schedule_occurrences_pkey" PRIMARY KEY ("schedule_id", "occurrence_id"),
+  CONSTRAINT "schedule_occurrences_kind_check" CHECK ("kind" IN ('once', 'cron', 'after_scenario', 'event')),
+  CONSTRAINT "schedule_occurrences_status_check" CHECK ("status" IN ('due', 'claimed', 'completed', 'missed', 'skipped')),
+  CONSTRAINT "schedule_occurrences_reason_check" CHECK ("reason" IN ('', 'too_late', 'heard_late', 'too_many', 'removed', 'disabled', 'changed', 'still_active', 'replaced')),
+  CONSTRAINT "schedule_occurrences_outcome_check" CHECK ("outcome" IN ('', 'started', 'not_started')),
+  CONSTRAINT "schedule_occurrences_run_check" CHECK ("run" > 0),
+  CONSTRAINT "schedule_occurrences_claim_check" CHECK (("status" = 'claimed') <= ("lease_expires_at" IS NOT NULL AND "claim_token" > 0)),
+  CONSTRAINT "schedule_occurrences_settled_check" CHECK (("status" IN ('due', 'claimed')) = ("settled_at" IS NULL))
+) WITH (fillfactor = 80);
+CREATE INDEX "schedule_occurrences_due_idx" ON "test_coordination"."schedule_occurrences" ("due_at", "schedule_id", "occurrence_id") WHERE "status" = 'due';
+CREATE INDEX "schedule_occurrences_start_by_idx" ON "test_coordination"."schedule_occurrences" ("start_by") WHERE "status" = 'due' AND "start_by" IS NOT NULL;
+CREATE INDEX "schedule_occurrences_lease_idx" ON "test_coordination"."schedule_occurrences" ("lease_expires_at") WHERE "status" = 'claimed';
+CREATE INDEX "schedule_occurrences_open_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at") WHERE "status" IN ('due', 'claimed') OR "run_active";
+CREATE INDEX "schedule_occurrences_list_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at", "occurrence_id");
+COMMENT ON TABLE "test_coordination"."schedule_occurrences" IS 'The times that schedules were due, from the moment they came due: each goes to one coordinator, or is missed or skipped, and says why.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."occurrence_id" IS 'Made from what made it due, a moment, a run or an event: the same cause makes no second one.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."due_until" IS 'Not NULL: the row stands for all occurrences from due_at on that came before this moment.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."trigger_source" IS 'The scenario whose run passed (kind after_scenario), or the type of the event (kind event).';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."start_by" IS 'Missed if nobody has claimed it by then; NULL: never.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."detail" IS 'Particulars of the reason, or what the coordinator said about the outcome.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."claim_token" IS 'Raised by each claim, and when a claim whose lease had ended is given up. Who completes must hold the latest.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."lease_expires_at" IS 'By the clock of PostgreSQL. After it another coordinator may claim the occurrence; until one does, the claim stands.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run" IS 'Number of the run that came of it; NULL: not known when it was completed, and the latest of the id stands for it.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run_active" IS 'The run that came of it has not been seen ended. Looked at, and cleared, when a later occurrence of the schedule is claimed or completed.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."settled_at" IS 'When it was completed, missed or skipped.';
 
 -- ------------------------------------------------- not compared by Atlas --
 

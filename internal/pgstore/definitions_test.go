@@ -33,7 +33,12 @@ func (a *author) say(subject string, p scenario.Payload) *scenario.Event {
 // fold takes the events of one batch into the store, as S4 does.
 func fold(t testing.TB, s *pgstore.Store, events ...*scenario.Event) {
 	t.Helper()
-	must(t, s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {
+	foldAt(t, s, now, events...)
+}
+
+func foldAt(t testing.TB, s *pgstore.Store, at time.Time, events ...*scenario.Event) {
+	t.Helper()
+	must(t, s.Batch(t.Context(), at, func(tx *pgstore.Tx) error {
 		if err := tx.LockDefinitions(t.Context()); err != nil {
 			return err
 		}

@@ -297,6 +297,90 @@ func reading(found *int) []call {
 			r, err := q.SchedulesByID(ctx, []string{"n", "bare"})
 			return rowsOf(found, r, err)
 		}),
+		rows("SchedulesPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SchedulesPage(ctx, "", 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("SchedulesOfScenario", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SchedulesOfScenario(ctx, "s", "", 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("WatchedTriggers", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return batchOf(found, q.WatchedTriggers(ctx, []string{""}).Query)
+		}),
+		rows("SchedulesWaiting", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SchedulesWaiting(ctx, []string{"type"}, []string{"s"})
+			return rowsOf(found, r, err)
+		}),
+		rows("LockDuePlans", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockDuePlans(ctx, now, 10)
+			return rowsOf(found, r, err)
+		}),
+		writes("LockPlans", func(ctx context.Context, q *dbsqlc.Queries) error { return q.LockPlans(ctx, []string{"n"}) }),
+		writes("SavePlans", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.SavePlans(ctx, dbsqlc.SavePlansParams{Now: now, Ids: []string{"n", "bare"}, Versions: []int64{1, 1}, NextDue: []time.Time{now, {}}})
+		}),
+		rows("LockDueOf", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockDueOf(ctx, []string{"n"}, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("LockDue", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockDue(ctx, dbsqlc.LockDueParams{Page: 10})
+			return rowsOf(found, r, err)
+		}),
+		rows("ClaimOccurrences", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ClaimOccurrences(ctx, dbsqlc.ClaimOccurrencesParams{
+				Claimer: "c", LeaseSeconds: -half, ScheduleIds: []string{"n", "n"}, OccurrenceIds: []string{"claimed", "completed"}, StartBy: []time.Time{{}, now},
+			})
+			return rowsOf(found, r, err)
+		}),
+		rows("LockExpired", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockExpired(ctx, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("OccurrenceByID", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.OccurrenceByID(ctx, "n", "event")
+			return oneOf(found, r, err)
+		}),
+		rows("RenewClaim", func(ctx context.Context, q *dbsqlc.Queries) error {
+			o, err := q.OccurrenceByID(ctx, "n", "claimed")
+			if err != nil {
+				return err
+			}
+			r, err := q.RenewClaim(ctx, dbsqlc.RenewClaimParams{LeaseSeconds: -half, ScheduleID: "n", OccurrenceID: "claimed", Token: o.ClaimToken})
+			return oneOf(found, r, err)
+		}),
+		writes("CompleteClaim", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.CompleteClaim(ctx, dbsqlc.CompleteClaimParams{
+				Outcome: "started", Detail: "d", ExecutionID: "exec-1", Run: number(1), Now: now, ScheduleID: "n", OccurrenceID: "completed", Token: 1,
+			})
+			if errors.Is(err, pgx.ErrNoRows) { // nobody has claimed it, or it is completed
+				return nil
+			}
+			return oneOf(found, r, err)
+		}),
+		rows("RivalsOf", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.RivalsOf(ctx, now, []string{"n"})
+			return rowsOf(found, r, err)
+		}),
+		writes("EndRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.EndRuns(ctx, []string{"n"}, []string{"completed"})
+		}),
+		writes("MoveStartBy", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.MoveStartBy(ctx, []string{"n", "n"}, []string{"event", "late"}, []time.Time{{}, now})
+		}),
+		writes("SettleLate", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.SettleLate(ctx, now.Add(time.Second), 10))
+		}),
+		writes("SettleOccurrences", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.SettleOccurrences(ctx, dbsqlc.SettleOccurrencesParams{
+				Now: now, ScheduleIds: []string{"n"}, OccurrenceIds: []string{"late"}, Statuses: []string{"skipped"}, Reasons: []string{"removed"}, Details: []string{"d"},
+			})
+		}),
+		rows("OccurrencesPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.OccurrencesPage(ctx, dbsqlc.OccurrencesPageParams{ScheduleID: "n", Before: now.Add(time.Hour), Page: 10})
+			return rowsOf(found, r, err)
+		}),
 		rows("RunKeys", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.RunKeys(ctx, "", 0, 10)
 			return rowsOf(found, r, err)

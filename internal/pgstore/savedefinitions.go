@@ -141,6 +141,9 @@ func (tx *Tx) saveDefinitionRows(ctx context.Context, s definitionRows) error {
 	tx.queued.SaveScenarioVersion(ctx, s.scenarioVersions).Exec(nil)
 	tx.pipe.doing("save schedules")
 	tx.queued.SaveSchedule(ctx, s.schedules).Exec(nil)
+	if err := tx.replanSchedules(ctx, s.schedules); err != nil {
+		return err
+	}
 	if len(s.declared) == 0 {
 		return nil
 	}
@@ -151,6 +154,18 @@ func (tx *Tx) saveDefinitionRows(ctx context.Context, s definitionRows) error {
 	return tx.queued.InsertDependencies(ctx, dbsqlc.InsertDependenciesParams{
 		Ids: s.dependencyIDs, DependsOn: s.dependsOn, Kinds: s.dependencyKinds, MaxAges: s.maxAges,
 	})
+}
+
+func (tx *Tx) replanSchedules(ctx context.Context, saved []dbsqlc.SaveScheduleParams) error {
+	if len(saved) == 0 {
+		return nil
+	}
+	ids := make([]string, len(saved))
+	for i := range saved {
+		ids[i] = saved[i].ScheduleID
+	}
+	tx.pipe.doing("have schedules planned")
+	return tx.queued.ReplanSchedules(ctx, tx.now, ids)
 }
 
 // inOrder is the versions by their numbers.

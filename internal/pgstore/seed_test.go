@@ -180,6 +180,7 @@ func seeding() []call {
 		{"SaveSchedule", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return allOf(q.SaveSchedule(ctx, []dbsqlc.SaveScheduleParams{
 				{ScheduleID: "n", ScenarioID: "s", Kind: text("cron"), Cron: "* * * * *", RunAt: &now, Enabled: &yes, ConcurrencyPolicy: text("forbid"), StartingDeadlineSeconds: &half, NotBefore: &now, NotAfter: &now, Parameters: object, CreatedAt: now, UpdatedAt: now, Marks: key, ChangedAt: now},
+				{ScheduleID: "type", Kind: text("event"), EventType: "type", ScenarioID: "s", CreatedAt: now, UpdatedAt: now, Marks: key, ChangedAt: now},
 				{ScheduleID: "bare", Removed: true, CreatedAt: now, UpdatedAt: now, Marks: key, ChangedAt: now},
 			}).Exec)
 		}, false},
@@ -207,6 +208,17 @@ func seeding() []call {
 		}, false},
 		{"InsertAudit", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.InsertAudit(ctx, dbsqlc.InsertAuditParams{At: now, Actor: "me", Action: "lock.break", Subject: "broken", Reason: "r", Details: object, RequestID: "q"})
+		}, false},
+		{"ReplanSchedules", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.ReplanSchedules(ctx, now, []string{"n", "bare"})
+		}, false},
+		{"InsertOccurrences", func(ctx context.Context, q *dbsqlc.Queries) error {
+			four := func(s string) []string { return []string{s, "", "", ""} }
+			return q.InsertOccurrences(ctx, dbsqlc.InsertOccurrencesParams{
+				Now: now, ScheduleIds: []string{"n", "n", "n", "n"}, OccurrenceIds: []string{"event", "claimed", "completed", "late"}, Kinds: []string{"event", "cron", "cron", "cron"},
+				Due: []time.Time{now, now, now, now}, DueUntil: []time.Time{now, {}, {}, {}}, TriggerSources: four("type"), TriggerExecutionIds: four("exec-1"), TriggerRuns: []int32{1, 0, 0, 0},
+				TriggerEventKeys: [][]byte{key, nil, nil, nil}, StartBy: []time.Time{now.AddDate(1, 0, 0), {}, {}, now}, Statuses: []string{"due", "due", "due", "due"}, Reasons: four(""),
+			})
 		}, false},
 		{"DeleteDependencies", func(ctx context.Context, q *dbsqlc.Queries) error { return q.DeleteDependencies(ctx, []string{"s"}) }, false},
 		{"InsertDependencies", func(ctx context.Context, q *dbsqlc.Queries) error {

@@ -1285,3 +1285,70 @@ func (b *ValidationsTouchedBatchResults) Close() error {
 	b.closed = true
 	return b.br.Close()
 }
+
+const watchedTriggers = `-- name: WatchedTriggers :batchmany
+SELECT kind::text AS kind, event_type AS source FROM test_coordination.schedules WHERE kind = 'event' AND NOT removed AND event_type >= $1::text
+UNION SELECT kind::text, after_scenario_id FROM test_coordination.schedules WHERE kind = 'after_scenario' AND NOT removed AND after_scenario_id >= $1::text
+`
+
+type WatchedTriggersBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+type WatchedTriggersRow struct {
+	Kind   string
+	Source string
+}
+
+// WatchedTriggers are what schedules wait for: the types of events, and the
+// scenarios one of whose runs has to pass. Asked at the beginning of each batch,
+// among its first statements; mostly there are none.
+func (q *Queries) WatchedTriggers(ctx context.Context, least []string) *WatchedTriggersBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range least {
+		vals := []interface{}{
+			a,
+		}
+		batch.Queue(watchedTriggers, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &WatchedTriggersBatchResults{br, len(least), false}
+}
+
+func (b *WatchedTriggersBatchResults) Query(f func(int, []WatchedTriggersRow, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		items := []WatchedTriggersRow{}
+		if b.closed {
+			if f != nil {
+				f(t, items, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		err := func() error {
+			rows, err := b.br.Query()
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var i WatchedTriggersRow
+				if err := rows.Scan(&i.Kind, &i.Source); err != nil {
+					return err
+				}
+				items = append(items, i)
+			}
+			return rows.Err()
+		}()
+		if f != nil {
+			f(t, items, err)
+		}
+	}
+}
+
+func (b *WatchedTriggersBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}

@@ -54,3 +54,145 @@ func (q *Queries) SchedulesByID(ctx context.Context, ids []string) ([]Schedule, 
 	}
 	return items, nil
 }
+
+const schedulesOfScenario = `-- name: SchedulesOfScenario :many
+SELECT schedule_id, version, removed, scenario_id, kind, cron, time_zone, run_at, after_scenario_id, event_type, enabled, concurrency_policy, starting_deadline_seconds, not_before, not_after, parameters, created_at, updated_at, marks, changed_at FROM test_coordination.schedules WHERE scenario_id = $1 AND schedule_id > $2::text AND NOT removed
+ORDER BY schedule_id LIMIT $3
+`
+
+// SchedulesOfScenario walks the schedules of one scenario by id, tombstones left
+// out.
+func (q *Queries) SchedulesOfScenario(ctx context.Context, scenarioID string, after string, page int32) ([]Schedule, error) {
+	rows, err := q.db.Query(ctx, schedulesOfScenario, scenarioID, after, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Schedule{}
+	for rows.Next() {
+		var i Schedule
+		if err := rows.Scan(
+			&i.ScheduleID,
+			&i.Version,
+			&i.Removed,
+			&i.ScenarioID,
+			&i.Kind,
+			&i.Cron,
+			&i.TimeZone,
+			&i.RunAt,
+			&i.AfterScenarioID,
+			&i.EventType,
+			&i.Enabled,
+			&i.ConcurrencyPolicy,
+			&i.StartingDeadlineSeconds,
+			&i.NotBefore,
+			&i.NotAfter,
+			&i.Parameters,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Marks,
+			&i.ChangedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const schedulesPage = `-- name: SchedulesPage :many
+SELECT schedule_id, version, removed, scenario_id, kind, cron, time_zone, run_at, after_scenario_id, event_type, enabled, concurrency_policy, starting_deadline_seconds, not_before, not_after, parameters, created_at, updated_at, marks, changed_at FROM test_coordination.schedules WHERE schedule_id > $1::text AND NOT removed ORDER BY schedule_id LIMIT $2
+`
+
+// SchedulesPage walks all schedules by id, tombstones left out.
+func (q *Queries) SchedulesPage(ctx context.Context, after string, page int32) ([]Schedule, error) {
+	rows, err := q.db.Query(ctx, schedulesPage, after, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Schedule{}
+	for rows.Next() {
+		var i Schedule
+		if err := rows.Scan(
+			&i.ScheduleID,
+			&i.Version,
+			&i.Removed,
+			&i.ScenarioID,
+			&i.Kind,
+			&i.Cron,
+			&i.TimeZone,
+			&i.RunAt,
+			&i.AfterScenarioID,
+			&i.EventType,
+			&i.Enabled,
+			&i.ConcurrencyPolicy,
+			&i.StartingDeadlineSeconds,
+			&i.NotBefore,
+			&i.NotAfter,
+			&i.Parameters,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Marks,
+			&i.ChangedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const schedulesWaiting = `-- name: SchedulesWaiting :many
+SELECT schedule_id, version, removed, scenario_id, kind, cron, time_zone, run_at, after_scenario_id, event_type, enabled, concurrency_policy, starting_deadline_seconds, not_before, not_after, parameters, created_at, updated_at, marks, changed_at FROM test_coordination.schedules WHERE kind = 'event' AND NOT removed AND event_type = ANY ($1::text[])
+UNION ALL
+SELECT schedule_id, version, removed, scenario_id, kind, cron, time_zone, run_at, after_scenario_id, event_type, enabled, concurrency_policy, starting_deadline_seconds, not_before, not_after, parameters, created_at, updated_at, marks, changed_at FROM test_coordination.schedules WHERE kind = 'after_scenario' AND NOT removed AND after_scenario_id = ANY ($2::text[])
+`
+
+// SchedulesWaiting are the schedules that wait for one of these.
+func (q *Queries) SchedulesWaiting(ctx context.Context, eventTypes []string, scenarios []string) ([]Schedule, error) {
+	rows, err := q.db.Query(ctx, schedulesWaiting, eventTypes, scenarios)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Schedule{}
+	for rows.Next() {
+		var i Schedule
+		if err := rows.Scan(
+			&i.ScheduleID,
+			&i.Version,
+			&i.Removed,
+			&i.ScenarioID,
+			&i.Kind,
+			&i.Cron,
+			&i.TimeZone,
+			&i.RunAt,
+			&i.AfterScenarioID,
+			&i.EventType,
+			&i.Enabled,
+			&i.ConcurrencyPolicy,
+			&i.StartingDeadlineSeconds,
+			&i.NotBefore,
+			&i.NotAfter,
+			&i.Parameters,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Marks,
+			&i.ChangedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -1,0 +1,301 @@
+package pgstore
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+)
+
+// unheard is for how long a run counts as active of which nothing was heard: its
+// coordinator says that it started it, and its first event may be on the way.
+const unheard = 10 * time.Minute
+
+// ClaimDue asks for due occurrences.
+type ClaimDue struct {
+	Claimer string
+	Most    int           // how many
+	Lease   time.Duration // from now, by PostgreSQL's clock; to the microsecond
+}
+
+// ClaimedOccurrence is an occurrence that was claimed.
+type ClaimedOccurrence struct {
+	Occurrence
+	Schedule scenario.Schedule // as it is now
+
+	// Cancel are the runs that this one replaces: whoever claims has them cancelled.
+	Cancel []scenario.RunRef
+}
+
+// ClaimDue claims occurrences that have been made (PlanDue) and are due, in due
+// order, those first whose former claim has expired. Each goes to one claimer;
+// one that is claimed again has a higher token. What must not be started any
+// more, by the schedule as it is now or by its concurrency policy, is settled on
+// the way.
+func (tx *Tx) ClaimDue(ctx context.Context, ask ClaimDue) ([]ClaimedOccurrence, error) {
+	c := claiming{tx: tx, ask: ask}
+	expired, err := tx.q.LockExpired(ctx, int32(ask.Most))
+	if err != nil {
+		return nil, interpret("lock expired claims", err)
+	}
+	if err := c.consider(ctx, expired); err != nil {
+		return nil, err
+	}
+	after := dbsqlc.LockDueParams{}
+	for len(c.granted) < ask.Most {
+		after.Page = int32(ask.Most - len(c.granted))
+		page, err := tx.q.LockDue(ctx, after)
+		if err != nil {
+			return nil, interpret("lock due occurrences", err)
+		}
+		if err := c.consider(ctx, page); err != nil {
+			return nil, err
+		}
+		if len(page) < int(after.Page) {
+			break
+		}
+		last := &page[len(page)-1]
+		after.After, after.AfterSchedule, after.AfterOccurrence = last.DueAt, last.ScheduleID, last.OccurrenceID
+	}
+	return c.claim(ctx)
+}
+
+// claiming is one call of ClaimDue.
+type claiming struct {
+	tx      *Tx
+	ask     ClaimDue
+	granted []ClaimedOccurrence
+}
+
+// consider decides about occurrences that are locked.
+func (c *claiming) consider(ctx context.Context, rows []dbsqlc.ScheduleOccurrence) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	candidates := occurrencesFromRows(rows)
+	ids := make([]string, len(candidates))
+	for i := range candidates {
+		ids[i] = string(candidates[i].ScheduleID)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	schedules, err := c.tx.schedulesByID(ctx, ids)
+	if err != nil {
+		return err
+	}
+	rivals, err := c.rivals(ctx, schedules)
+	if err != nil {
+		return err
+	}
+	var settled settlements
+	for _, o := range inTurn(candidates, schedules) {
+		s := schedules[o.ScheduleID].state
+		if s.Settle(&o.Occurrence, c.tx.now) {
+			settled.add(&o.Occurrence)
+			continue
+		}
+		others := slices.DeleteFunc(slices.Clone(rivals[o.ScheduleID]), func(r scenario.Rival) bool { return r.ID == o.ID })
+		switch a := s.Admit(&o.Occurrence, others); {
+		case a.Granted:
+			c.granted = append(c.granted, ClaimedOccurrence{Occurrence: *o, Schedule: s.Schedule, Cancel: a.Cancel})
+			if isCompared(&s.Schedule) {
+				rivals[o.ScheduleID] = append(others, scenario.Rival{ID: o.ID, DueAt: o.DueAt})
+			}
+		case a.Wait:
+		default:
+			o.Status, o.Reason, o.Detail = scenario.OccurrenceSkipped, a.Skipped, a.Detail
+			settled.add(&o.Occurrence)
+		}
+	}
+	return c.tx.settleOccurrences(ctx, &settled)
+}
+
+// inTurn is the order in which the concurrency policies want the occurrences of
+// one schedule admitted.
+func inTurn(candidates []Occurrence, schedules map[scenario.ScheduleID]versionedSchedule) []*Occurrence {
+	turns := make([]*Occurrence, len(candidates))
+	for i := range candidates {
+		turns[i] = &candidates[i]
+	}
+	slices.SortStableFunc(turns, func(a, b *Occurrence) int {
+		order := a.DueAt.Compare(b.DueAt)
+		if a.ScheduleID == b.ScheduleID && schedules[a.ScheduleID].state.ConcurrencyPolicy == scenario.ConcurrencyReplace {
+			return -order
+		}
+		return order
+	})
+	return turns
+}
+
+// isCompared tells whether the concurrency policy compares occurrences.
+func isCompared(s *scenario.Schedule) bool {
+	return s.ConcurrencyPolicy == scenario.ConcurrencyForbid || s.ConcurrencyPolicy == scenario.ConcurrencyReplace
+}
+
+// rivals are the claimed and running occurrences of the schedules whose policy
+// compares them, under the lock that serialises their claimers.
+func (c *claiming) rivals(ctx context.Context, schedules map[scenario.ScheduleID]versionedSchedule) (map[scenario.ScheduleID][]scenario.Rival, error) {
+	var compared []string
+	for id, s := range schedules {
+		if isCompared(&s.state.Schedule) {
+			compared = append(compared, string(id))
+		}
+	}
+	if len(compared) == 0 {
+		return map[scenario.ScheduleID][]scenario.Rival{}, nil
+	}
+	c.tx.pipe.doing("lock plans of schedules")
+	if err := c.tx.queued.LockPlans(ctx, compared); err != nil {
+		return nil, err
+	}
+	rivals, err := c.tx.rivalsOf(ctx, compared)
+	if err != nil {
+		return nil, err
+	}
+	for i := range c.granted { // they are not written yet
+		o := &c.granted[i]
+		rivals[o.ScheduleID] = append(rivals[o.ScheduleID], scenario.Rival{ID: o.ID, DueAt: o.DueAt})
+	}
+	return rivals, nil
+}
+
+// rivalsOf reads rivals, and notes which of their runs have ended.
+func (tx *Tx) rivalsOf(ctx context.Context, ids []string) (map[scenario.ScheduleID][]scenario.Rival, error) {
+	rows, err := tx.q.RivalsOf(ctx, tx.now.Add(-unheard), ids)
+	if err != nil {
+		return nil, interpret("read active occurrences", err)
+	}
+	rivals := make(map[scenario.ScheduleID][]scenario.Rival)
+	var over occurrenceKeys
+	for _, r := range rows {
+		if r.Over {
+			over.schedules, over.occurrences = append(over.schedules, r.ScheduleID), append(over.occurrences, r.OccurrenceID)
+			continue
+		}
+		id := scenario.ScheduleID(r.ScheduleID)
+		rivals[id] = append(rivals[id], scenario.Rival{
+			ID: scenario.OccurrenceID(r.OccurrenceID), DueAt: r.DueAt.UTC(), Run: scenario.RunRef{ExecutionID: r.ExecutionID, Run: r.Run},
+		})
+	}
+	if len(over.schedules) == 0 {
+		return rivals, nil
+	}
+	tx.pipe.doing("note ended runs of schedules")
+	return rivals, tx.queued.EndRuns(ctx, over.schedules, over.occurrences)
+}
+
+// claim writes the claims.
+func (c *claiming) claim(ctx context.Context) ([]ClaimedOccurrence, error) {
+	if len(c.granted) == 0 {
+		return nil, nil
+	}
+	var keys occurrenceKeys
+	var startBy []time.Time
+	for i := range c.granted {
+		keys.add(&c.granted[i].Occurrence.Occurrence)
+		startBy = append(startBy, c.granted[i].StartBy)
+	}
+	rows, err := c.tx.q.ClaimOccurrences(ctx, dbsqlc.ClaimOccurrencesParams{
+		Claimer: c.ask.Claimer, LeaseSeconds: c.ask.Lease.Seconds(), ScheduleIds: keys.schedules, OccurrenceIds: keys.occurrences, StartBy: startBy,
+	})
+	if err != nil {
+		return nil, interpret("claim occurrences", err)
+	}
+	type key struct {
+		schedule   scenario.ScheduleID
+		occurrence scenario.OccurrenceID
+	}
+	claimed := make(map[key]Occurrence, len(rows))
+	for i := range rows {
+		o := occurrenceFromRow(&rows[i])
+		claimed[key{o.ScheduleID, o.ID}] = o
+	}
+	for i := range c.granted {
+		o := &c.granted[i]
+		o.Occurrence = claimed[key{o.ScheduleID, o.ID}]
+	}
+	slices.SortStableFunc(c.granted, func(a, b ClaimedOccurrence) int { return a.DueAt.Compare(b.DueAt) })
+	return c.granted, nil
+}
+
+// ClaimKey is a claim on an occurrence, as its holder knows it.
+type ClaimKey struct {
+	ScheduleID   scenario.ScheduleID
+	OccurrenceID scenario.OccurrenceID
+	Token        int64
+}
+
+// RenewClaim lets a claim last from now on for so long, by PostgreSQL's clock.
+// ErrNotFound says that there is no such occurrence, *scenario.ClaimLostError
+// that the claim is not the latest or has been completed.
+func (tx *Tx) RenewClaim(ctx context.Context, k ClaimKey, lease time.Duration) (Occurrence, error) {
+	row, err := tx.q.RenewClaim(ctx, dbsqlc.RenewClaimParams{
+		LeaseSeconds: lease.Seconds(), ScheduleID: string(k.ScheduleID), OccurrenceID: string(k.OccurrenceID), Token: k.Token,
+	})
+	if err := interpret("renew claim", err); isNotFound(err) {
+		o, err := tx.occurrence(ctx, k)
+		if err != nil {
+			return Occurrence{}, err
+		}
+		return Occurrence{}, lost(k, &o)
+	} else if err != nil {
+		return Occurrence{}, err
+	}
+	return occurrenceFromRow(&row), nil
+}
+
+// Completion is what the holder of a claim says about its occurrence.
+type Completion struct {
+	Outcome scenario.OccurrenceOutcome
+	Run     scenario.RunRef // that came of it; its number 0 when it is not known
+	Detail  string
+}
+
+// CompleteClaim ends a claim. The same completion again changes nothing.
+// ErrNotFound says that there is no such occurrence, *scenario.ClaimLostError
+// that the claim is not the latest, *scenario.CompletedOtherwiseError that it was
+// completed with another outcome. A claim whose lease has expired may be
+// completed as long as nobody has claimed the occurrence again.
+func (tx *Tx) CompleteClaim(ctx context.Context, k ClaimKey, c Completion) (Occurrence, error) {
+	row, err := tx.q.CompleteClaim(ctx, dbsqlc.CompleteClaimParams{
+		Outcome: string(c.Outcome), Detail: c.Detail, ExecutionID: c.Run.ExecutionID, Run: nullable(c.Run.Run), Now: tx.now,
+		ScheduleID: string(k.ScheduleID), OccurrenceID: string(k.OccurrenceID), Token: k.Token,
+	})
+	if err := interpret("complete claim", err); isNotFound(err) {
+		return tx.completedBefore(ctx, k, c)
+	} else if err != nil {
+		return Occurrence{}, err
+	}
+	o := occurrenceFromRow(&row)
+	// The runs of a schedule whose policy compares none would be looked at by
+	// nobody else.
+	_, err = tx.rivalsOf(ctx, []string{row.ScheduleID})
+	return o, err
+}
+
+func (tx *Tx) completedBefore(ctx context.Context, k ClaimKey, c Completion) (Occurrence, error) {
+	o, err := tx.occurrence(ctx, k)
+	switch {
+	case err != nil:
+		return Occurrence{}, err
+	case o.Status != scenario.OccurrenceCompleted || o.Token != k.Token:
+		return Occurrence{}, lost(k, &o)
+	case o.Outcome != c.Outcome || o.Run != c.Run:
+		return Occurrence{}, &scenario.CompletedOtherwiseError{ScheduleID: k.ScheduleID, OccurrenceID: k.OccurrenceID, Outcome: o.Outcome, Run: o.Run}
+	}
+	return o, nil
+}
+
+func (tx *Tx) occurrence(ctx context.Context, k ClaimKey) (Occurrence, error) {
+	row, err := tx.q.OccurrenceByID(ctx, string(k.ScheduleID), string(k.OccurrenceID))
+	if err != nil {
+		return Occurrence{}, interpret("read occurrence", err)
+	}
+	return occurrenceFromRow(&row), nil
+}
+
+func lost(k ClaimKey, o *Occurrence) error {
+	return &scenario.ClaimLostError{ScheduleID: k.ScheduleID, OccurrenceID: k.OccurrenceID, Token: k.Token, Latest: o.Token, Status: o.Status}
+}

@@ -1,0 +1,118 @@
+-- Nobody waits for the row of an occurrence, but who was given it by name
+-- (renewing and completing a claim): all others leave out what is locked. So they
+-- may hold such rows and wait for plans.
+
+-- InsertOccurrences adds the occurrences that are not there yet. The zero time, 0
+-- and the empty key stand for NULL.
+-- name: InsertOccurrences :exec
+INSERT INTO test_coordination.schedule_occurrences
+  (schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, created_at, settled_at)
+SELECT u.schedule_id, u.occurrence_id, u.kind, u.due_at, NULLIF(u.due_until, '0001-01-01 00:00:00+00'), u.trigger_source, u.trigger_execution_id, NULLIF(u.trigger_run, 0), NULLIF(u.trigger_event_key, ''),
+  NULLIF(u.start_by, '0001-01-01 00:00:00+00'), u.status, u.reason, sqlc.arg(now)::timestamptz, CASE WHEN u.status <> 'due' THEN sqlc.arg(now)::timestamptz END
+FROM ROWS FROM (
+  unnest(sqlc.arg(schedule_ids)::text[]), unnest(sqlc.arg(occurrence_ids)::text[]), unnest(sqlc.arg(kinds)::text[]), unnest(sqlc.arg(due)::timestamptz[]), unnest(sqlc.arg(due_until)::timestamptz[]),
+  unnest(sqlc.arg(trigger_sources)::text[]), unnest(sqlc.arg(trigger_execution_ids)::text[]), unnest(sqlc.arg(trigger_runs)::integer[]), unnest(sqlc.arg(trigger_event_keys)::bytea[]),
+  unnest(sqlc.arg(start_by)::timestamptz[]), unnest(sqlc.arg(statuses)::text[]), unnest(sqlc.arg(reasons)::text[])
+) AS u(schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason)
+ON CONFLICT (schedule_id, occurrence_id) DO NOTHING;
+
+-- LockDueOf takes the occurrences of some schedules that are due.
+-- name: LockDueOf :many
+SELECT * FROM test_coordination.schedule_occurrences
+WHERE schedule_id = ANY (sqlc.arg(ids)::text[]) AND (status IN ('due', 'claimed') OR run_active) AND status = 'due'
+ORDER BY schedule_id, due_at LIMIT sqlc.arg(most) FOR UPDATE SKIP LOCKED;
+
+-- LockDue takes a page of what is due, in due order.
+-- name: LockDue :many
+SELECT * FROM test_coordination.schedule_occurrences
+WHERE status = 'due' AND (due_at, schedule_id, occurrence_id) > (sqlc.arg(after)::timestamptz, sqlc.arg(after_schedule)::text, sqlc.arg(after_occurrence)::text)
+ORDER BY due_at, schedule_id, occurrence_id LIMIT sqlc.arg(page) FOR UPDATE SKIP LOCKED;
+
+-- LockExpired takes what was claimed by those who did not come back in time.
+-- name: LockExpired :many
+SELECT * FROM test_coordination.schedule_occurrences
+WHERE status = 'claimed' AND lease_expires_at < clock_timestamp()
+ORDER BY lease_expires_at LIMIT sqlc.arg(page) FOR UPDATE SKIP LOCKED;
+
+-- SettleOccurrences settles due and expired ones that are locked. A claim that
+-- is given up so is raised, so that its coordinator cannot complete it.
+-- name: SettleOccurrences :exec
+UPDATE test_coordination.schedule_occurrences AS o SET
+  status = u.status, reason = u.reason, detail = u.detail, settled_at = sqlc.arg(now)::timestamptz,
+  claim_token = o.claim_token + CASE WHEN o.status = 'claimed' THEN 1 ELSE 0 END, lease_expires_at = NULL
+FROM ROWS FROM (
+  unnest(sqlc.arg(schedule_ids)::text[]), unnest(sqlc.arg(occurrence_ids)::text[]), unnest(sqlc.arg(statuses)::text[]), unnest(sqlc.arg(reasons)::text[]), unnest(sqlc.arg(details)::text[])
+) AS u(schedule_id, occurrence_id, status, reason, detail)
+WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id AND o.status IN ('due', 'claimed');
+
+-- MoveStartBy gives due ones that are locked the starting deadline of a schedule
+-- that was set anew. The zero time stands for NULL.
+-- name: MoveStartBy :exec
+UPDATE test_coordination.schedule_occurrences AS o SET start_by = NULLIF(u.start_by, '0001-01-01 00:00:00+00')
+FROM ROWS FROM (unnest(sqlc.arg(schedule_ids)::text[]), unnest(sqlc.arg(occurrence_ids)::text[]), unnest(sqlc.arg(start_by)::timestamptz[])) AS u(schedule_id, occurrence_id, start_by)
+WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id AND o.status = 'due';
+
+-- SettleLate settles due occurrences whose last moment to start has passed.
+-- name: SettleLate :execrows
+UPDATE test_coordination.schedule_occurrences AS o SET status = 'missed', reason = 'too_late', settled_at = sqlc.arg(now)::timestamptz
+WHERE o.ctid = ANY (ARRAY (
+  SELECT l.ctid FROM test_coordination.schedule_occurrences AS l
+  WHERE l.status = 'due' AND l.start_by IS NOT NULL AND l.start_by < sqlc.arg(now)::timestamptz
+  ORDER BY l.start_by LIMIT sqlc.arg(most) FOR UPDATE SKIP LOCKED));
+
+-- RivalsOf are the occurrences of some schedules that are claimed, or whose run
+-- was active when somebody looked last; over tells that it is not any more. A run
+-- of which nothing was heard yet is active for some time: its first event may be
+-- on the way.
+-- name: RivalsOf :many
+SELECT o.schedule_id, o.occurrence_id, o.due_at, o.status, o.execution_id, COALESCE(o.run, 0)::integer AS run,
+  (o.run_active AND NOT COALESCE(
+    (SELECT e.status IN ('pending', 'running', 'paused') FROM test_coordination.executions AS e
+     WHERE e.execution_id = o.execution_id AND e.run = COALESCE(o.run, (SELECT i.latest_run FROM test_coordination.execution_ids AS i WHERE i.execution_id = o.execution_id))),
+    o.settled_at > sqlc.arg(unheard_since)::timestamptz))::boolean AS over
+FROM test_coordination.schedule_occurrences AS o
+WHERE o.schedule_id = ANY (sqlc.arg(ids)::text[]) AND (o.status IN ('due', 'claimed') OR o.run_active) AND (o.status = 'claimed' OR o.run_active)
+ORDER BY o.schedule_id, o.due_at;
+
+-- EndRuns notes that runs have been seen ended.
+-- name: EndRuns :exec
+UPDATE test_coordination.schedule_occurrences AS o SET run_active = false
+WHERE o.ctid = ANY (ARRAY (
+  SELECT l.ctid
+  FROM ROWS FROM (unnest(sqlc.arg(schedule_ids)::text[]), unnest(sqlc.arg(occurrence_ids)::text[])) AS u(schedule_id, occurrence_id)
+  JOIN test_coordination.schedule_occurrences AS l ON l.schedule_id = u.schedule_id AND l.occurrence_id = u.occurrence_id
+  WHERE l.run_active FOR UPDATE OF l SKIP LOCKED));
+
+-- ClaimOccurrences claims occurrences that are locked.
+-- name: ClaimOccurrences :many
+UPDATE test_coordination.schedule_occurrences AS o SET
+  status = 'claimed', claim_token = o.claim_token + 1, claimed_by = sqlc.arg(claimer), claimed_at = clock_timestamp(),
+  lease_expires_at = clock_timestamp() + make_interval(secs => sqlc.arg(lease_seconds)::double precision), start_by = NULLIF(u.start_by, '0001-01-01 00:00:00+00')
+FROM ROWS FROM (unnest(sqlc.arg(schedule_ids)::text[]), unnest(sqlc.arg(occurrence_ids)::text[]), unnest(sqlc.arg(start_by)::timestamptz[])) AS u(schedule_id, occurrence_id, start_by)
+WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id AND o.status IN ('due', 'claimed')
+RETURNING o.*;
+
+-- RenewClaim lets the latest claim last longer, also one whose lease has ended if
+-- nobody has taken it.
+-- name: RenewClaim :one
+UPDATE test_coordination.schedule_occurrences SET lease_expires_at = clock_timestamp() + make_interval(secs => sqlc.arg(lease_seconds)::double precision)
+WHERE schedule_id = sqlc.arg(schedule_id) AND occurrence_id = sqlc.arg(occurrence_id) AND status = 'claimed' AND claim_token = sqlc.arg(token)
+RETURNING *;
+
+-- CompleteClaim ends the latest claim.
+-- name: CompleteClaim :one
+UPDATE test_coordination.schedule_occurrences SET
+  status = 'completed', outcome = sqlc.arg(outcome), detail = sqlc.arg(detail), execution_id = sqlc.arg(execution_id), run = sqlc.narg(run),
+  run_active = sqlc.arg(execution_id)::text <> '', settled_at = sqlc.arg(now)::timestamptz, lease_expires_at = NULL
+WHERE schedule_id = sqlc.arg(schedule_id) AND occurrence_id = sqlc.arg(occurrence_id) AND status = 'claimed' AND claim_token = sqlc.arg(token)
+RETURNING *;
+
+-- OccurrenceByID is one occurrence.
+-- name: OccurrenceByID :one
+SELECT * FROM test_coordination.schedule_occurrences WHERE schedule_id = $1 AND occurrence_id = $2;
+
+-- OccurrencesPage walks the occurrences of a schedule, the latest first.
+-- name: OccurrencesPage :many
+SELECT * FROM test_coordination.schedule_occurrences
+WHERE schedule_id = sqlc.arg(schedule_id) AND (due_at, occurrence_id) < (sqlc.arg(before)::timestamptz, sqlc.arg(before_occurrence)::text)
+ORDER BY due_at DESC, occurrence_id DESC LIMIT sqlc.arg(page);
