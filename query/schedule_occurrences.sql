@@ -1,6 +1,10 @@
 -- Nobody waits for the row of an occurrence, but who was given it by name
 -- (renewing and completing a claim): all others leave out what is locked. So they
 -- may hold such rows and wait for plans.
+--
+-- Statements that name occurrences by their keys say nothing about status: while
+-- the table is small they would be planned along one of the partial indexes, as a
+-- whole, and the plan is kept. Claimed is who has a lease.
 
 -- InsertOccurrences adds the occurrences that are not there yet. The zero time, 0
 -- and the empty key stand for NULL.
@@ -19,7 +23,7 @@ ON CONFLICT (schedule_id, occurrence_id) DO NOTHING;
 -- LockDueOf takes the occurrences of some schedules that are due.
 -- name: LockDueOf :many
 SELECT * FROM test_coordination.schedule_occurrences
-WHERE schedule_id = ANY (sqlc.arg(ids)::text[]) AND (status IN ('due', 'claimed') OR run_active) AND status = 'due'
+WHERE schedule_id = ANY (sqlc.arg(ids)::text[]) AND (status IN ('due', 'claimed') OR run_active) AND settled_at IS NULL AND lease_expires_at IS NULL
 ORDER BY schedule_id, due_at LIMIT sqlc.arg(most) FOR UPDATE SKIP LOCKED;
 
 -- LockDue takes a page of what is due, in due order.
@@ -43,14 +47,14 @@ UPDATE test_coordination.schedule_occurrences AS o SET
 FROM ROWS FROM (
   unnest(sqlc.arg(schedule_ids)::text[]), unnest(sqlc.arg(occurrence_ids)::text[]), unnest(sqlc.arg(statuses)::text[]), unnest(sqlc.arg(reasons)::text[]), unnest(sqlc.arg(details)::text[])
 ) AS u(schedule_id, occurrence_id, status, reason, detail)
-WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id AND o.status IN ('due', 'claimed');
+WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id;
 
 -- MoveStartBy gives due ones that are locked the starting deadline of a schedule
 -- that was set anew. The zero time stands for NULL.
 -- name: MoveStartBy :exec
 UPDATE test_coordination.schedule_occurrences AS o SET start_by = NULLIF(u.start_by, '0001-01-01 00:00:00+00')
 FROM ROWS FROM (unnest(sqlc.arg(schedule_ids)::text[]), unnest(sqlc.arg(occurrence_ids)::text[]), unnest(sqlc.arg(start_by)::timestamptz[])) AS u(schedule_id, occurrence_id, start_by)
-WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id AND o.status = 'due';
+WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id;
 
 -- SettleLate settles due occurrences whose last moment to start has passed.
 -- name: SettleLate :execrows
@@ -81,22 +85,22 @@ WHERE o.ctid = ANY (ARRAY (
   SELECT l.ctid
   FROM ROWS FROM (unnest(sqlc.arg(schedule_ids)::text[]), unnest(sqlc.arg(occurrence_ids)::text[])) AS u(schedule_id, occurrence_id)
   JOIN test_coordination.schedule_occurrences AS l ON l.schedule_id = u.schedule_id AND l.occurrence_id = u.occurrence_id
-  WHERE l.run_active FOR UPDATE OF l SKIP LOCKED));
+  FOR UPDATE OF l SKIP LOCKED));
 
--- ClaimOccurrences claims occurrences that are locked.
+-- ClaimOccurrences claims occurrences that are locked, and due or expired.
 -- name: ClaimOccurrences :many
 UPDATE test_coordination.schedule_occurrences AS o SET
   status = 'claimed', claim_token = o.claim_token + 1, claimed_by = sqlc.arg(claimer), claimed_at = clock_timestamp(),
   lease_expires_at = clock_timestamp() + make_interval(secs => sqlc.arg(lease_seconds)::double precision), start_by = NULLIF(u.start_by, '0001-01-01 00:00:00+00')
 FROM ROWS FROM (unnest(sqlc.arg(schedule_ids)::text[]), unnest(sqlc.arg(occurrence_ids)::text[]), unnest(sqlc.arg(start_by)::timestamptz[])) AS u(schedule_id, occurrence_id, start_by)
-WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id AND o.status IN ('due', 'claimed')
+WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id
 RETURNING o.*;
 
 -- RenewClaim lets the latest claim last longer, also one whose lease has ended if
 -- nobody has taken it.
 -- name: RenewClaim :one
 UPDATE test_coordination.schedule_occurrences SET lease_expires_at = clock_timestamp() + make_interval(secs => sqlc.arg(lease_seconds)::double precision)
-WHERE schedule_id = sqlc.arg(schedule_id) AND occurrence_id = sqlc.arg(occurrence_id) AND status = 'claimed' AND claim_token = sqlc.arg(token)
+WHERE schedule_id = sqlc.arg(schedule_id) AND occurrence_id = sqlc.arg(occurrence_id) AND claim_token = sqlc.arg(token) AND lease_expires_at IS NOT NULL
 RETURNING *;
 
 -- CompleteClaim ends the latest claim.
@@ -104,7 +108,7 @@ RETURNING *;
 UPDATE test_coordination.schedule_occurrences SET
   status = 'completed', outcome = sqlc.arg(outcome), detail = sqlc.arg(detail), execution_id = sqlc.arg(execution_id), run = sqlc.narg(run),
   run_active = sqlc.arg(execution_id)::text <> '', settled_at = sqlc.arg(now)::timestamptz, lease_expires_at = NULL
-WHERE schedule_id = sqlc.arg(schedule_id) AND occurrence_id = sqlc.arg(occurrence_id) AND status = 'claimed' AND claim_token = sqlc.arg(token)
+WHERE schedule_id = sqlc.arg(schedule_id) AND occurrence_id = sqlc.arg(occurrence_id) AND claim_token = sqlc.arg(token) AND lease_expires_at IS NOT NULL
 RETURNING *;
 
 -- OccurrenceByID is one occurrence.
@@ -114,5 +118,5 @@ SELECT * FROM test_coordination.schedule_occurrences WHERE schedule_id = $1 AND 
 -- OccurrencesPage walks the occurrences of a schedule, the latest first.
 -- name: OccurrencesPage :many
 SELECT * FROM test_coordination.schedule_occurrences
-WHERE schedule_id = sqlc.arg(schedule_id) AND (due_at, occurrence_id) < (sqlc.arg(before)::timestamptz, sqlc.arg(before_occurrence)::text)
+WHERE schedule_id = sqlc.arg(schedule_id) AND due_at > '-infinity' AND (due_at, occurrence_id) < (sqlc.arg(before)::timestamptz, sqlc.arg(before_occurrence)::text)
 ORDER BY due_at DESC, occurrence_id DESC LIMIT sqlc.arg(page);

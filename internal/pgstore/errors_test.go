@@ -321,6 +321,13 @@ var ownConstraints = []string{
 	"quarantined_records_status_check",
 	"scenario_versions_content_hash_check",
 	"scenarios_current_hash_check",
+	"schedule_occurrences_claim_check",
+	"schedule_occurrences_kind_check",
+	"schedule_occurrences_outcome_check",
+	"schedule_occurrences_reason_check",
+	"schedule_occurrences_run_check",
+	"schedule_occurrences_settled_check",
+	"schedule_occurrences_status_check",
 	"template_versions_content_hash_check",
 	"templates_current_hash_check",
 }

@@ -15,7 +15,7 @@ UPDATE test_coordination.schedule_occurrences AS o SET
   status = 'claimed', claim_token = o.claim_token + 1, claimed_by = $1, claimed_at = clock_timestamp(),
   lease_expires_at = clock_timestamp() + make_interval(secs => $2::double precision), start_by = NULLIF(u.start_by, '0001-01-01 00:00:00+00')
 FROM ROWS FROM (unnest($3::text[]), unnest($4::text[]), unnest($5::timestamptz[])) AS u(schedule_id, occurrence_id, start_by)
-WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id AND o.status IN ('due', 'claimed')
+WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id
 RETURNING o.schedule_id, o.occurrence_id, o.kind, o.due_at, o.due_until, o.trigger_source, o.trigger_execution_id, o.trigger_run, o.trigger_event_key, o.start_by, o.status, o.reason, o.detail, o.claim_token, o.claimed_by, o.claimed_at, o.lease_expires_at, o.outcome, o.execution_id, o.run, o.run_active, o.created_at, o.settled_at
 `
 
@@ -27,7 +27,7 @@ type ClaimOccurrencesParams struct {
 	StartBy       []time.Time
 }
 
-// ClaimOccurrences claims occurrences that are locked.
+// ClaimOccurrences claims occurrences that are locked, and due or expired.
 func (q *Queries) ClaimOccurrences(ctx context.Context, arg ClaimOccurrencesParams) ([]ScheduleOccurrence, error) {
 	rows, err := q.db.Query(ctx, claimOccurrences,
 		arg.Claimer,
@@ -82,7 +82,7 @@ const completeClaim = `-- name: CompleteClaim :one
 UPDATE test_coordination.schedule_occurrences SET
   status = 'completed', outcome = $1, detail = $2, execution_id = $3, run = $4,
   run_active = $3::text <> '', settled_at = $5::timestamptz, lease_expires_at = NULL
-WHERE schedule_id = $6 AND occurrence_id = $7 AND status = 'claimed' AND claim_token = $8
+WHERE schedule_id = $6 AND occurrence_id = $7 AND claim_token = $8 AND lease_expires_at IS NOT NULL
 RETURNING schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at
 `
 
@@ -144,7 +144,7 @@ WHERE o.ctid = ANY (ARRAY (
   SELECT l.ctid
   FROM ROWS FROM (unnest($1::text[]), unnest($2::text[])) AS u(schedule_id, occurrence_id)
   JOIN test_coordination.schedule_occurrences AS l ON l.schedule_id = u.schedule_id AND l.occurrence_id = u.occurrence_id
-  WHERE l.run_active FOR UPDATE OF l SKIP LOCKED))
+  FOR UPDATE OF l SKIP LOCKED))
 `
 
 // EndRuns notes that runs have been seen ended.
@@ -186,6 +186,10 @@ type InsertOccurrencesParams struct {
 // Nobody waits for the row of an occurrence, but who was given it by name
 // (renewing and completing a claim): all others leave out what is locked. So they
 // may hold such rows and wait for plans.
+//
+// Statements that name occurrences by their keys say nothing about status: while
+// the table is small they would be planned along one of the partial indexes, as a
+// whole, and the plan is kept. Claimed is who has a lease.
 // InsertOccurrences adds the occurrences that are not there yet. The zero time, 0
 // and the empty key stand for NULL.
 func (q *Queries) InsertOccurrences(ctx context.Context, arg InsertOccurrencesParams) error {
@@ -272,7 +276,7 @@ func (q *Queries) LockDue(ctx context.Context, arg LockDueParams) ([]ScheduleOcc
 
 const lockDueOf = `-- name: LockDueOf :many
 SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
-WHERE schedule_id = ANY ($1::text[]) AND (status IN ('due', 'claimed') OR run_active) AND status = 'due'
+WHERE schedule_id = ANY ($1::text[]) AND (status IN ('due', 'claimed') OR run_active) AND settled_at IS NULL AND lease_expires_at IS NULL
 ORDER BY schedule_id, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 `
 
@@ -375,7 +379,7 @@ func (q *Queries) LockExpired(ctx context.Context, page int32) ([]ScheduleOccurr
 const moveStartBy = `-- name: MoveStartBy :exec
 UPDATE test_coordination.schedule_occurrences AS o SET start_by = NULLIF(u.start_by, '0001-01-01 00:00:00+00')
 FROM ROWS FROM (unnest($1::text[]), unnest($2::text[]), unnest($3::timestamptz[])) AS u(schedule_id, occurrence_id, start_by)
-WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id AND o.status = 'due'
+WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id
 `
 
 // MoveStartBy gives due ones that are locked the starting deadline of a schedule
@@ -423,7 +427,7 @@ func (q *Queries) OccurrenceByID(ctx context.Context, scheduleID string, occurre
 
 const occurrencesPage = `-- name: OccurrencesPage :many
 SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
-WHERE schedule_id = $1 AND (due_at, occurrence_id) < ($2::timestamptz, $3::text)
+WHERE schedule_id = $1 AND due_at > '-infinity' AND (due_at, occurrence_id) < ($2::timestamptz, $3::text)
 ORDER BY due_at DESC, occurrence_id DESC LIMIT $4
 `
 
@@ -486,7 +490,7 @@ func (q *Queries) OccurrencesPage(ctx context.Context, arg OccurrencesPageParams
 
 const renewClaim = `-- name: RenewClaim :one
 UPDATE test_coordination.schedule_occurrences SET lease_expires_at = clock_timestamp() + make_interval(secs => $1::double precision)
-WHERE schedule_id = $2 AND occurrence_id = $3 AND status = 'claimed' AND claim_token = $4
+WHERE schedule_id = $2 AND occurrence_id = $3 AND claim_token = $4 AND lease_expires_at IS NOT NULL
 RETURNING schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at
 `
 
@@ -612,7 +616,7 @@ UPDATE test_coordination.schedule_occurrences AS o SET
 FROM ROWS FROM (
   unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]), unnest($6::text[])
 ) AS u(schedule_id, occurrence_id, status, reason, detail)
-WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id AND o.status IN ('due', 'claimed')
+WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id
 `
 
 type SettleOccurrencesParams struct {

@@ -28,7 +28,7 @@ CREATE TABLE "test_coordination"."schedule_occurrences" (
   "created_at" timestamptz NOT NULL,
   "settled_at" timestamptz NULL,
   PRIMARY KEY ("schedule_id", "occurrence_id"),
-  CONSTRAINT "schedule_occurrences_claim_check" CHECK ((status = 'claimed'::text) <= ((lease_expires_at IS NOT NULL) AND (claim_token > 0))),
+  CONSTRAINT "schedule_occurrences_claim_check" CHECK (((status = 'claimed'::text) = (lease_expires_at IS NOT NULL)) AND ((status <> 'claimed'::text) OR (claim_token > 0))),
   CONSTRAINT "schedule_occurrences_kind_check" CHECK (kind = ANY (ARRAY['once'::text, 'cron'::text, 'after_scenario'::text, 'event'::text])),
   CONSTRAINT "schedule_occurrences_outcome_check" CHECK (outcome = ANY (ARRAY[''::text, 'started'::text, 'not_started'::text])),
   CONSTRAINT "schedule_occurrences_reason_check" CHECK (reason = ANY (ARRAY[''::text, 'too_late'::text, 'heard_late'::text, 'too_many'::text, 'removed'::text, 'disabled'::text, 'changed'::text, 'still_active'::text, 'replaced'::text])),
@@ -41,7 +41,7 @@ CREATE INDEX "schedule_occurrences_due_idx" ON "test_coordination"."schedule_occ
 -- create index "schedule_occurrences_lease_idx" to table: "schedule_occurrences"
 CREATE INDEX "schedule_occurrences_lease_idx" ON "test_coordination"."schedule_occurrences" ("lease_expires_at") WHERE (status = 'claimed'::text);
 -- create index "schedule_occurrences_list_idx" to table: "schedule_occurrences"
-CREATE INDEX "schedule_occurrences_list_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at", "occurrence_id");
+CREATE INDEX "schedule_occurrences_list_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at", "occurrence_id") WHERE (due_at > '-infinity'::timestamp with time zone);
 -- create index "schedule_occurrences_open_idx" to table: "schedule_occurrences"
 CREATE INDEX "schedule_occurrences_open_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at") WHERE ((status = ANY (ARRAY['due'::text, 'claimed'::text])) OR run_active);
 -- create index "schedule_occurrences_start_by_idx" to table: "schedule_occurrences"
