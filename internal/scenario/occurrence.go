@@ -80,13 +80,8 @@ func OccurrenceOutcomes() []OccurrenceOutcome {
 	return []OccurrenceOutcome{OutcomeStarted, OutcomeNotStarted}
 }
 
-// RunRef names a run; a Run of 0 is the latest of its execution id.
-type RunRef struct {
-	ExecutionID string
-	Run         int32
-}
-
-// String is the run as people read it.
+// String is the run as people read it. A Run of 0 is not known, and the latest of
+// its execution id stands for it.
 func (r RunRef) String() string {
 	if r.Run == 0 {
 		return r.ExecutionID
