@@ -90,6 +90,7 @@ func (w *worker) apply(ctx context.Context, tx *pgstore.Tx, b *batch, selected f
 	out := &outcome{}
 	// S4a: fence and offset.
 	tx.Advance(ctx, w.claim, b.position, b.next)
+	tx.WatchTriggers(ctx)
 	var runs []incoming[*execution.Event]
 	var definitions []incoming[*scenario.Event]
 	for i := range b.items {

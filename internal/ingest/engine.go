@@ -48,6 +48,7 @@ type Config struct {
 	PartitionGrain  string        // "month" or "day": "month"
 	PartitionsAhead int           // how many partitions are made beyond the present one: 3
 	RollEvery       time.Duration // how often: 1 h
+	PlanEvery       time.Duration // how often schedules are looked at: 1 s
 }
 
 func (c Config) withDefaults() Config {
@@ -69,6 +70,7 @@ func (c Config) withDefaults() Config {
 	c.PartitionGrain = cmp.Or(c.PartitionGrain, "month")
 	c.PartitionsAhead = cmp.Or(c.PartitionsAhead, 3)
 	c.RollEvery = cmp.Or(c.RollEvery, time.Hour)
+	c.PlanEvery = cmp.Or(c.PlanEvery, time.Second)
 	c.Read.BatchRecords = cmp.Or(c.Read.BatchRecords, 3000)
 	return c
 }

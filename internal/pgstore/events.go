@@ -57,10 +57,13 @@ func (tx *Tx) KnownExecutionEvents(ctx context.Context, events []*execution.Even
 
 // SaveExecutions is S4e for runs: it inserts the new events with their log
 // lines and snapshots, and saves the folded states. Runs that an event opened
-// are noted with their ids.
+// are noted with their ids, and schedules that wait for one of these come due.
 func (tx *Tx) SaveExecutions(ctx context.Context, p Partition, events []PlacedEvent, states []*execution.State) error {
 	if len(events) == 0 {
 		return nil
+	}
+	if err := tx.triggerByRuns(ctx, events, states); err != nil {
+		return err
 	}
 	if err := tx.insertEvents(ctx, p, events); err != nil {
 		return err

@@ -12,10 +12,14 @@ import (
 )
 
 // SaveDefinitions is S4e for aggregates without runs: it inserts the events
-// and saves the aggregates that they touched, as folded in d.
+// and saves the aggregates that they touched, as folded in d. Schedules that are
+// among them are planned anew, and those that wait for one of the events come due.
 func (tx *Tx) SaveDefinitions(ctx context.Context, p Partition, events []AcceptedDefinition, d *Definitions) error {
 	if len(events) == 0 {
 		return nil
+	}
+	if err := tx.triggerByDefinitions(ctx, events); err != nil {
+		return err
 	}
 	tx.insertDefinitionEvents(ctx, p, events)
 	var s definitionRows

@@ -281,7 +281,7 @@ type Tx struct {
 
 	quarantine  QuarantineLimits
 	quarantined Quarantined
-	watched     Watched
+	watched     watched
 }
 
 // Now is the one time that all rows of the transaction get.

@@ -99,6 +99,15 @@ type Trigger struct {
 	EventKey fact.Key     // zero for a run
 }
 
+// RunPassed is the end of a run that schedules of kind after_scenario follow. They
+// follow only one that passed: what comes after a scenario builds on the state
+// that it left behind, and after any other end nobody knows that state, or somebody
+// wanted it to stop. Who wants to follow any end has the kind event, and the type
+// test-coordination.execution.finished.v1.
+func RunPassed(of ID, run RunRef, ended time.Time) Trigger {
+	return Trigger{Kind: ScheduleAfterScenario, Source: string(of), At: ended, Run: run}
+}
+
 // id is the occurrence that the trigger makes: the same each time.
 func (t Trigger) id() OccurrenceID {
 	if t.Kind == ScheduleEvent {

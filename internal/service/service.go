@@ -189,6 +189,7 @@ func (s *service) work(ctx context.Context) error {
 	}
 	if s.cfg.Service.Plays(config.RoleMaintain) {
 		roles.Go(func() error { s.engine.MaintainPartitions(ctx); return nil })
+		roles.Go(func() error { s.engine.PlanSchedules(ctx); return nil })
 	}
 	if s.cfg.Service.Plays(config.RoleIngest) {
 		roles.Go(func() error {
