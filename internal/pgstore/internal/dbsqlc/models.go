@@ -421,6 +421,54 @@ type Schedule struct {
 	ChangedAt time.Time
 }
 
+// The times that schedules were due, from the moment they came due: each goes to one coordinator, or is missed or skipped, and says why.
+type ScheduleOccurrence struct {
+	ScheduleID string
+	// Made from what made it due, a moment, a run or an event: the same cause makes no second one.
+	OccurrenceID string
+	Kind         string
+	DueAt        time.Time
+	// Not NULL: the row stands for all occurrences from due_at on that came before this moment.
+	DueUntil *time.Time
+	// The scenario whose run passed (kind after_scenario), or the type of the event (kind event).
+	TriggerSource      string
+	TriggerExecutionID string
+	TriggerRun         *int32
+	TriggerEventKey    []byte
+	// Missed if nobody has claimed it by then; NULL: never.
+	StartBy *time.Time
+	Status  string
+	Reason  string
+	// Particulars of the reason, or what the coordinator said about the outcome.
+	Detail string
+	// Raised by each claim, and when a claim whose lease had ended is given up. Who completes must hold the latest.
+	ClaimToken int64
+	ClaimedBy  string
+	ClaimedAt  *time.Time
+	// By the clock of PostgreSQL. After it another coordinator may claim the occurrence; until one does, the claim stands.
+	LeaseExpiresAt *time.Time
+	Outcome        string
+	ExecutionID    string
+	// Number of the run that came of it; NULL: not known when it was completed, and the latest of the id stands for it.
+	Run *int32
+	// The run that came of it has not been seen ended. Looked at, and cleared, when a later occurrence of the schedule is claimed or completed.
+	RunActive bool
+	CreatedAt time.Time
+	// When it was completed, missed or skipped.
+	SettledAt *time.Time
+}
+
+// How far the occurrences of each schedule have been made. Its row lock serialises those who plan a schedule and those who hold it to its concurrency policy.
+type SchedulePlan struct {
+	ScheduleID string
+	// Of the row in schedules that was planned last; 0 when that has been changed since.
+	ScheduleVersion int64
+	// Occurrences due until then, and at that moment, have been made.
+	PlannedUntil time.Time
+	// When to look at the schedule again: at its next occurrence, or at once after a change. NULL: when it is changed.
+	NextDueAt *time.Time
+}
+
 // Scenario templates with typed parameters: a pointer to the current version of each.
 type Template struct {
 	TemplateID string
