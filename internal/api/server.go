@@ -89,6 +89,7 @@ func (p Parts) services(options connect.HandlerOption) []service {
 	return []service{
 		named(testcoordinationv1connect.ScenarioServiceName)(testcoordinationv1connect.NewScenarioServiceHandler(&scenarios{p}, options)),
 		named(testcoordinationv1connect.ExecutionServiceName)(testcoordinationv1connect.NewExecutionServiceHandler(&executions{Parts: p}, options)),
+		named(testcoordinationv1connect.OperationsServiceName)(testcoordinationv1connect.NewOperationsServiceHandler(&operations{p}, options)),
 		named(testcoordinationv1connect.LockServiceName)(testcoordinationv1connect.NewLockServiceHandler(&locks{p, locking.New(p.Store, p.Redis, p.Log)}, options)),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,9 +37,13 @@ type world struct {
 
 	scenarios  testcoordinationv1connect.ScenarioServiceClient
 	executions testcoordinationv1connect.ExecutionServiceClient
+	operations testcoordinationv1connect.OperationsServiceClient
 
 	decoder        *event.Decoder
 	requests, said atomic.Int64
+
+	claim sync.Once
+	from  pgstore.Partition // where what is said comes from
 }
 
 // newWorld serves the API until the test ends. Everything that it has stored can
@@ -72,6 +77,7 @@ func newWorld(t testing.TB, change ...func(*api.Parts)) *world {
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	w.scenarios = testcoordinationv1connect.NewScenarioServiceClient(server.Client(), w.url, connect.WithProtoJSON())
+	w.operations = testcoordinationv1connect.NewOperationsServiceClient(server.Client(), w.url, connect.WithProtoJSON())
 	w.executions = testcoordinationv1connect.NewExecutionServiceClient(server.Client(), w.url, connect.WithProtoJSON())
 	t.Cleanup(w.refoldable)
 	return w
@@ -106,8 +112,16 @@ func (w *world) say(m proto.Message, change ...func(*event.Outgoing)) {
 	if rejection != nil {
 		w.Fatal(rejection)
 	}
-	from := pgstore.Partition{Topic: "test-coordination.executions"}
+	w.claim.Do(func() {
+		w.from, err = w.store.Claim(w.Context(), pgstore.ClaimRequest{Topic: "test-coordination.executions", Owner: "test", Now: time.Now()})
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
 	err = w.store.Batch(w.Context(), time.Now(), func(tx *pgstore.Tx) error {
+		if err := tx.Count(w.Context(), w.from, 1, 0, 0); err != nil {
+			return err
+		}
 		if e := decoded.Execution; e != nil {
 			known, err := tx.LockExecutions(w.Context(), []string{e.Subject}, nil)
 			if err != nil {
@@ -118,7 +132,7 @@ func (w *world) say(m proto.Message, change ...func(*event.Outgoing)) {
 				return err
 			}
 			f.Apply(e, n)
-			return tx.SaveExecutions(w.Context(), from, f.Rows(), f.Changed())
+			return tx.SaveExecutions(w.Context(), w.from, f.Rows(), f.Changed())
 		}
 		if err := tx.LockDefinitions(w.Context()); err != nil {
 			return err
@@ -130,7 +144,7 @@ func (w *world) say(m proto.Message, change ...func(*event.Outgoing)) {
 		if rejection, err := accept.Definition(w.Context(), d, decoded.Scenario, scenario.DefaultLimits()); rejection != nil || err != nil {
 			return errors.Join(rejection, err)
 		}
-		return tx.SaveDefinitions(w.Context(), from, []pgstore.AcceptedDefinition{{Event: decoded.Scenario, Offset: n}}, d)
+		return tx.SaveDefinitions(w.Context(), w.from, []pgstore.AcceptedDefinition{{Event: decoded.Scenario, Offset: n}}, d)
 	})
 	if err != nil {
 		w.Fatal(err)

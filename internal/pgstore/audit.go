@@ -10,9 +10,16 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
 )
 
-// ActionBreakLock is the action of an entry of the audit log: the kind of its
-// subject, and the verb.
-const ActionBreakLock = "lock.break"
+// Actions of entries of the audit log: the kind of the subject, and the verb.
+const (
+	ActionBreakLock         = "lock.break"
+	ActionEngageKillSwitch  = "kill_switch.engage"
+	ActionReleaseKillSwitch = "kill_switch.release"
+	ActionDiscardRecord     = "quarantine.discard"
+	ActionRequeueRecord     = "quarantine.requeue"
+	ActionAcceptGap         = "partition.accept_gap"
+	ActionResetPartition    = "partition.reset"
+)
 
 // AuditEntry is one thing that an operator did.
 type AuditEntry struct {

@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -260,6 +261,10 @@ func (s *Store) AcceptGap(ctx context.Context, topic string, partition int32, ne
 		if n == 0 {
 			return ErrNoGap
 		}
+		audit := AuditEntry{Actor: by, Action: ActionAcceptGap, Subject: fmt.Sprintf("%s/%d", topic, partition), Reason: fmt.Sprintf("goes on at %d", next)}
+		if err := tx.Audit(ctx, audit); err != nil {
+			return err
+		}
 		return interpret("move partition", tx.q.MovePartition(ctx, dbsqlc.MovePartitionParams{
 			Generation: row.Generation, TopicID: row.TopicID, NextOffset: next, Now: now, Topic: topic, Partition: partition,
 		}))
@@ -311,6 +316,10 @@ func (r ResetRequest) run(ctx context.Context, transact func(context.Context, ti
 		moved.Next = r.Next
 		if _, err := tx.q.AcceptGaps(ctx, dbsqlc.AcceptGapsParams{Now: r.Now, AcceptedBy: r.By, ToOffset: 0, Topic: r.Topic, Partition: r.Partition}); err != nil {
 			return interpret("accept gap", err)
+		}
+		audit := AuditEntry{Actor: r.By, Action: ActionResetPartition, Subject: fmt.Sprintf("%s/%d", r.Topic, r.Partition), Reason: fmt.Sprintf("goes on at %d", r.Next)}
+		if err := tx.Audit(ctx, audit); err != nil {
+			return err
 		}
 		return interpret("move partition", tx.q.MovePartition(ctx, dbsqlc.MovePartitionParams{
 			Generation: moved.Generation, TopicID: moved.TopicID.pg(), NextOffset: r.Next, Now: r.Now, Topic: r.Topic, Partition: r.Partition,

@@ -2,6 +2,8 @@ package pgstore
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"crypto/sha256"
 	"encoding/json"
 	"math"
@@ -195,7 +197,14 @@ func (s *Store) DiscardOpen(ctx context.Context, d Discard) (int64, error) {
 		n, err = tx.q.DiscardQuarantined(ctx, dbsqlc.DiscardQuarantinedParams{
 			Now: d.At, ResolvedBy: d.By, Resolution: d.Why, UpTo: d.UpTo, Reason: string(d.Reason), Most: int32(d.Most),
 		})
-		return interpret("discard quarantined records", err)
+		if err != nil || n == 0 {
+			return interpret("discard quarantined records", err)
+		}
+		which := "all open records"
+		if d.Reason != "" {
+			which += " of reason " + string(d.Reason)
+		}
+		return tx.Audit(ctx, AuditEntry{Actor: d.By, Action: ActionDiscardRecord, Subject: fmt.Sprintf("%d of %s up to %d", n, which, d.UpTo), Reason: d.Why})
 	})
 	return n, err
 }
@@ -215,10 +224,30 @@ func (s *Store) settle(ctx context.Context, now time.Time, work func(*Tx) error)
 // ErrNotFound says that it is not open (any more).
 func (s *Store) Resolve(ctx context.Context, id int64, to QuarantineStatus, by, why string, now time.Time) error {
 	return s.settle(ctx, now, func(tx *Tx) error {
-		n, err := tx.q.ResolveQuarantined(ctx, dbsqlc.ResolveQuarantinedParams{Status: string(to), Now: now, ResolvedBy: by, Resolution: why, ID: id})
-		if err == nil && n == 0 {
-			return ErrNotFound
-		}
-		return interpret("settle quarantined record", err)
+		return tx.resolve(ctx, dbsqlc.ResolveQuarantinedParams{Status: string(to), Now: now, ResolvedBy: by, Resolution: why, ID: id}, "")
 	})
+}
+
+// DiscardQuarantined is Store.Resolve, as discarded, within a transaction that
+// somebody's request is carried out in.
+func (tx *Tx) DiscardQuarantined(ctx context.Context, id int64, by, why, request string) error {
+	if _, err := tx.q.LockQuarantineUsage(ctx); err != nil {
+		return interpret("lock what the quarantine takes", err)
+	}
+	return tx.resolve(ctx, dbsqlc.ResolveQuarantinedParams{Status: string(QuarantineDiscarded), Now: tx.now, ResolvedBy: by, Resolution: why, ID: id}, request)
+}
+
+func (tx *Tx) resolve(ctx context.Context, p dbsqlc.ResolveQuarantinedParams, request string) error {
+	n, err := tx.q.ResolveQuarantined(ctx, p)
+	switch {
+	case err != nil:
+		return interpret("settle quarantined record", err)
+	case n == 0:
+		return ErrNotFound
+	}
+	action := ActionDiscardRecord
+	if p.Status == string(QuarantineRequeued) {
+		action = ActionRequeueRecord
+	}
+	return tx.Audit(ctx, AuditEntry{Actor: p.ResolvedBy, Action: action, Subject: strconv.FormatInt(p.ID, 10), Reason: p.Resolution, RequestID: request})
 }

@@ -251,7 +251,7 @@ type ListQuarantinedRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Of the former page; empty for the first.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// open, requeued or discarded; none means open.
+	// Only those of this status.
 	Status string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	// Only those of this reason.
 	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -320,7 +320,7 @@ func (x *ListQuarantinedRequest) GetReason() string {
 // A page of quarantined records.
 type ListQuarantinedResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Oldest first, without their bytes.
+	// Newest first, without their bytes.
 	Records []*QuarantinedRecord `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
 	// For the next page; empty when there is none.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -691,11 +691,9 @@ func (x *DiscardQuarantinedRequest) GetReason() string {
 	return ""
 }
 
-// The record that was given up.
+// The record was given up.
 type DiscardQuarantinedResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The record, without its bytes.
-	Record        *QuarantinedRecord `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -728,13 +726,6 @@ func (x *DiscardQuarantinedResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use DiscardQuarantinedResponse.ProtoReflect.Descriptor instead.
 func (*DiscardQuarantinedResponse) Descriptor() ([]byte, []int) {
 	return file_testcoordination_v1_operations_service_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *DiscardQuarantinedResponse) GetRecord() *QuarantinedRecord {
-	if x != nil {
-		return x.Record
-	}
-	return nil
 }
 
 // Asks whether new runs are accepted.
@@ -1009,7 +1000,11 @@ type ListAuditLogRequest struct {
 	// Most entries of the page; 0 means 50.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Of the former page; empty for the first.
-	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only what he did; not together with subject.
+	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Only what was done to it; not together with actor.
+	Subject       string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1054,6 +1049,20 @@ func (x *ListAuditLogRequest) GetPageSize() int32 {
 func (x *ListAuditLogRequest) GetPageToken() string {
 	if x != nil {
 		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListAuditLogRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *ListAuditLogRequest) GetSubject() string {
+	if x != nil {
+		return x.Subject
 	}
 	return ""
 }
@@ -1272,9 +1281,8 @@ const file_testcoordination_v1_operations_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12\x17\n" +
 	"\x02id\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\x12#\n" +
-	"\x06reason\x18\x03 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03(\x80 R\x06reason\"\\\n" +
-	"\x1aDiscardQuarantinedResponse\x12>\n" +
-	"\x06record\x18\x01 \x01(\v2&.testcoordination.v1.QuarantinedRecordR\x06record\"\x16\n" +
+	"\x06reason\x18\x03 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03(\x80 R\x06reason\"\x1c\n" +
+	"\x1aDiscardQuarantinedResponse\"\x16\n" +
 	"\x14GetKillSwitchRequest\"Y\n" +
 	"\x15GetKillSwitchResponse\x12@\n" +
 	"\vkill_switch\x18\x01 \x01(\v2\x1f.testcoordination.v1.KillSwitchR\n" +
@@ -1294,12 +1302,14 @@ const file_testcoordination_v1_operations_service_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03(\x80 R\x06reason\"Y\n" +
 	"\x15SetKillSwitchResponse\x12@\n" +
 	"\vkill_switch\x18\x01 \x01(\v2\x1f.testcoordination.v1.KillSwitchR\n" +
-	"killSwitch\"g\n" +
+	"killSwitch\"\xad\x01\n" +
 	"\x13ListAuditLogRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x10R\tpageToken\"y\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x10R\tpageToken\x12\x1f\n" +
+	"\x05actor\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x05actor\x12#\n" +
+	"\asubject\x18\x04 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\asubject\"y\n" +
 	"\x14ListAuditLogResponse\x129\n" +
 	"\aentries\x18\x01 \x03(\v2\x1f.testcoordination.v1.AuditEntryR\aentries\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xac\x01\n" +
@@ -1363,31 +1373,30 @@ var file_testcoordination_v1_operations_service_proto_depIdxs = []int32{
 	18, // 4: testcoordination.v1.QuarantinedRecord.quarantined_at:type_name -> google.protobuf.Timestamp
 	18, // 5: testcoordination.v1.QuarantinedRecord.resolved_at:type_name -> google.protobuf.Timestamp
 	5,  // 6: testcoordination.v1.GetQuarantinedResponse.record:type_name -> testcoordination.v1.QuarantinedRecord
-	5,  // 7: testcoordination.v1.DiscardQuarantinedResponse.record:type_name -> testcoordination.v1.QuarantinedRecord
-	12, // 8: testcoordination.v1.GetKillSwitchResponse.kill_switch:type_name -> testcoordination.v1.KillSwitch
-	18, // 9: testcoordination.v1.KillSwitch.changed_at:type_name -> google.protobuf.Timestamp
-	12, // 10: testcoordination.v1.SetKillSwitchResponse.kill_switch:type_name -> testcoordination.v1.KillSwitch
-	17, // 11: testcoordination.v1.ListAuditLogResponse.entries:type_name -> testcoordination.v1.AuditEntry
-	18, // 12: testcoordination.v1.AuditEntry.time:type_name -> google.protobuf.Timestamp
-	0,  // 13: testcoordination.v1.OperationsService.ListPartitions:input_type -> testcoordination.v1.ListPartitionsRequest
-	3,  // 14: testcoordination.v1.OperationsService.ListQuarantined:input_type -> testcoordination.v1.ListQuarantinedRequest
-	6,  // 15: testcoordination.v1.OperationsService.GetQuarantined:input_type -> testcoordination.v1.GetQuarantinedRequest
-	8,  // 16: testcoordination.v1.OperationsService.DiscardQuarantined:input_type -> testcoordination.v1.DiscardQuarantinedRequest
-	10, // 17: testcoordination.v1.OperationsService.GetKillSwitch:input_type -> testcoordination.v1.GetKillSwitchRequest
-	13, // 18: testcoordination.v1.OperationsService.SetKillSwitch:input_type -> testcoordination.v1.SetKillSwitchRequest
-	15, // 19: testcoordination.v1.OperationsService.ListAuditLog:input_type -> testcoordination.v1.ListAuditLogRequest
-	1,  // 20: testcoordination.v1.OperationsService.ListPartitions:output_type -> testcoordination.v1.ListPartitionsResponse
-	4,  // 21: testcoordination.v1.OperationsService.ListQuarantined:output_type -> testcoordination.v1.ListQuarantinedResponse
-	7,  // 22: testcoordination.v1.OperationsService.GetQuarantined:output_type -> testcoordination.v1.GetQuarantinedResponse
-	9,  // 23: testcoordination.v1.OperationsService.DiscardQuarantined:output_type -> testcoordination.v1.DiscardQuarantinedResponse
-	11, // 24: testcoordination.v1.OperationsService.GetKillSwitch:output_type -> testcoordination.v1.GetKillSwitchResponse
-	14, // 25: testcoordination.v1.OperationsService.SetKillSwitch:output_type -> testcoordination.v1.SetKillSwitchResponse
-	16, // 26: testcoordination.v1.OperationsService.ListAuditLog:output_type -> testcoordination.v1.ListAuditLogResponse
-	20, // [20:27] is the sub-list for method output_type
-	13, // [13:20] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	12, // 7: testcoordination.v1.GetKillSwitchResponse.kill_switch:type_name -> testcoordination.v1.KillSwitch
+	18, // 8: testcoordination.v1.KillSwitch.changed_at:type_name -> google.protobuf.Timestamp
+	12, // 9: testcoordination.v1.SetKillSwitchResponse.kill_switch:type_name -> testcoordination.v1.KillSwitch
+	17, // 10: testcoordination.v1.ListAuditLogResponse.entries:type_name -> testcoordination.v1.AuditEntry
+	18, // 11: testcoordination.v1.AuditEntry.time:type_name -> google.protobuf.Timestamp
+	0,  // 12: testcoordination.v1.OperationsService.ListPartitions:input_type -> testcoordination.v1.ListPartitionsRequest
+	3,  // 13: testcoordination.v1.OperationsService.ListQuarantined:input_type -> testcoordination.v1.ListQuarantinedRequest
+	6,  // 14: testcoordination.v1.OperationsService.GetQuarantined:input_type -> testcoordination.v1.GetQuarantinedRequest
+	8,  // 15: testcoordination.v1.OperationsService.DiscardQuarantined:input_type -> testcoordination.v1.DiscardQuarantinedRequest
+	10, // 16: testcoordination.v1.OperationsService.GetKillSwitch:input_type -> testcoordination.v1.GetKillSwitchRequest
+	13, // 17: testcoordination.v1.OperationsService.SetKillSwitch:input_type -> testcoordination.v1.SetKillSwitchRequest
+	15, // 18: testcoordination.v1.OperationsService.ListAuditLog:input_type -> testcoordination.v1.ListAuditLogRequest
+	1,  // 19: testcoordination.v1.OperationsService.ListPartitions:output_type -> testcoordination.v1.ListPartitionsResponse
+	4,  // 20: testcoordination.v1.OperationsService.ListQuarantined:output_type -> testcoordination.v1.ListQuarantinedResponse
+	7,  // 21: testcoordination.v1.OperationsService.GetQuarantined:output_type -> testcoordination.v1.GetQuarantinedResponse
+	9,  // 22: testcoordination.v1.OperationsService.DiscardQuarantined:output_type -> testcoordination.v1.DiscardQuarantinedResponse
+	11, // 23: testcoordination.v1.OperationsService.GetKillSwitch:output_type -> testcoordination.v1.GetKillSwitchResponse
+	14, // 24: testcoordination.v1.OperationsService.SetKillSwitch:output_type -> testcoordination.v1.SetKillSwitchResponse
+	16, // 25: testcoordination.v1.OperationsService.ListAuditLog:output_type -> testcoordination.v1.ListAuditLogResponse
+	19, // [19:26] is the sub-list for method output_type
+	12, // [12:19] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_testcoordination_v1_operations_service_proto_init() }
