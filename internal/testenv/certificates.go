@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/url"
 	"testing"
 	"time"
 )
@@ -65,6 +66,7 @@ func (a *Authority) PEM() []byte {
 type Certificate struct {
 	CommonName string
 	Host       string        // a name or an address; empty: 127.0.0.1
+	URI        string        // who it is of, such as spiffe://domain/workload; empty: none
 	Expired    time.Duration // how long ago; 0: not at all
 }
 
@@ -97,6 +99,13 @@ func (a *Authority) issue(c Certificate) (tls.Certificate, error) {
 		template.DNSNames = []string{c.Host}
 	} else {
 		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+	}
+	if c.URI != "" {
+		identity, err := url.Parse(c.URI)
+		if err != nil {
+			return tls.Certificate{}, err
+		}
+		template.URIs = []*url.URL{identity}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
