@@ -37,6 +37,7 @@ type Config struct {
 	Reconcile  Reconcile  `embed:"" prefix:"reconcile-" group:"Reconcile"`
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
 	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
+	Access     Access     `embed:"" prefix:"access-" group:"Access"`
 	Log        Log        `embed:"" prefix:"log-" group:"Log"`
 	Tracing    Tracing    `embed:"" prefix:"tracing-" group:"Tracing"`
 
@@ -160,9 +161,18 @@ type Partitions struct {
 	Ahead int    `default:"3" min:"1" max:"60" help:"Partitions made in advance."`
 }
 
-// HTTP is the listener of health and metrics.
+// HTTP is the listener of health, metrics and the API.
 type HTTP struct {
-	Listen string `default:":8080" form:"listen" help:"Address as host:port; all interfaces if the host is empty."`
+	Listen          string `default:":8080" form:"listen" help:"Address as host:port; all interfaces if the host is empty. Without access-file the API is served on loopback addresses only, health and metrics on all."`
+	TLSCertFile     string `name:"tls-cert-file" placeholder:"PATH" help:"PEM certificate of the server, with its chain: then all is served by TLS, health and metrics too."`
+	TLSKeyFile      string `name:"tls-key-file" placeholder:"PATH" help:"PEM key of that certificate."`
+	TLSClientCAFile string `name:"tls-client-ca-file" placeholder:"PATH" help:"PEM authorities whose client certificates let callers in that access-file lists by certificate. Nobody needs to have one."`
+}
+
+// Access is who may call the API.
+type Access struct {
+	File           string        `placeholder:"PATH" help:"YAML file of those who may call the API; tcda access token makes an entry. Without it everybody on this machine may do everything, and others nothing."`
+	ReloadInterval time.Duration `default:"5s" min:"100ms" max:"1h" help:"Between two looks at that file and at the certificates of HTTP: so long may go on who was removed."`
 }
 
 // Log is where a person looks first.

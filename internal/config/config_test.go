@@ -203,6 +203,11 @@ func TestRules(t *testing.T) {
 		{env{"LIMITS_TIME_EARLIEST": "yesterday"}, "limits-time-earliest"},
 		{env{"LIMITS_TIME_EARLIEST": "1969-12-31T23:59:59Z"}, "limits-time-earliest"},
 		{env{"HTTP_LISTEN": "8080"}, "http-listen"},
+		{env{"HTTP_TLS_CERT_FILE": "c.pem"}, "http-tls-key-file"},
+		{env{"HTTP_TLS_KEY_FILE": "k.pem"}, "http-tls-key-file"},
+		{env{"HTTP_TLS_CLIENT_CA_FILE": "ca.pem", "ACCESS_FILE": "a.yaml"}, "http-tls-client-ca-file"},
+		{env{"HTTP_TLS_CLIENT_CA_FILE": "ca.pem", "HTTP_TLS_CERT_FILE": "c.pem", "HTTP_TLS_KEY_FILE": "k.pem"}, "http-tls-client-ca-file"},
+		{env{"ACCESS_RELOAD_INTERVAL": "1ms"}, "access-reload-interval"},
 		{env{"TRACING_RATIO": "1.5"}, "tracing-ratio"},
 		{env{"LOG_LEVEL": "loud"}, "log-level"},
 		{env{"INSTANCE": "a/b"}, "instance"},
@@ -226,6 +231,8 @@ func TestRulesAtTheirEdge(t *testing.T) {
 		{"INGEST_APPLY_BUDGET": "26999ms", "SHUTDOWN_TIMEOUT": "27s", "KAFKA_REBALANCE_TIMEOUT": "1m"},
 		{"KAFKA_REBALANCE_TIMEOUT": "26001ms"},
 		{"LIMITS_TIME_EARLIEST": "1970-01-01T00:00:00Z"},
+		{"HTTP_TLS_CERT_FILE": "c.pem", "HTTP_TLS_KEY_FILE": "k.pem"},
+		{"HTTP_TLS_CERT_FILE": "c.pem", "HTTP_TLS_KEY_FILE": "k.pem", "HTTP_TLS_CLIENT_CA_FILE": "ca.pem", "ACCESS_FILE": "a.yaml"},
 	} {
 		if _, err := config.Load(vars.lookup); err != nil {
 			t.Errorf("%v: %v", vars, err)

@@ -79,6 +79,12 @@ func (r *rules) checkTogether(c *Config) {
 		r.must(c.Kafka.SASLPassword != "", "kafka-sasl-password", "must be given for kafka-sasl-mechanism")
 	}
 
+	r.must((c.HTTP.TLSCertFile == "") == (c.HTTP.TLSKeyFile == ""), "http-tls-key-file", "must be given together with http-tls-cert-file")
+	if c.HTTP.TLSClientCAFile != "" {
+		r.must(c.HTTP.TLSCertFile != "", "http-tls-client-ca-file", "must be given together with http-tls-cert-file: client certificates are shown in TLS")
+		r.must(c.Access.File != "", "http-tls-client-ca-file", "must be given together with access-file: it says which certificate has which role")
+	}
+
 	r.must(c.Quarantine.SoftLimit <= c.Quarantine.HardLimit, "quarantine-soft-limit", "must not exceed quarantine-hard-limit")
 	r.must(c.Limits.RecordBytes <= c.Ingest.BatchBytes, "limits-record-bytes", "must not exceed ingest-batch-bytes")
 	r.must(c.Limits.DefinitionBytes <= c.Limits.RecordBytes, "limits-definition-bytes", "must not exceed limits-record-bytes")

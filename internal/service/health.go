@@ -21,6 +21,9 @@ func (s *service) checks() []opshttp.Check {
 		{Name: "service", Critical: true, Probe: s.isAtWork},
 		{Name: "postgres", Critical: true, Timeout: checkTimeout, Probe: s.store.Ping},
 	}
+	if s.cfg.Access.File != "" || s.cfg.HTTP.TLSCertFile != "" {
+		checks = append(checks, opshttp.Check{Name: "access", Probe: s.access.Current})
+	}
 	if s.cfg.Service.Plays(config.RoleIngest) {
 		checks = append(checks,
 			opshttp.Check{Name: "kafka", Critical: true, Timeout: checkTimeout, Probe: s.kafka.Preflight},

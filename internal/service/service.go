@@ -25,6 +25,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/access"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
@@ -71,6 +72,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	defer stopWeb()
 	parts, working := errgroup.WithContext(ctx)
 	parts.Go(func() error { return s.http.Run(web, s.listener, httpGrace) })
+	parts.Go(func() error { s.access.Watch(web); return nil })
 	parts.Go(func() error {
 		defer stopWeb()
 		return s.work(working)
@@ -90,6 +92,7 @@ type service struct {
 	kafka    *kafkalog.Client
 	tracing  *telemetry.Tracing
 	engine   *ingest.Engine
+	access   *access.Guard
 	http     *opshttp.Server
 	listener net.Listener
 
@@ -143,11 +146,17 @@ func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, er
 	if err != nil {
 		return nil, fmt.Errorf("make engine: %w", err)
 	}
+	guard := Access(cfg)
+	guard.Log = s.log
+	if s.access, err = access.Open(guard); err != nil {
+		return nil, fmt.Errorf("open access: %w", err)
+	}
 	s.http = opshttp.New(registry, s.checks(), s.log)
 	s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.HTTP.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for HTTP (http-listen): %w", err)
 	}
+	s.listener = s.access.Listener(s.listener)
 	return s, nil
 }
 

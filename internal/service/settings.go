@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/access"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
@@ -133,6 +134,17 @@ func kafkaSASL(c config.Kafka) *kafkalog.SASL {
 		return nil
 	}
 	return &kafkalog.SASL{Mechanism: mechanism, User: c.SASLUser, Password: c.SASLPassword.Reveal()}
+}
+
+// Access is what the configuration says to the guard of the API.
+func Access(cfg *config.Config) access.Config {
+	return access.Config{
+		File:         cfg.Access.File,
+		CertFile:     cfg.HTTP.TLSCertFile,
+		KeyFile:      cfg.HTTP.TLSKeyFile,
+		ClientCAFile: cfg.HTTP.TLSClientCAFile,
+		Every:        cfg.Access.ReloadInterval,
+	}
 }
 
 // EventLimits is what the configuration says to the decoder.

@@ -191,6 +191,8 @@ func TestWhatCannotWorkIsRefused(t *testing.T) {
 	for says, s := range map[string]settings{
 		"http-listen":         base.with("HTTP_LISTEN", taken.Addr().String()),
 		"kafka-tls-ca-file":   base.with("KAFKA_TLS", "true").with("KAFKA_TLS_CA_FILE", nowhere),
+		"access-file":         base.with("ACCESS_FILE", nowhere),
+		"http-tls-cert-file":  base.with("HTTP_TLS_CERT_FILE", nowhere).with("HTTP_TLS_KEY_FILE", nowhere),
 		"kafka-tls-cert-file": base.with("KAFKA_TLS", "true").with("KAFKA_TLS_CERT_FILE", nowhere).with("KAFKA_TLS_KEY_FILE", nowhere),
 	} {
 		if err := service.Run(t.Context(), s.load(t), service.Options{}); err == nil || !strings.Contains(err.Error(), says) {
