@@ -41,6 +41,7 @@ type commandLine struct {
 
 	Contract contractCmd `cmd:"" help:"For those who write a coordinator: hold its events against the contract."`
 
+	Access  accessCmd  `cmd:"" help:"Say who may call the API: make tokens, check the access file."`
 	Config  configCmd  `cmd:"" help:"Check and print the settings."`
 	Version versionCmd `cmd:"" help:"Print which program this is."`
 }
