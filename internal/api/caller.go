@@ -1,6 +1,15 @@
 package api
 
-import "context"
+import (
+	"context"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/access"
+)
 
 // callerOf is who calls, for what is kept of a request.
-func callerOf(context.Context) string { return "anonymous" }
+func callerOf(ctx context.Context) string {
+	if caller, ok := access.CallerFrom(ctx); ok {
+		return caller.Name
+	}
+	return "anonymous"
+}

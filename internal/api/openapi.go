@@ -16,6 +16,10 @@ const (
 	pagePath     = "/docs/"
 )
 
+// Pages are the paths beside the procedures: each, or what lies under one that
+// ends in a slash.
+func Pages() []string { return []string{documentPath, pagePath} }
+
 // mountOpenAPI serves the OpenAPI document, and a page that shows it: all that
 // the page needs is in this program.
 func mountOpenAPI(mux *http.ServeMux) error {

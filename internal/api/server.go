@@ -30,6 +30,10 @@ type Parts struct {
 	Now      func() time.Time
 	Log      zerolog.Logger
 
+	// AtWork says what the service still waits for, or that it stops; nil while it
+	// is at work.
+	AtWork func() error
+
 	Deadline     time.Duration // of a call that is no stream; 0: 30 s
 	RequestBytes int           // most bytes of a request; 0: 2 MiB
 	AnswerBytes  int           // most bytes of an answer; 0: 32 MiB
@@ -57,6 +61,9 @@ func NewHandler(p Parts) (http.Handler, error) {
 		return nil, fmt.Errorf("compile the rules of the API: %w", err)
 	}
 	interceptors := append([]connect.Interceptor{&failures{log: p.Log}, &deadlines{limit: orDefault(p.Deadline, 30*time.Second)}}, p.Interceptors...)
+	if p.AtWork != nil {
+		interceptors = append(interceptors, &opening{atWork: p.AtWork})
+	}
 	interceptors = append(interceptors, &validation{validator: validator})
 	options := connect.WithHandlerOptions(
 		connect.WithInterceptors(interceptors...),
@@ -141,6 +148,42 @@ func (i *failures) told(procedure string, err error) error {
 		i.log.Error().Err(err).Str("procedure", procedure).Msg("call failed")
 	}
 	return f.connectError()
+}
+
+// opening refuses calls before the service is at work: the schema may be another
+// program's.
+type opening struct{ atWork func() error }
+
+func (i *opening) check() error {
+	if err := i.atWork(); err != nil {
+		return &failure{code: connect.CodeUnavailable, reason: "not_at_work", message: "the service is not at work: " + err.Error()}
+	}
+	return nil
+}
+
+// WrapUnary refuses a unary procedure.
+func (i *opening) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, r connect.AnyRequest) (connect.AnyResponse, error) {
+		if err := i.check(); err != nil {
+			return nil, err
+		}
+		return next(ctx, r)
+	}
+}
+
+// WrapStreamingClient leaves clients alone.
+func (*opening) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return next
+}
+
+// WrapStreamingHandler refuses a stream.
+func (i *opening) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return func(ctx context.Context, conn connect.StreamingHandlerConn) error {
+		if err := i.check(); err != nil {
+			return err
+		}
+		return next(ctx, conn)
+	}
 }
 
 // deadlines bounds every call that is no stream, whatever the caller wants.

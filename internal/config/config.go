@@ -37,6 +37,7 @@ type Config struct {
 	Reconcile  Reconcile  `embed:"" prefix:"reconcile-" group:"Reconcile"`
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
 	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
+	API        API        `embed:"" prefix:"api-" group:"API"`
 	Access     Access     `embed:"" prefix:"access-" group:"Access"`
 	Log        Log        `embed:"" prefix:"log-" group:"Log"`
 	Tracing    Tracing    `embed:"" prefix:"tracing-" group:"Tracing"`
@@ -47,7 +48,7 @@ type Config struct {
 // Service is what concerns the process as a whole.
 type Service struct {
 	Instance        string        `form:"instance" help:"Name of this process, unique among those running; the host's name if empty. It owns partitions and signs events under this name."`
-	Roles           []string      `default:"ingest,reconcile,maintain" oneof:"ingest,reconcile,maintain" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again), maintain (make partitions ahead). Health and metrics are always served."`
+	Roles           []string      `default:"ingest,reconcile,maintain,api" oneof:"ingest,reconcile,maintain,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again), maintain (make partitions ahead), api (serve scenarios, executions, schedules and locks). Health and metrics are always served."`
 	ShutdownTimeout time.Duration `default:"25s" min:"1s" max:"10m" help:"How long a graceful stop may take."`
 }
 
@@ -56,6 +57,7 @@ const (
 	RoleIngest    = "ingest"
 	RoleReconcile = "reconcile"
 	RoleMaintain  = "maintain"
+	RoleAPI       = "api"
 )
 
 // Plays tells whether serve was given the role.
@@ -167,6 +169,15 @@ type HTTP struct {
 	TLSCertFile     string `name:"tls-cert-file" placeholder:"PATH" help:"PEM certificate of the server, with its chain: then all is served by TLS, health and metrics too."`
 	TLSKeyFile      string `name:"tls-key-file" placeholder:"PATH" help:"PEM key of that certificate."`
 	TLSClientCAFile string `name:"tls-client-ca-file" placeholder:"PATH" help:"PEM authorities whose client certificates let callers in that access-file lists by certificate. Nobody needs to have one."`
+}
+
+// API is what the service offers over Connect, gRPC and gRPC-Web.
+type API struct {
+	GRPCListen     string        `name:"grpc-listen" form:"optional-listen" placeholder:"ADDRESS" help:"A further address for the API alone, such as :50051, where others expect gRPC; without TLS it speaks HTTP/2 in cleartext. None if empty: http-listen serves gRPC, too."`
+	CleartextHTTP2 bool          `name:"cleartext-http2" help:"Speak HTTP/2 in cleartext on http-listen, which gRPC without TLS needs. Connect and gRPC-Web do not."`
+	Deadline       time.Duration `default:"30s" min:"100ms" max:"10m" help:"How long a call may take that is no stream, whatever its caller wants."`
+	RequestBytes   Size          `default:"2MiB" min:"64KiB" max:"64MiB" help:"Most bytes of a request, after decompression."`
+	RequestMemory  time.Duration `default:"168h" min:"1h" max:"8760h" help:"How long the ids of requests that wrote something are remembered, with their answers: a repeat within it writes nothing."`
 }
 
 // Access is who may call the API.

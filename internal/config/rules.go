@@ -161,8 +161,9 @@ var forms = map[string]form{
 		regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]{0,99})?$`).MatchString,
 		"must be letters, digits, ., _ and -, at most 100 characters",
 	},
-	"listen": {isListen, "must be host:port or :port"},
-	"otlp":   {isOTLP, "must be empty or a URL: http, https, grpc or grpcs"},
+	"listen":          {isListen, "must be host:port or :port"},
+	"optional-listen": {func(s string) bool { return s == "" || isListen(s) }, "must be empty, host:port or :port"},
+	"otlp":            {isOTLP, "must be empty or a URL: http, https, grpc or grpcs"},
 }
 
 func isListen(s string) bool {

@@ -42,7 +42,9 @@ func NewDecoder(limits Limits) (*Decoder, error) {
 // Own is a decoder for the events that this service states itself: the same
 // rules and limits, the sources and types that only the service may use
 // included. What a caller of the API writes goes through it.
-func (d *Decoder) Own() *Decoder { return &Decoder{limits: d.limits, validator: d.validator, own: true} }
+func (d *Decoder) Own() *Decoder {
+	return &Decoder{limits: d.limits, validator: d.validator, own: true}
+}
 
 // Decoded is an accepted event: exactly one of Execution and Scenario is set.
 // Nothing in it shares memory with the record.

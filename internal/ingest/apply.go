@@ -22,9 +22,9 @@ type outcome struct {
 	keyMismatches int
 	poison        []pgstore.Poison
 	quarantined   pgstore.Quarantined
-	known         []redisstore.Hint  // those of the hinted share that are stored when it is committed, but for what a hint had found
-	fold          *accept.Fold       // of the events of runs; nil: there were none
-	timeline      uint32 // of PostgreSQL, that the batch was committed on
+	known         []redisstore.Hint // those of the hinted share that are stored when it is committed, but for what a hint had found
+	fold          *accept.Fold      // of the events of runs; nil: there were none
+	timeline      uint32            // of PostgreSQL, that the batch was committed on
 }
 
 func (o *outcome) duplicates() int { return o.inBatch + o.stored + o.hinted }

@@ -28,15 +28,16 @@ import (
 // Server answers on one listener. Make it with New, then Run.
 type Server struct {
 	server *http.Server
+	mux    *http.ServeMux
 	checks []Check
 }
 
 // New describes a server of the metrics in gatherer and of checks, which are
 // asked anew for every request.
 func New(gatherer prometheus.Gatherer, checks []Check, log zerolog.Logger) *Server {
-	s := &Server{checks: checks}
-	errorLog := logWriter{log}
 	mux := http.NewServeMux()
+	s := &Server{mux: mux, checks: checks}
+	errorLog := logWriter{log}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, // what can be gathered is worth more than nothing
 		ErrorLog:      errorLog,
@@ -58,6 +59,17 @@ func New(gatherer prometheus.Gatherer, checks []Check, log zerolog.Logger) *Serv
 		ErrorLog:          errorLog.standard(),
 	}
 	return s
+}
+
+// Mount serves everything else by h; before Run. With cleartext the server
+// speaks HTTP/2 also where there is no TLS, which gRPC needs.
+func (s *Server) Mount(h http.Handler, cleartext bool) {
+	s.mux.Handle("/", h)
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(cleartext)
+	s.server.Protocols = protocols
 }
 
 // Run answers requests on listener until ctx ends, then lets those in hand

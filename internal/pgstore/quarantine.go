@@ -2,11 +2,11 @@ package pgstore
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"

@@ -26,6 +26,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/access"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
@@ -47,7 +48,8 @@ type Options struct {
 // Started says what is at work.
 type Started struct {
 	Instance string
-	HTTP     net.Addr // health and metrics
+	HTTP     net.Addr // health, metrics and the API
+	GRPC     net.Addr // the API alone; nil: not asked for
 }
 
 // ErrStopTimeout says that a graceful stop did not end in time. Whatever was
@@ -72,6 +74,9 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	defer stopWeb()
 	parts, working := errgroup.WithContext(ctx)
 	parts.Go(func() error { return s.http.Run(web, s.listener, httpGrace) })
+	if s.grpc != nil {
+		parts.Go(func() error { return s.onlyAPI.Run(web, s.grpc, httpGrace) })
+	}
 	parts.Go(func() error { s.access.Watch(web); return nil })
 	parts.Go(func() error {
 		defer stopWeb()
@@ -93,8 +98,11 @@ type service struct {
 	tracing  *telemetry.Tracing
 	engine   *ingest.Engine
 	access   *access.Guard
+	commands *command.Commands
 	http     *opshttp.Server
 	listener net.Listener
+	grpc     net.Listener    // for the API alone; nil: not asked for
+	onlyAPI  *opshttp.Server // on it
 
 	phase atomic.Pointer[string] // what is waited for; empty: at work
 }
@@ -157,6 +165,9 @@ func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, er
 		return nil, fmt.Errorf("listen for HTTP (http-listen): %w", err)
 	}
 	s.listener = s.access.Listener(s.listener)
+	if err := s.openAPI(ctx, decoder); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -199,6 +210,7 @@ func (s *service) work(ctx context.Context) error {
 	if s.cfg.Service.Plays(config.RoleMaintain) {
 		roles.Go(func() error { s.engine.MaintainPartitions(ctx); return nil })
 		roles.Go(func() error { s.engine.PlanSchedules(ctx); return nil })
+		roles.Go(func() error { s.forgetRequests(ctx); return nil })
 	}
 	if s.cfg.Service.Plays(config.RoleIngest) {
 		roles.Go(func() error {
@@ -225,7 +237,11 @@ func (s *service) atWork() {
 	s.enter("")
 	s.log.Info().Msg("tcda is at work")
 	if s.ready != nil {
-		s.ready(Started{Instance: s.instance, HTTP: s.listener.Addr()})
+		started := Started{Instance: s.instance, HTTP: s.listener.Addr()}
+		if s.grpc != nil {
+			started.GRPC = s.grpc.Addr()
+		}
+		s.ready(started)
 	}
 }
 
@@ -269,6 +285,9 @@ func (s *service) await(ctx context.Context, parts *errgroup.Group) error {
 func (s *service) close(ctx context.Context) {
 	if s.listener != nil {
 		_ = s.listener.Close() // most often closed by the HTTP server already
+	}
+	if s.grpc != nil {
+		_ = s.grpc.Close() // likewise
 	}
 	if s.tracing != nil {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpGrace)

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/access"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/api"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
@@ -147,6 +148,11 @@ func Access(cfg *config.Config) access.Config {
 	}
 }
 
+// API is what the configuration says to the API.
+func API(cfg *config.Config) api.Parts {
+	return api.Parts{Limits: DefinitionLimits(cfg), Deadline: cfg.API.Deadline, RequestBytes: int(cfg.API.RequestBytes)}
+}
+
 // EventLimits is what the configuration says to the decoder.
 func EventLimits(cfg *config.Config) event.Limits {
 	c, limits := cfg.Limits, event.DefaultLimits()
@@ -167,13 +173,18 @@ func EventLimits(cfg *config.Config) event.Limits {
 	return limits
 }
 
+// DefinitionLimits is what the configuration says about definitions.
+func DefinitionLimits(cfg *config.Config) scenario.Limits {
+	limits := scenario.DefaultLimits()
+	limits.DefinitionBytes = int(cfg.Limits.DefinitionBytes)
+	return limits
+}
+
 // grains are the words of the configuration for the widths of partitions.
 var grains = map[string]string{"monthly": "month", "daily": "day"}
 
 // Ingest is what the configuration says to the engine of an instance.
 func Ingest(cfg *config.Config, instance string) ingest.Config {
-	definitions := scenario.DefaultLimits()
-	definitions.DefinitionBytes = int(cfg.Limits.DefinitionBytes)
 	return ingest.Config{
 		Instance: instance,
 		Read: kafkalog.ReadConfig{
@@ -190,7 +201,7 @@ func Ingest(cfg *config.Config, instance string) ingest.Config {
 			HeartbeatInterval: cfg.Kafka.Heartbeat,
 			RebalanceTimeout:  cfg.Kafka.RebalanceTimeout,
 		},
-		Limits:          definitions,
+		Limits:          DefinitionLimits(cfg),
 		InFlight:        int64(cfg.Ingest.InFlightBytes),
 		Gather:          cfg.Ingest.Gather,
 		ApplyBudget:     cfg.Ingest.ApplyBudget,

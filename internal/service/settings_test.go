@@ -24,6 +24,9 @@ var usedElsewhere = map[string]bool{
 	"Redis.Enabled":           true, // tcda verify's test
 	"Kafka.CreateTopics":      true, // TestTopicsAreWaitedFor
 	"HTTP.Listen":             true, // TestWhatCannotWorkIsRefused
+	"API.GRPCListen":          true, // TestTheAPIIsServed
+	"API.CleartextHTTP2":      true, // TestTheAPIIsServed
+	"API.RequestMemory":       true, // TestRequestsAreForgotten
 	"Log.Level":               true, // tcda serve
 	"Log.Format":              true, // tcda serve
 	"Tracing.Endpoint":        true, // TestSpansReachTheCollector
@@ -83,8 +86,8 @@ func given(t testing.TB, cfg *config.Config) string {
 		t.Fatal(err)
 	}
 	kafka, err := service.Kafka(cfg)
-	return fmt.Sprintf("%+v %+v %+v %+v %+v %+v %v %t %+v %+v", service.Postgres(cfg), service.Migrations(cfg), service.Redis(cfg),
-		service.EventLimits(cfg), service.Ingest(cfg, instance), kafka.SASL, err, kafka.TLS != nil, withoutPointers(kafka), service.Access(cfg))
+	return fmt.Sprintf("%+v %+v %+v %+v %+v %+v %+v %v %t %+v %+v", service.Postgres(cfg), service.Migrations(cfg), service.Redis(cfg),
+		service.EventLimits(cfg), service.API(cfg), service.Ingest(cfg, instance), kafka.SASL, err, kafka.TLS != nil, withoutPointers(kafka), service.Access(cfg))
 }
 
 // withoutPointers leaves out what prints as an address.

@@ -1,0 +1,83 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/api"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/opshttp"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+)
+
+// openAPI makes what carries out writes, and serves the API where that is a role
+// of this process: beside health and metrics, and on an address of its own if
+// one is wanted.
+func (s *service) openAPI(ctx context.Context, decoder *event.Decoder) error {
+	parts := API(s.cfg)
+	s.commands = command.New(command.Parts{
+		Store: s.store, Redis: s.redis, Decoder: decoder, Limits: parts.Limits, Source: s.engine.Source(), Log: s.log,
+	})
+	if !s.cfg.Service.Plays(config.RoleAPI) {
+		return nil
+	}
+	parts.Store, parts.Redis, parts.Commands, parts.Log = s.store, s.redis, s.commands, s.log
+	parts.AtWork = func() error { return s.isAtWork(ctx) }
+	parts.Interceptors = []connect.Interceptor{s.access.Interceptor()}
+	handler, err := api.NewHandler(parts)
+	if err != nil {
+		return fmt.Errorf("make the API: %w", err)
+	}
+	guarded := func(at net.Addr) http.Handler { return s.access.API(at, handler, api.Pages()...) }
+	s.http.Mount(guarded(s.listener.Addr()), s.cfg.API.CleartextHTTP2)
+	if s.cfg.API.GRPCListen == "" {
+		return nil
+	}
+	s.grpc, err = new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.API.GRPCListen)
+	if err != nil {
+		return fmt.Errorf("listen for gRPC (api-grpc-listen): %w", err)
+	}
+	s.grpc = s.access.Listener(s.grpc)
+	s.onlyAPI = opshttp.New(prometheus.NewRegistry(), s.checks(), s.log)
+	s.onlyAPI.Mount(guarded(s.grpc.Addr()), true)
+	return nil
+}
+
+const (
+	forgetEvery = 10 * time.Minute
+	forgetMost  = 5000 // requests in one transaction
+)
+
+// forgetRequests keeps the table of requests small, until ctx ends.
+func (s *service) forgetRequests(ctx context.Context) {
+	tick := time.NewTicker(forgetEvery)
+	defer tick.Stop()
+	for {
+		if err := forget(ctx, s.store, time.Now().Add(-s.cfg.API.RequestMemory)); err != nil && ctx.Err() == nil {
+			s.log.Warn().Err(err).Msg("old requests not forgotten; tried again later")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// forget removes all requests of before a moment, some at a time.
+func forget(ctx context.Context, store *pgstore.Store, before time.Time) error {
+	for {
+		n, err := store.ForgetRequests(ctx, before, forgetMost)
+		if err != nil || n < forgetMost {
+			return err
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package service_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"connectrpc.com/connect"
+	"golang.org/x/net/http2"
+
+	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+)
+
+// cleartext is a client that speaks HTTP/2 without TLS.
+func cleartext() *http.Client {
+	return &http.Client{Transport: &http2.Transport{
+		AllowHTTP: true,
+		DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}}
+}
+
+// The API is served beside health and metrics: by Connect as plain JSON, by gRPC
+// and by gRPC-Web, on an address of its own, too, and with its description.
+func TestTheAPIIsServed(t *testing.T) {
+	t.Parallel()
+	s := settingsFor(testenv.Postgres(t), testenv.Redis(t), testenv.Kafka(t)).with("API_GRPC_LISTEN", "127.0.0.1:0").with("API_CLEARTEXT_HTTP2", "true")
+	r := start(t, s.load(t))
+	url := "http://" + r.HTTP.String()
+
+	body := strings.NewReader(`{"requestId":"r-1","scenario":{"scenarioId":"slow","definition":"text"}}`)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/testcoordination.v1.ScenarioService/PublishScenario", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var published struct {
+		Version struct{ Number int }
+	}
+	raw, err := io.ReadAll(answer.Body)
+	if err != nil || json.Unmarshal(raw, &published) != nil || published.Version.Number != 1 {
+		t.Errorf("plain JSON was answered %s %s, error %v", answer.Status, raw, err)
+	}
+
+	for name, client := range map[string]testcoordinationv1connect.ScenarioServiceClient{
+		"connect":            testcoordinationv1connect.NewScenarioServiceClient(http.DefaultClient, url),
+		"connect, by GET":    testcoordinationv1connect.NewScenarioServiceClient(http.DefaultClient, url, connect.WithHTTPGet()),
+		"gRPC-Web":           testcoordinationv1connect.NewScenarioServiceClient(http.DefaultClient, url, connect.WithGRPCWeb()),
+		"gRPC":               testcoordinationv1connect.NewScenarioServiceClient(cleartext(), url, connect.WithGRPC()),
+		"gRPC on its own":    testcoordinationv1connect.NewScenarioServiceClient(cleartext(), "http://"+r.GRPC.String(), connect.WithGRPC()),
+		"connect, too":       testcoordinationv1connect.NewScenarioServiceClient(http.DefaultClient, "http://"+r.GRPC.String()),
+		"JSON over HTTP/2":   testcoordinationv1connect.NewScenarioServiceClient(cleartext(), url, connect.WithProtoJSON()),
+		"gRPC-Web with gzip": testcoordinationv1connect.NewScenarioServiceClient(http.DefaultClient, url, connect.WithGRPCWeb(), connect.WithSendGzip()),
+	} {
+		got, err := client.GetScenario(t.Context(), connect.NewRequest(&contract.GetScenarioRequest{ScenarioId: "slow"}))
+		if err != nil || got.Msg.GetVersion().GetDefinition() != "text" {
+			t.Errorf("%s: %v, error %v", name, got, err)
+		}
+	}
+	for path, want := range map[string]string{"/openapi.yaml": "openapi: 3.1.0", "/docs/": "<html", "/readyz": "status"} {
+		code, text := page(t, url+path)
+		if code != http.StatusOK || !bytes.Contains(text, []byte(want)) {
+			t.Errorf("%s: %d %.200s", path, code, text)
+		}
+	}
+	// The page needs nothing from elsewhere.
+	if _, text := page(t, url+"/docs/"); regexp.MustCompile(`(src|href)="?(https?:)?//`).Match(text) {
+		t.Errorf("the page loads something from elsewhere: %s", text)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func page(t testing.TB, url string) (int, []byte) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, text
+}
+
+// What was asked so long ago that nobody repeats it is forgotten at the start,
+// and then every ten minutes.
+func TestRequestsAreForgotten(t *testing.T) {
+	t.Parallel()
+	db := testenv.Postgres(t)
+	pool := db.Pool(t)
+	_, err := pool.Exec(t.Context(), `INSERT INTO test_coordination.api_requests (request_id, procedure, parameters, caller, received_at)
+		SELECT 'old-' || n, 'p', sha256('x'), 'c', now() - interval '3 hours' FROM generate_series(1, 6000) AS n
+		UNION ALL SELECT 'new', 'p', sha256('x'), 'c', now()`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, settingsFor(db, testenv.Redis(t), testenv.Kafka(t)).with("API_REQUEST_MEMORY", "2h").load(t))
+	testenv.Eventually(t, "the old requests are forgotten", func() bool {
+		var left int
+		if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM test_coordination.api_requests").Scan(&left); err != nil {
+			t.Fatal(err)
+		}
+		return left == 1
+	})
+}
