@@ -43,6 +43,14 @@ WHERE e.settled_change_at IS NOT NULL AND (e.settled_change_at, e.execution_id, 
   AND e.run >= (SELECT i.latest_run FROM test_coordination.execution_ids AS i WHERE i.execution_id = e.execution_id)
 ORDER BY e.settled_change_at, e.execution_id, e.run LIMIT sqlc.arg(page);
 
+-- SettledRunsUpTo walks all runs that changed at or after their end, behind a
+-- place in that order and up to a moment.
+-- name: SettledRunsUpTo :many
+SELECT * FROM test_coordination.executions
+WHERE settled_change_at IS NOT NULL AND settled_change_at <= sqlc.arg(up_to)::timestamptz
+  AND (settled_change_at, execution_id, run) > (sqlc.arg(since)::timestamptz, sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer)
+ORDER BY settled_change_at, execution_id, run LIMIT sqlc.arg(page);
+
 -- RunsByStatus counts, for people: it reads the whole table.
 -- name: RunsByStatus :many
 SELECT status, count(*)::bigint AS runs FROM test_coordination.executions GROUP BY status ORDER BY status;

@@ -50,6 +50,13 @@ UPDATE test_coordination.quarantined_records SET status = sqlc.arg(status), reso
   record_key = substring(record_key FROM 1 FOR 1024), record_value = NULL, record_headers = '[]', complete = false
 WHERE id = sqlc.arg(id) AND status = 'open';
 
+-- OpenQuarantined are the records that DiscardQuarantined settles, as long as the
+-- lock of LockQuarantineUsage is held.
+-- name: OpenQuarantined :many
+SELECT o.id FROM test_coordination.quarantined_records AS o
+WHERE o.status = 'open' AND o.id <= sqlc.arg(up_to) AND (sqlc.arg(reason)::text = '' OR o.reason = sqlc.arg(reason)::text)
+ORDER BY o.id LIMIT sqlc.arg(most);
+
 -- DiscardQuarantined settles as discarded the oldest open records, of a reason
 -- or of all, as ResolveQuarantined does.
 -- name: DiscardQuarantined :execrows

@@ -77,7 +77,9 @@ func openStage(ctx context.Context, o stageOptions) (_ *stage, err error) {
 	}
 	err = s.kafka.EnsureTopics(ctx,
 		kafkalog.TopicSpec{Name: s.cfg.Kafka.TopicExecutions, Partitions: executionPartitions},
-		kafkalog.TopicSpec{Name: s.cfg.Kafka.TopicScenarios, Partitions: scenarioPartitions})
+		kafkalog.TopicSpec{Name: s.cfg.Kafka.TopicScenarios, Partitions: scenarioPartitions},
+		kafkalog.TopicSpec{Name: s.cfg.Kafka.TopicCommands, Partitions: executionPartitions},
+		kafkalog.TopicSpec{Name: s.cfg.Kafka.TopicReports, Partitions: executionPartitions})
 	if err != nil {
 		return nil, fmt.Errorf("make the topics: %w", err)
 	}

@@ -50,7 +50,7 @@ func TestAnotherSchemaIsRefused(t *testing.T) {
 		older.URL: "the database has no schema yet: run tcda migrate up",
 		newer.URL: "upgrade the program",
 	} {
-		for _, command := range []string{"serve --http-listen=127.0.0.1:0", "verify", "quarantine list", "partitions list"} {
+		for _, command := range []string{"serve --http-listen=127.0.0.1:0", "verify", "quarantine list", "partitions list", "outbox list"} {
 			env := map[string]string{"TEST_COORDINATOR_ADAPTER_POSTGRES_URL": url, "TEST_COORDINATOR_ADAPTER_REDIS_ENABLED": "false"}
 			code, _, stderr := tcda(t, env, "", strings.Fields(command)...)
 			if code != exitSchema || !strings.Contains(stderr, says) {
@@ -86,7 +86,7 @@ func TestConfigCommands(t *testing.T) {
 		t.Errorf("print --json: %d %s (%v)", code, stdout, err)
 	}
 	// Commands that use settings refuse these; version needs none.
-	for _, command := range []string{"serve", "verify", "quarantine list", "partitions list", "migrate up"} {
+	for _, command := range []string{"serve", "verify", "quarantine list", "partitions list", "outbox list", "migrate up"} {
 		if code, _, stderr := tcda(t, wrong, "", strings.Fields(command)...); code != exitUsage || !strings.Contains(stderr, "configuration: 2 problem(s)") {
 			t.Errorf("%s: exit code %d, %s", command, code, stderr)
 		}
@@ -99,7 +99,7 @@ func TestConfigCommands(t *testing.T) {
 func TestEveryCommandSaysItsExitCodes(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{
-		"serve", "verify", "quarantine list", "quarantine show", "quarantine requeue", "quarantine discard", "partitions list", "partitions reset", "partitions accept-gap", "contract check",
+		"serve", "verify", "quarantine list", "quarantine show", "quarantine requeue", "quarantine discard", "partitions list", "partitions reset", "partitions accept-gap", "outbox list", "outbox release", "outbox discard", "contract check",
 		"scenarios validate", "templates render",
 		"access token", "access check",
 	} {

@@ -37,7 +37,8 @@ func (b *bench) serve(ctx context.Context, settings map[string]string) (*adapter
 	defer cancel()
 	all := map[string]string{
 		"INSTANCE": "bench", "KAFKA_BROKERS": b.servers.brokers, "KAFKA_TOPIC_SCENARIOS": scenarioTopic,
-		"HTTP_LISTEN": "127.0.0.1:0", "LOG_FORMAT": "json", "LOG_LEVEL": "info",
+		"KAFKA_CREATE_TOPICS": "true", // those of the outbox
+		"HTTP_LISTEN":         "127.0.0.1:0", "LOG_FORMAT": "json", "LOG_LEVEL": "info",
 	}
 	maps.Copy(all, b.Settings)
 	maps.Copy(all, settings)

@@ -36,6 +36,7 @@ type Config struct {
 	Quarantine Quarantine `embed:"" prefix:"quarantine-" group:"Quarantine"`
 	Reconcile  Reconcile  `embed:"" prefix:"reconcile-" group:"Reconcile"`
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
+	Outbox     Outbox     `embed:"" prefix:"outbox-" group:"Outbox"`
 	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
 	API        API        `embed:"" prefix:"api-" group:"API"`
 	Access     Access     `embed:"" prefix:"access-" group:"Access"`
@@ -48,7 +49,7 @@ type Config struct {
 // Service is what concerns the process as a whole.
 type Service struct {
 	Instance        string        `form:"instance" help:"Name of this process, unique among those running; the host's name if empty. It owns partitions and signs events under this name."`
-	Roles           []string      `default:"ingest,reconcile,maintain,api" oneof:"ingest,reconcile,maintain,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again), maintain (make partitions ahead), api (serve scenarios, executions, schedules and locks). Health and metrics are always served."`
+	Roles           []string      `default:"ingest,reconcile,maintain,outbox,api" oneof:"ingest,reconcile,maintain,outbox,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again), maintain (make partitions ahead), outbox (publish to Kafka what other programs are to know), api (serve scenarios, executions, schedules and locks). Health and metrics are always served."`
 	ShutdownTimeout time.Duration `default:"25s" min:"1s" max:"10m" help:"How long a graceful stop may take."`
 }
 
@@ -57,6 +58,7 @@ const (
 	RoleIngest    = "ingest"
 	RoleReconcile = "reconcile"
 	RoleMaintain  = "maintain"
+	RoleOutbox    = "outbox"
 	RoleAPI       = "api"
 )
 
@@ -90,14 +92,17 @@ type Redis struct {
 	StreamLength   int64         `default:"1000" min:"1" max:"1000000" help:"Changes kept in the stream of one execution, about."`
 }
 
-// Kafka is where events come from.
+// Kafka is where events come from, and where other programs are told of them.
 type Kafka struct {
 	Brokers          []string      `default:"localhost:9092" nonempty:"" help:"Bootstrap brokers as host:port, comma-separated."`
 	GroupID          string        `name:"group-id" default:"test-coordinator-adapter" nonempty:"" help:"Consumer group."`
 	ClientID         string        `name:"client-id" default:"tcda" nonempty:"" help:"Name shown in the brokers' logs and quotas."`
 	TopicScenarios   string        `default:"test-coordination.scenarios" form:"topic" help:"Input topic of templates, definitions, dependencies and schedules."`
 	TopicExecutions  string        `default:"test-coordination.executions" form:"topic" help:"Input topic of everything that a run emits."`
-	CreateTopics     bool          `help:"Make the input topics that do not exist, with the brokers' defaults, instead of waiting for them."`
+	TopicCommands    string        `default:"test-coordination.commands" form:"topic" help:"Output topic of accepted requests, for the coordinator."`
+	TopicReports     string        `default:"test-coordination.reports" form:"topic" help:"Output topic of what became of runs."`
+	TopicDeadLetters string        `default:"test-coordination.dead-letters" form:"topic" help:"Output topic of copies of quarantined records; see quarantine-dead-letters."`
+	CreateTopics     bool          `help:"Make the topics that do not exist, with the brokers' defaults, instead of waiting for them."`
 	TLS              bool          `name:"tls" help:"Speak TLS with the brokers."`
 	TLSCAFile        string        `name:"tls-ca-file" placeholder:"PATH" help:"PEM certificates to trust; the system's if empty."`
 	TLSCertFile      string        `name:"tls-cert-file" placeholder:"PATH" help:"PEM client certificate, for mutual TLS."`
@@ -150,6 +155,8 @@ type Limits struct {
 type Quarantine struct {
 	SoftLimit Size `default:"1GiB" min:"1MiB" max:"1048576GiB" help:"Beyond it, only the first 1 KiB of a record's key, headers and value are kept, its length and its sha256; requeue fetches it from Kafka."`
 	HardLimit Size `default:"4GiB" min:"1MiB" max:"1048576GiB" help:"Beyond it, a partition stops at its next bad record until an operator has requeued or discarded some. Nothing is dropped."`
+
+	DeadLetters bool `help:"Publish a copy of each quarantined record, as far as it is kept, to kafka-topic-dead-letters."`
 }
 
 // Reconcile is the loop that makes Redis right again.
@@ -161,6 +168,13 @@ type Reconcile struct {
 type Partitions struct {
 	By    string `default:"monthly" oneof:"monthly,daily" help:"Width of a partition: monthly or daily. Every partition costs locks in each generic plan; daily is for many runs a day."`
 	Ahead int    `default:"3" min:"1" max:"60" help:"Partitions made in advance."`
+}
+
+// Outbox is the loop that publishes to Kafka what other programs are to know.
+type Outbox struct {
+	Poll         time.Duration `default:"200ms" min:"1ms" max:"1m" help:"Between two looks at an outbox in which nothing waits."`
+	SettledAfter time.Duration `default:"1m" min:"1s" max:"24h" help:"How long a run that has ended must have been quiet before it is reported as settled."`
+	Retention    time.Duration `default:"168h" min:"1m" max:"87600h" help:"How long published events are kept in the outbox."`
 }
 
 // HTTP is the listener of health, metrics and the API.

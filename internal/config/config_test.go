@@ -76,7 +76,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	if want := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC); !c.Limits.TimeEarliest.Equal(want) {
 		t.Errorf("earliest time is %v, want %v", c.Limits.TimeEarliest, want)
 	}
-	for _, role := range []string{config.RoleIngest, config.RoleReconcile, config.RoleMaintain} {
+	for _, role := range []string{config.RoleIngest, config.RoleReconcile, config.RoleMaintain, config.RoleOutbox} {
 		if !c.Service.Plays(role) {
 			t.Errorf("serve does not play %s by default", role)
 		}

@@ -71,7 +71,7 @@ func (r *rules) checkTogether(c *Config) {
 	for _, broker := range c.Kafka.Brokers {
 		r.must(isHostPort(broker), "kafka-brokers", "must be a list of host:port")
 	}
-	r.must(c.Kafka.TopicScenarios != c.Kafka.TopicExecutions, "kafka-topic-executions", "must be another topic than kafka-topic-scenarios")
+	r.checkTopics(c)
 	r.must((c.Kafka.TLSCertFile == "") == (c.Kafka.TLSKeyFile == ""), "kafka-tls-key-file", "must be given together with kafka-tls-cert-file")
 	r.must(c.Kafka.TLS || c.Kafka.TLSCAFile+c.Kafka.TLSCertFile == "", "kafka-tls", "must be true when certificates are given")
 	if c.Kafka.SASLMechanism != "none" {
@@ -91,6 +91,23 @@ func (r *rules) checkTogether(c *Config) {
 	r.must(c.Limits.StringBytes <= c.Limits.RecordBytes, "limits-string-bytes", "must not exceed limits-record-bytes")
 	r.must(c.Limits.JSONTokens <= c.Limits.BulkJSONTokens, "limits-json-tokens", "must not exceed limits-bulk-json-tokens")
 	r.must(c.Limits.TimeEarliest.Unix() >= 0, "limits-time-earliest", "must be 1970-01-01T00:00:00Z or later: stored order keys count from there")
+}
+
+// checkTopics wants each topic to be another one: what is published must not come
+// back in as input.
+func (r *rules) checkTopics(c *Config) {
+	taken := map[string]string{}
+	for _, t := range []struct{ setting, topic string }{
+		{"kafka-topic-scenarios", c.Kafka.TopicScenarios},
+		{"kafka-topic-executions", c.Kafka.TopicExecutions},
+		{"kafka-topic-commands", c.Kafka.TopicCommands},
+		{"kafka-topic-reports", c.Kafka.TopicReports},
+		{"kafka-topic-dead-letters", c.Kafka.TopicDeadLetters},
+	} {
+		other, isTaken := taken[t.topic]
+		r.must(!isTaken, t.setting, "must be another topic than "+other)
+		taken[t.topic] = t.setting
+	}
 }
 
 // checkAlone holds a setting against the rules in its tags.

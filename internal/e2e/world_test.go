@@ -70,6 +70,9 @@ func worldOf(t testing.TB, kafka *testenv.KafkaCluster, redis *testenv.RedisServ
 	}
 	w.kafka.CreateTopic(t, w.topics.Executions, executionPartitions, nil)
 	w.kafka.CreateTopic(t, w.topics.Scenarios, scenarioPartitions, nil)
+	commands, reports := testenv.UniqueName("commands"), testenv.UniqueName("reports")
+	w.kafka.CreateTopic(t, commands, 1, nil)
+	w.kafka.CreateTopic(t, reports, 1, nil)
 	w.env = map[string]string{}
 	for name, value := range map[string]string{
 		"INSTANCE":               "e2e",
@@ -77,6 +80,8 @@ func worldOf(t testing.TB, kafka *testenv.KafkaCluster, redis *testenv.RedisServ
 		"KAFKA_GROUP_ID":         testenv.UniqueName("tcda"),
 		"KAFKA_TOPIC_EXECUTIONS": w.topics.Executions,
 		"KAFKA_TOPIC_SCENARIOS":  w.topics.Scenarios,
+		"KAFKA_TOPIC_COMMANDS":   commands,
+		"KAFKA_TOPIC_REPORTS":    reports,
 		"HTTP_LISTEN":            "127.0.0.1:0",
 		"LOG_FORMAT":             "json",
 		// Small batches, so that there are many moments to die at, and a short

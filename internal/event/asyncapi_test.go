@@ -75,11 +75,8 @@ func TestAsyncAPINamesEveryTypeAndTopic(t *testing.T) {
 		}
 	}
 
-	for _, typ := range fact.Types() {
-		channel := document.Channels["scenarios"]
-		if typ.OfExecution() {
-			channel = document.Channels["executions"]
-		}
+	for _, typ := range slices.Concat(fact.Types(), fact.OutboundTypes()) {
+		channel := document.Channels[channelOf(typ)]
 		found := false
 		for name, ref := range channel.Messages {
 			m, ok := document.Components.Messages[name]
@@ -103,6 +100,20 @@ func TestAsyncAPINamesEveryTypeAndTopic(t *testing.T) {
 	}
 	if got := document.Components.Messages["DeadLetter"].Headers.Properties["tcda-reason"].Enum; !slices.Equal(got, reasons) {
 		t.Errorf("reasons %v, want %v", got, reasons)
+	}
+}
+
+// channelOf is where a type is sent.
+func channelOf(typ fact.Type) string {
+	switch {
+	case typ == fact.TypeSettled:
+		return "reports"
+	case slices.Contains(fact.OutboundTypes(), typ):
+		return "commands"
+	case typ.OfExecution():
+		return "executions"
+	default:
+		return "scenarios"
 	}
 }
 

@@ -111,10 +111,22 @@ func newKind[M proto.Message](typ fact.Type) *kind {
 
 // TypeOf is the event type that a message of the contract is the data of.
 func TypeOf(m proto.Message) (fact.Type, error) {
-	for typ, k := range kinds {
-		if k.message.Descriptor() == m.ProtoReflect().Descriptor() {
-			return typ, nil
+	k, err := kindOf(m)
+	if err != nil {
+		return "", err
+	}
+	return k.typ, nil
+}
+
+// kindOf is what is known of the type whose data a message is, of those that
+// only leave the service too.
+func kindOf(m proto.Message) (*kind, error) {
+	for _, of := range []map[fact.Type]*kind{kinds, outbound} {
+		for _, k := range of {
+			if k.message.Descriptor() == m.ProtoReflect().Descriptor() {
+				return k, nil
+			}
 		}
 	}
-	return "", fmt.Errorf("%s is not the data of an event", m.ProtoReflect().Descriptor().FullName())
+	return nil, fmt.Errorf("%s is not the data of an event", m.ProtoReflect().Descriptor().FullName())
 }

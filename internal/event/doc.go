@@ -22,5 +22,6 @@
 //	payload_*.go     the domain's payload; catalog.go knows which for each type
 //
 // The other way go restore.go (stored data to payload, for verification),
-// interrupted.go (the service's own event) and encode.go (for producers).
+// interrupted.go (the service's own event), encode.go (for producers) and
+// outbound.go (what the service says to other programs).
 package event

@@ -53,13 +53,12 @@ type Outgoing struct {
 // judge: what a decoder refuses can be written too.
 func Encode(o Outgoing, mode Mode, encoding Encoding) (kafkarecord.Record, error) {
 	if o.Message == nil {
-		return kafkarecord.Record{}, errors.New("encode an event: no message")
+		return kafkarecord.Record{}, errNoMessage
 	}
-	typ, err := TypeOf(o.Message)
+	k, err := kindOf(o.Message)
 	if err != nil {
 		return kafkarecord.Record{}, fmt.Errorf("encode an event: %w", err)
 	}
-	k := kinds[typ]
 	if o.Subject == "" {
 		o.Subject = k.subjectOf(o.Message)
 	}
@@ -68,13 +67,13 @@ func Encode(o Outgoing, mode Mode, encoding Encoding) (kafkarecord.Record, error
 	if encoding == Protobuf {
 		contentType = "application/protobuf"
 		if data, err = (proto.MarshalOptions{Deterministic: true}).Marshal(o.Message); err != nil {
-			return kafkarecord.Record{}, fmt.Errorf("encode data of %s: %w", typ, err)
+			return kafkarecord.Record{}, fmt.Errorf("encode data of %s: %w", k.typ, err)
 		}
 	} else {
 		data = appendMessage(nil, k.plan, structOf(o.Message), nil, "")
 	}
 
-	attributes := o.attributes(typ)
+	attributes := o.attributes(k.typ)
 	record := kafkarecord.Record{Key: []byte(o.Subject)}
 	if mode == Structured {
 		attributes = append(attributes, attribute{"datacontenttype", contentType})
@@ -89,6 +88,8 @@ func Encode(o Outgoing, mode Mode, encoding Encoding) (kafkarecord.Record, error
 	record.Headers = append(record.Headers, kafkarecord.Header{Key: contentTypeHeader, Value: []byte(contentType)})
 	return record, nil
 }
+
+var errNoMessage = errors.New("encode an event: no message")
 
 // NewMessage makes the message of an event type from JSON in proto mapping;
 // nothing but its form is judged.

@@ -45,7 +45,15 @@ const (
 	TypeFaultClearRequested Type = TypePrefix + "fault.clear_requested.v1"
 	TypeAnnotated           Type = TypePrefix + "execution.annotated.v1"
 	TypePinned              Type = TypePrefix + "execution.pinned.v1"
+
+	// TypeSettled only leaves the service, for other programs. It is neither stored
+	// nor accepted from Kafka.
+	TypeSettled Type = TypePrefix + "execution.settled.v1"
 )
+
+// OutboundTypes are the types of this service's own that are published for other
+// programs; accepted requests are, too.
+func OutboundTypes() []Type { return []Type{TypeSettled, TypeCancelRequested, TypeFaultClearRequested} }
 
 // OwnTypes are the types of statements that only this service makes, each about
 // a run.

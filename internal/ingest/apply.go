@@ -115,7 +115,7 @@ func (w *worker) apply(ctx context.Context, tx *pgstore.Tx, b *batch, selected f
 			return nil, err
 		}
 	}
-	// S4f: poison.
+	// S4f and S4g: poison, and its copies for others.
 	if err := tx.Quarantine(ctx, w.claim, out.poison); err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@
 //	S2 decode     decode.go     event or poison
 //	S3 hint       decode.go     Redis: probably known? never skips a check, only its locks
 //	S4 commit     commit.go     one transaction, tried until it is certain what became of it; inside it
-//	              apply.go      fence, ids, identity, rows, poison: a to f, as in the README's picture
+//	              apply.go      fence, ids, identity, rows, poison, outbox: a to g, as in the README's picture
 //	              fold.go       run and fold
 //	              recent.go     a guess at the runs, to load what will be merged into along with the locks
 //	S5 state      publish.go    Redis: compare-and-set of the newest states
@@ -18,9 +18,10 @@
 //	S7 offset     worker.go     Kafka's committed offset, now and then: a gauge
 //	S9 reconcile  reconcile.go  Redis is made right again, whatever was lost of S5
 //
-// (S8 is the outbox, which comes with the API.) Around them: engine.go starts a
-// worker for each assigned partition, worker.go leads it from claim to release,
-// retry.go paces what is tried again, maintain.go makes table partitions ahead.
+// (S8 publishes what transactions have left for other programs: package outbox.)
+// Around them: engine.go starts a worker for each assigned partition, worker.go
+// leads it from claim to release, retry.go paces what is tried again, maintain.go
+// makes table partitions ahead.
 //
 // Everything after S4 can be lost: states are rebuilt, and a lost hint costs a
 // look-up. Nothing before S4 has any effect. S1 to S3 of the next batch overlap

@@ -47,7 +47,7 @@ type Config struct {
 	TLS      *tls.Config // nil: no TLS
 	SASL     *SASL       // nil: no authentication
 
-	// Topics are those that will be read. Their leaders are kept known; without
+	// Topics are those that will be read or written. Their leaders are kept known; without
 	// any, those of all topics of the cluster are.
 	Topics []string
 

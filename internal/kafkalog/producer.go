@@ -16,18 +16,26 @@ import (
 // Offset is not looked at. After an error the record may have been appended
 // all the same.
 func (c *Client) Produce(ctx context.Context, topic string, partition int32, record kafkarecord.Record) (offset int64, err error) {
-	headers := make([]kafka.Header, len(record.Headers))
-	for i, h := range record.Headers {
-		headers[i] = kafka.Header{Key: h.Key, Value: h.Value}
+	return c.produce(ctx, topic, partition, []kafkarecord.Record{record})
+}
+
+// produce is Produce for several records, which get offsets in a row from base on.
+func (c *Client) produce(ctx context.Context, topic string, partition int32, records []kafkarecord.Record) (base int64, err error) {
+	batch := make([]kafka.Record, len(records))
+	now := time.Now()
+	for i, record := range records {
+		headers := make([]kafka.Header, len(record.Headers))
+		for j, h := range record.Headers {
+			headers[j] = kafka.Header{Key: h.Key, Value: h.Value}
+		}
+		batch[i] = kafka.Record{Time: now, Key: kafka.NewBytes(record.Key), Value: kafka.NewBytes(record.Value), Headers: headers}
 	}
 	client := kafka.Client{Addr: c.address, Transport: c.transport, Timeout: c.config.RequestTimeout}
 	response, err := client.Produce(ctx, &kafka.ProduceRequest{
 		Topic:        topic,
 		Partition:    int(partition),
 		RequiredAcks: kafka.RequireAll,
-		Records: kafka.NewRecordReader(kafka.Record{
-			Time: time.Now(), Key: kafka.NewBytes(record.Key), Value: kafka.NewBytes(record.Value), Headers: headers,
-		}),
+		Records:      kafka.NewRecordReader(batch...),
 	})
 	if err == nil {
 		err = response.Error

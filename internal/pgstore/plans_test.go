@@ -1,6 +1,7 @@
 package pgstore_test
 
 import (
+	"encoding/json"
 	"errors"
 	"regexp"
 	"slices"
@@ -107,6 +108,110 @@ func TestDiscardingGoesAlongKeys(t *testing.T) {
 	}
 	if plan := preparedPlans(t, conn)["DiscardQuarantined"]; !strings.Contains(plan, "(id = ANY (") || strings.Contains(plan, "Join") {
 		t.Errorf("not by their ids:\n%s", plan)
+	}
+}
+
+// outboxStatements are those of the publisher, which runs all the time.
+var outboxStatements = []string{
+	"Enqueue", "EnqueueDeadLetters", "ClaimOutbox", "OutboxRecords", "MarkPublished", "ParkOutbox", "CountAttempts", "ParkedOutbox", "ReleaseParked", "DiscardParked",
+	"LendForGood", "OldestPending", "CountParked", "RemoveFinished", "LoopCursor", "SettledRunsUpTo", "OpenQuarantined",
+}
+
+func TestStatementsOfTheOutboxGoAlongKeys(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"empty", "analyzed"} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			conn := planningConn(t)
+			calls := append(seeding(), reading(new(int))...)
+			for _, c := range calls {
+				if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil {
+					t.Fatalf("%s: %v", c.method, err)
+				}
+			}
+			if state == "analyzed" {
+				if _, err := conn.Exec(t.Context(), "ANALYZE"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			plans := preparedPlans(t, conn)
+			for _, name := range outboxStatements {
+				plan, ok := plans[name]
+				if !ok {
+					t.Errorf("%s was not called", name)
+				}
+				for _, bad := range []string{"Seq Scan on", "Hash Join", "Merge Join"} {
+					if strings.Contains(plan, bad) {
+						t.Errorf("%s: %s in\n%s", name, bad, plan)
+					}
+				}
+			}
+			for name, index := range map[string]string{
+				"ClaimOutbox": "outbox_unpublished_idx", "OldestPending": "outbox_pending_idx", "CountParked": "outbox_parked_idx",
+				"ParkedOutbox": "outbox_parked_idx", "RemoveFinished": "outbox_finished_idx", "LendForGood": "outbox_quarantined_idx", "SettledRunsUpTo": "executions_settled_change_idx",
+			} {
+				if !strings.Contains(plans[name], index) {
+					t.Errorf("%s does not go along %s:\n%s", name, index, plans[name])
+				}
+			}
+		})
+	}
+}
+
+// What was published costs the publisher nothing, nor does what waits behind a
+// parked row.
+func TestAMillionPublishedRowsCostNothing(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it fills a table with a million rows")
+	}
+	conn := planningConn(t)
+	fill := func(status string, from, to int, key string) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), `INSERT INTO test_coordination.outbox (topic_role, event_id, event_time, key_hash, record_headers, status, enqueued_at, finished_at)
+			SELECT 'commands', 'e' || n, now(), sha256(convert_to(`+key+`, 'UTF8')), '[]', $1, now(), CASE WHEN $1 = 'published' THEN now() END FROM generate_series($2::int, $3::int) AS n`, status, from, to)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// cost is how many pages a claim of ten rows touches, and how many rows it gives.
+	cost := func() (pages, rows int) {
+		t.Helper()
+		claimed, err := dbsqlc.New(conn).ClaimOutbox(t.Context(), 10, "commands", []byte{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var name string
+		if err := conn.QueryRow(t.Context(), "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%ClaimOutbox%' AND statement NOT LIKE '%pg_prepared%'").Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		var plan []struct {
+			Plan struct {
+				Hit  int `json:"Shared Hit Blocks"`
+				Read int `json:"Shared Read Blocks"`
+			} `json:"Plan"`
+		}
+		var text []byte
+		err = conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE "+pgx.Identifier{name}.Sanitize()+`(10, 'commands', '')`, pgx.QueryExecModeSimpleProtocol).Scan(&text)
+		if err == nil {
+			err = json.Unmarshal(text, &plan)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan[0].Plan.Hit + plan[0].Plan.Read, len(claimed)
+	}
+	fill("pending", 1, 100, "'key-' || n")
+	before, rows := cost()
+	if rows != 10 || before == 0 {
+		t.Fatalf("a claim touches %d pages for %d rows", before, rows)
+	}
+	fill("published", 1001, 1_001_000, "'key-' || n % 1000")
+	fill("parked", 2_000_000, 2_000_000, "'parked'")
+	fill("pending", 2_000_001, 2_050_000, "'parked'") // they wait
+	after, rows := cost()
+	if rows != 10 || after > 3*before {
+		t.Errorf("a claim touches %d pages for %d rows, %d before a million was published", after, rows, before)
 	}
 }
 

@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -51,6 +50,12 @@ func (tx *Tx) Quarantine(ctx context.Context, p Partition, poison []Poison) erro
 	tx.pipe.doing("quarantine records")
 	if err := tx.queued.Quarantine(ctx, rows); err != nil {
 		return err
+	}
+	if tx.deadLetters { // S4g
+		tx.pipe.doing("enqueue dead letters")
+		if err := tx.queued.EnqueueDeadLetters(ctx, dbsqlc.EnqueueDeadLettersParams{Topic: p.Topic, Partition: p.Number, Generation: p.Generation, Offsets: rows.Offsets, Now: tx.now}); err != nil {
+			return err
+		}
 	}
 	after, err := tx.q.QuarantineUsage(ctx)
 	if err != nil {
@@ -162,13 +167,9 @@ func (s *Store) QuarantinedRecord(ctx context.Context, id int64) (QuarantinedRec
 	if err != nil {
 		return QuarantinedRecord{}, interpret("read quarantined record", err)
 	}
-	var headers []header
-	if err := json.Unmarshal(r.RecordHeaders, &headers); err != nil {
-		return QuarantinedRecord{}, interpret("read quarantined record", err)
-	}
 	rec := kafkarecord.Record{Offset: r.KafkaOffset, Timestamp: timeOf(r.RecordTime), Key: r.RecordKey, Value: r.RecordValue}
-	for _, h := range headers {
-		rec.Headers = append(rec.Headers, kafkarecord.Header{Key: string(h[0]), Value: h[1]})
+	if rec.Headers, err = headersOf(r.RecordHeaders); err != nil {
+		return QuarantinedRecord{}, interpret("read quarantined record", err)
 	}
 	if !r.Complete && r.RecordValue != nil {
 		rec.Oversize = &kafkarecord.Oversize{Length: r.ValueLength, SHA256: [32]byte(r.ValueSHA256)}
@@ -194,6 +195,13 @@ type Discard struct {
 func (s *Store) DiscardOpen(ctx context.Context, d Discard) (int64, error) {
 	var n int64
 	err := s.settle(ctx, d.At, func(tx *Tx) (err error) {
+		ids, err := tx.q.OpenQuarantined(ctx, d.UpTo, string(d.Reason), int32(d.Most))
+		if err != nil {
+			return interpret("list quarantined records", err)
+		}
+		if err := tx.lendForGood(ctx, ids); err != nil {
+			return err
+		}
 		n, err = tx.q.DiscardQuarantined(ctx, dbsqlc.DiscardQuarantinedParams{
 			Now: d.At, ResolvedBy: d.By, Resolution: d.Why, UpTo: d.UpTo, Reason: string(d.Reason), Most: int32(d.Most),
 		})
@@ -207,6 +215,13 @@ func (s *Store) DiscardOpen(ctx context.Context, d Discard) (int64, error) {
 		return tx.Audit(ctx, AuditEntry{Actor: d.By, Action: ActionDiscardRecord, Subject: fmt.Sprintf("%d of %s up to %d", n, which, d.UpTo), Reason: d.Why})
 	})
 	return n, err
+}
+
+// lendForGood leaves the bytes of open records, which are about to be given up,
+// with their dead letters that are not published yet.
+func (tx *Tx) lendForGood(ctx context.Context, ids []int64) error {
+	tx.pipe.doing("keep the bytes of dead letters")
+	return tx.queued.LendForGood(ctx, ids)
 }
 
 // settle runs work in a transaction that may change quarantined records.
@@ -238,6 +253,9 @@ func (tx *Tx) DiscardQuarantined(ctx context.Context, id int64, by, why, request
 }
 
 func (tx *Tx) resolve(ctx context.Context, p dbsqlc.ResolveQuarantinedParams, request string) error {
+	if err := tx.lendForGood(ctx, []int64{p.ID}); err != nil {
+		return err
+	}
 	n, err := tx.q.ResolveQuarantined(ctx, p)
 	switch {
 	case err != nil:

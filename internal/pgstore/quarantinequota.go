@@ -95,12 +95,8 @@ func keep(r *kafkarecord.Record, sample bool) (keptRecord, error) {
 		given = beginningOf(r.Headers)
 		k.whole = len(k.key) == len(r.Key) && len(k.value) == len(r.Value) && len(given) == len(r.Headers)
 	}
-	headers := make([]header, len(given))
-	for i, h := range given {
-		headers[i] = header{[]byte(h.Key), h.Value}
-	}
 	var err error
-	k.headers, err = json.Marshal(headers)
+	k.headers, err = headersJSON(given)
 	return k, err
 }
 

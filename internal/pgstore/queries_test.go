@@ -148,6 +148,55 @@ func reading(found *int) []call {
 			u, err := q.QuarantineUsage(ctx)
 			return oneOf(found, u, err)
 		}),
+		rows("OpenQuarantined", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.OpenQuarantined(ctx, math.MaxInt64, "json", 10)
+			return rowsOf(found, r, err)
+		}),
+		writes("LendForGood", func(ctx context.Context, q *dbsqlc.Queries) error { return q.LendForGood(ctx, []int64{2}) }),
+		rows("ClaimOutbox", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ClaimOutbox(ctx, 10, "commands", []byte{})
+			return rowsOf(found, r, err)
+		}),
+		rows("OutboxRecords", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.OutboxRecords(ctx, []int64{1, 2, 3, 4, 5, 6})
+			return rowsOf(found, r, err)
+		}),
+		writes("MarkPublished", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.MarkPublished(ctx, dbsqlc.MarkPublishedParams{Now: now, Topic: "t", Ids: []int64{1, 2}, Partitions: []int32{0, 1}, Offsets: []int64{5, 6}})
+		}),
+		writes("CountAttempts", func(ctx context.Context, q *dbsqlc.Queries) error { return q.CountAttempts(ctx, []int64{3}) }),
+		writes("ParkOutbox", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.ParkOutbox(ctx, now, []int64{3}, []string{"too large"})
+		}),
+		rows("ParkedOutbox", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ParkedOutbox(ctx, 0, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("CountParked", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.CountParked(ctx)
+			return rowsOf(found, r, err)
+		}),
+		writes("ReleaseParked", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.ReleaseParked(ctx, dbsqlc.ReleaseParkedParams{Now: now, ResolvedBy: "me", Resolution: "why", ID: 3}))
+		}),
+		writes("DiscardParked", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.DiscardParked(ctx, dbsqlc.DiscardParkedParams{Now: now, ResolvedBy: "me", Resolution: "why", ID: 4}))
+		}),
+		rows("OldestPending", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.OldestPending(ctx, "commands")
+			return oneOf(found, r, err)
+		}),
+		writes("RemoveFinished", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.RemoveFinished(ctx, now.Add(-time.Hour), 10))
+		}),
+		rows("LoopCursor", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LoopCursor(ctx, "l")
+			return oneOf(found, r, err)
+		}),
+		rows("RunningTransactions", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.RunningTransactions(ctx)
+			return oneOf(found, r, err)
+		}),
 		writes("DiscardQuarantined", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return affected(q.DiscardQuarantined(ctx, dbsqlc.DiscardQuarantinedParams{Now: now, ResolvedBy: "me", Resolution: "why", Reason: "crash", Most: 10}))
 		}),
@@ -186,6 +235,10 @@ func reading(found *int) []call {
 		}),
 		rows("SettledRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.SettledRuns(ctx, dbsqlc.SettledRunsParams{Since: now.Add(-time.Hour), Page: 10})
+			return rowsOf(found, r, err)
+		}),
+		rows("SettledRunsUpTo", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SettledRunsUpTo(ctx, dbsqlc.SettledRunsUpToParams{UpTo: now, Since: now.Add(-time.Hour), Page: 10})
 			return rowsOf(found, r, err)
 		}),
 		rows("RunsByStatus", func(ctx context.Context, q *dbsqlc.Queries) error {

@@ -154,6 +154,19 @@ func seeding() []call {
 				Lengths: []int64{1, 0, 1}, Sums: [][]byte{key, nil, key}, Complete: []bool{true, false, true},
 			})
 		}, false},
+		{"Enqueue", func(ctx context.Context, q *dbsqlc.Queries) error {
+			bytes, texts, headers := [][]byte{key, nil, key, key}, []string{"a", "b", "c", "d"}, []json.RawMessage{object, object, object, object}
+			return q.Enqueue(ctx, dbsqlc.EnqueueParams{
+				Now: now, TopicRoles: []string{"commands", "commands", "commands", "commands"}, EventIds: texts, Types: texts, Subjects: texts, EventTimes: []time.Time{now, now, now, now},
+				KeyHashes: [][]byte{hashOf("a"), hashOf("b"), hashOf("c"), hashOf("d")}, RecordKeys: bytes, RecordValues: bytes, RecordHeaders: headers,
+			})
+		}, false},
+		{"EnqueueDeadLetters", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.EnqueueDeadLetters(ctx, dbsqlc.EnqueueDeadLettersParams{Topic: "t", Generation: 1, Offsets: []int64{1, 2}, Now: now})
+		}, false},
+		{"AdvanceLoopCursor", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.AdvanceLoopCursor(ctx, dbsqlc.AdvanceLoopCursorParams{Loop: "l", ChangedAt: now, ExecutionID: "exec-1", Run: 1, Now: now})
+		}, false},
 		{"InsertDefinitionEvent", func(ctx context.Context, q *dbsqlc.Queries) error {
 			zero := int32(0)
 			return allOf(q.InsertDefinitionEvent(ctx, []dbsqlc.InsertDefinitionEventParams{

@@ -27,16 +27,18 @@ type Config struct {
 	ConnectTimeout   time.Duration
 	ApplicationName  string
 	Quarantine       QuarantineLimits
+	DeadLetters      bool // a copy of each quarantined record goes to the outbox
 }
 
 // Store is a pool of connections to the service's schema. It is safe for
 // concurrent use.
 type Store struct {
-	pool       *pgxpool.Pool
-	q          *dbsqlc.Queries
-	types      columnTypes
-	quarantine QuarantineLimits
-	idle       time.Duration // see Config.IdleTimeout
+	pool        *pgxpool.Pool
+	q           *dbsqlc.Queries
+	types       columnTypes
+	quarantine  QuarantineLimits
+	deadLetters bool
+	idle        time.Duration // see Config.IdleTimeout
 }
 
 // Open makes the pool. It does not connect: a database that is down is an
@@ -77,7 +79,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database pool: %w", err)
 	}
-	return &Store{pool: pool, q: dbsqlc.New(pool), quarantine: cfg.Quarantine, idle: cfg.IdleTimeout}, nil
+	return &Store{pool: pool, q: dbsqlc.New(pool), quarantine: cfg.Quarantine, deadLetters: cfg.DeadLetters, idle: cfg.IdleTimeout}, nil
 }
 
 // planning are the settings of a session under which its statements, all of
@@ -238,22 +240,21 @@ func (s *Store) EndStalled(ctx context.Context) (int, error) {
 	return int(ended), interpret("end stalled sessions", err)
 }
 
-// Lead runs work while this session holds the advisory lock of a loop that
-// must run once among all instances. It returns false at once when another
-// instance holds it.
+// Lead runs work while a session holds the advisory lock of a loop that must run
+// once among all instances. It returns false at once when another instance holds
+// it. The session is not one of the pool's: leaders that held all of those would
+// wait for each other, for their work takes more.
 func (s *Store) Lead(ctx context.Context, loop string, work func(context.Context) error) (bool, error) {
-	conn, err := s.pool.Acquire(ctx)
+	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
-		return false, interpret("acquire connection", err)
+		return false, interpret("connect", err)
 	}
 	q := dbsqlc.New(conn)
 	defer func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTimeout)
 		defer cancel()
 		_ = q.EndLeadership(ending)
-		// The lock ends with the session at the latest: closing the connection instead
-		// of giving it back cannot leave it behind.
-		_ = conn.Hijack().Close(ending)
+		_ = conn.Close(ending) // the lock ends with the session at the latest
 	}()
 	won, err := q.TryLeadership(ctx, loop)
 	if err != nil || !won {
@@ -282,6 +283,7 @@ type Tx struct {
 	quarantine  QuarantineLimits
 	quarantined Quarantined
 	watched     watched
+	deadLetters bool
 }
 
 // Now is the one time that all rows of the transaction get.
@@ -314,7 +316,7 @@ func (s *Store) transact(ctx context.Context, now time.Time, work func(*Tx) erro
 		defer cancel()
 		p.rollback(ctx)
 	}()
-	if err := work(&Tx{q: dbsqlc.New(waiting{p}), queued: dbsqlc.New(queued{p}), pipe: p, now: now, parts: map[PartKey]soughtPart{}, quarantine: s.quarantine}); err != nil {
+	if err := work(&Tx{q: dbsqlc.New(waiting{p}), queued: dbsqlc.New(queued{p}), pipe: p, now: now, parts: map[PartKey]soughtPart{}, quarantine: s.quarantine, deadLetters: s.deadLetters}); err != nil {
 		return err
 	}
 	return end(p, ctx)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
@@ -117,6 +119,25 @@ func TestLeadersDoNotUseUpThePool(t *testing.T) {
 		if _, err := s.Lead(t.Context(), "loop", s.Ping); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// However many lead, their work has the whole pool.
+	var leading errgroup.Group
+	all := make(chan struct{})
+	var leaders atomic.Int32
+	for _, loop := range []string{"a", "b", "c", "d"} {
+		leading.Go(func() error {
+			_, err := s.Lead(t.Context(), loop, func(ctx context.Context) error {
+				if leaders.Add(1) == 4 {
+					close(all)
+				}
+				<-all
+				return s.Ping(ctx)
+			})
+			return err
+		})
+	}
+	if err := leading.Wait(); err != nil {
+		t.Fatal(err)
 	}
 }
 

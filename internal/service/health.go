@@ -14,8 +14,8 @@ import (
 // checkTimeout bounds each check: a reader of health does not wait longer.
 const checkTimeout = 2 * time.Second
 
-// checks are what readiness rests on. Redis and stopped partitions only
-// degrade: the rest of the work goes on.
+// checks are what readiness rests on. Redis, stopped partitions and what is not
+// published only degrade: the rest of the work goes on.
 func (s *service) checks() []opshttp.Check {
 	checks := []opshttp.Check{
 		{Name: "service", Critical: true, Probe: s.isAtWork},
@@ -30,6 +30,9 @@ func (s *service) checks() []opshttp.Check {
 			opshttp.Check{Name: "partitions", Timeout: checkTimeout, Probe: s.partitionsRun},
 			opshttp.Check{Name: "quarantine", Timeout: checkTimeout, Probe: s.quarantineHasRoom},
 		)
+	}
+	if s.outbox != nil {
+		checks = append(checks, opshttp.Check{Name: "outbox", Timeout: checkTimeout, Probe: s.outbox.Check})
 	}
 	if s.redis != nil {
 		checks = append(checks, opshttp.Check{Name: "redis", Timeout: checkTimeout, Probe: s.redisServes})

@@ -4,7 +4,7 @@
 //
 // It is the composition root, apart from the command line so that tests and
 // the demo start in their own process what the command starts. It decides
-// nothing about events, batches or states: packages ingest, pgstore,
+// nothing about events, batches or states: packages ingest, outbox, pgstore,
 // redisstore and kafkalog do, and each gets its part of the configuration by
 // one function in settings.go.
 //
@@ -32,6 +32,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/opshttp"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/outbox"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
@@ -94,11 +95,13 @@ type service struct {
 
 	store    *pgstore.Store
 	redis    *redisstore.Store // nil: not enabled
-	kafka    *kafkalog.Client
+	kafka    *kafkalog.Client  // knows the input topics
+	output   *kafkalog.Client  // knows the output topics; nil without the role
 	tracing  *telemetry.Tracing
 	engine   *ingest.Engine
 	access   *access.Guard
 	commands *command.Commands
+	outbox   *outbox.Publisher // nil without the role
 	http     *opshttp.Server
 	listener net.Listener
 	grpc     net.Listener    // for the API alone; nil: not asked for
@@ -154,6 +157,11 @@ func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, er
 	if err != nil {
 		return nil, fmt.Errorf("make engine: %w", err)
 	}
+	if cfg.Service.Plays(config.RoleOutbox) {
+		if err := s.openOutbox(kafkaConfig, metrics); err != nil {
+			return nil, err
+		}
+	}
 	guard := Access(cfg)
 	guard.Log = s.log
 	if s.access, err = access.Open(guard); err != nil {
@@ -169,6 +177,24 @@ func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, er
 		return nil, err
 	}
 	return s, nil
+}
+
+// openOutbox makes the publisher, with a client of its own: one keeps the leaders
+// known of the topics that it was made for.
+func (s *service) openOutbox(c kafkalog.Config, metrics *telemetry.Metrics) (err error) {
+	settings := Outbox(s.cfg, s.instance)
+	c.Topics = nil
+	for _, topic := range settings.Topics {
+		c.Topics = append(c.Topics, topic.Name)
+	}
+	if s.output, err = kafkalog.Open(c); err != nil {
+		return fmt.Errorf("open Kafka: %w", err)
+	}
+	s.outbox, err = outbox.New(settings, outbox.Parts{Store: s.store, Kafka: s.output, Metrics: metrics, Log: s.log})
+	if err != nil {
+		return fmt.Errorf("make outbox: %w", err)
+	}
+	return nil
 }
 
 func (s *service) openTracing(ctx context.Context) (*telemetry.Tracing, error) {
@@ -211,6 +237,9 @@ func (s *service) work(ctx context.Context) error {
 		roles.Go(func() error { s.engine.MaintainPartitions(ctx); return nil })
 		roles.Go(func() error { s.engine.PlanSchedules(ctx); return nil })
 		roles.Go(func() error { s.forgetRequests(ctx); return nil })
+	}
+	if s.outbox != nil {
+		roles.Go(func() error { s.outbox.Run(ctx); return nil })
 	}
 	if s.cfg.Service.Plays(config.RoleIngest) {
 		roles.Go(func() error {
@@ -296,8 +325,10 @@ func (s *service) close(ctx context.Context) {
 		}
 		cancel()
 	}
-	if s.kafka != nil {
-		s.kafka.Close()
+	for _, client := range []*kafkalog.Client{s.kafka, s.output} {
+		if client != nil {
+			client.Close()
+		}
 	}
 	if s.redis != nil {
 		if err := s.redis.Close(); err != nil {

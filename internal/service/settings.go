@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/access"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/api"
@@ -13,6 +14,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/outbox"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgmigrate"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
@@ -47,6 +49,7 @@ func Postgres(cfg *config.Config) pgstore.Config {
 			Soft: int64(cfg.Quarantine.SoftLimit),
 			Hard: int64(cfg.Quarantine.HardLimit),
 		},
+		DeadLetters: cfg.Quarantine.DeadLetters,
 	}
 }
 
@@ -74,8 +77,8 @@ func Redis(cfg *config.Config) redisstore.Config {
 	}
 }
 
-// Kafka is what the configuration says to the client. It reads the files that
-// certificates are in.
+// Kafka is what the configuration says to the client that reads. It reads the
+// files that certificates are in.
 func Kafka(cfg *config.Config) (kafkalog.Config, error) {
 	c := cfg.Kafka
 	secured, err := kafkaTLS(c)
@@ -95,6 +98,37 @@ func Kafka(cfg *config.Config) (kafkalog.Config, error) {
 
 func inputTopics(cfg *config.Config) []string {
 	return []string{cfg.Kafka.TopicScenarios, cfg.Kafka.TopicExecutions}
+}
+
+// outputTopics are the names of the topics that are written, and how those that do
+// not exist are made: with the brokers' defaults, but a dead letter is larger than
+// its record, which may be as large as the limit.
+func outputTopics(cfg *config.Config) map[pgstore.OutboxTopic]kafkalog.TopicSpec {
+	const besides = 64 << 10 // headers of our own, and what a batch takes
+	largest := int(cfg.Limits.RecordBytes) + int(cfg.Limits.HeaderBytes) + besides
+	return map[pgstore.OutboxTopic]kafkalog.TopicSpec{
+		pgstore.OutboxCommands: {Name: cfg.Kafka.TopicCommands},
+		pgstore.OutboxReports:  {Name: cfg.Kafka.TopicReports},
+		pgstore.OutboxDeadLetters: {
+			Name: cfg.Kafka.TopicDeadLetters, Settings: map[string]string{"max.message.bytes": strconv.Itoa(largest)},
+		},
+	}
+}
+
+// Outbox is what the configuration says to the publisher of an instance.
+func Outbox(cfg *config.Config, instance string) outbox.Config {
+	return outbox.Config{
+		Instance:     instance,
+		Connector:    cfg.Kafka.GroupID,
+		DeadLetters:  cfg.Quarantine.DeadLetters,
+		Topics:       outputTopics(cfg),
+		CreateTopics: cfg.Kafka.CreateTopics,
+		Poll:         cfg.Outbox.Poll,
+		// The session waits in its transaction meanwhile.
+		ProduceTimeout: min(cfg.Kafka.RequestTimeout, cfg.Postgres.IdleTimeout/2),
+		SettledAfter:   cfg.Outbox.SettledAfter,
+		Retention:      cfg.Outbox.Retention,
+	}
 }
 
 func kafkaTLS(c config.Kafka) (*tls.Config, error) {

@@ -22,7 +22,6 @@ var usedElsewhere = map[string]bool{
 	"Service.Roles":           true, // TestRolesApart
 	"Service.ShutdownTimeout": true, // TestStopWithinTheDeadline
 	"Redis.Enabled":           true, // tcda verify's test
-	"Kafka.CreateTopics":      true, // TestTopicsAreWaitedFor
 	"HTTP.Listen":             true, // TestWhatCannotWorkIsRefused
 	"API.GRPCListen":          true, // TestTheAPIIsServed
 	"API.CleartextHTTP2":      true, // TestTheAPIIsServed
@@ -86,8 +85,8 @@ func given(t testing.TB, cfg *config.Config) string {
 		t.Fatal(err)
 	}
 	kafka, err := service.Kafka(cfg)
-	return fmt.Sprintf("%+v %+v %+v %+v %+v %+v %+v %v %t %+v %+v", service.Postgres(cfg), service.Migrations(cfg), service.Redis(cfg),
-		service.EventLimits(cfg), service.API(cfg), service.Ingest(cfg, instance), kafka.SASL, err, kafka.TLS != nil, withoutPointers(kafka), service.Access(cfg))
+	return fmt.Sprintf("%+v %+v %+v %+v %+v %+v %+v %+v %v %t %+v %+v", service.Postgres(cfg), service.Migrations(cfg), service.Redis(cfg),
+		service.EventLimits(cfg), service.API(cfg), service.Ingest(cfg, instance), service.Outbox(cfg, instance), kafka.SASL, err, kafka.TLS != nil, withoutPointers(kafka), service.Access(cfg))
 }
 
 // withoutPointers leaves out what prints as an address.

@@ -41,6 +41,12 @@ const (
 
 var topics = coordsim.Topics{Executions: "test-coordination.executions", Scenarios: "test-coordination.scenarios"}
 
+// What the service writes; nobody reads it here.
+const (
+	commandsTopic = "test-coordination.commands"
+	reportsTopic  = "test-coordination.reports"
+)
+
 // world is everything around the service, and the service.
 type world struct {
 	options Options
@@ -179,7 +185,7 @@ func (w *world) createTopics(ctx context.Context) error {
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	for topic, partitions := range map[string]int32{topics.Executions: executionPartitions, topics.Scenarios: scenarioPartitions} {
+	for topic, partitions := range map[string]int32{topics.Executions: executionPartitions, topics.Scenarios: scenarioPartitions, commandsTopic: 1, reportsTopic: 1} {
 		if _, err := admin.CreateTopic(ctx, partitions, 1, nil, topic); err != nil {
 			return fmt.Errorf("create topic %s: %w", topic, err)
 		}
@@ -223,6 +229,8 @@ func (w *world) environment(instance string) []string {
 		"KAFKA_GROUP_ID":         group,
 		"KAFKA_TOPIC_EXECUTIONS": topics.Executions,
 		"KAFKA_TOPIC_SCENARIOS":  topics.Scenarios,
+		"KAFKA_TOPIC_COMMANDS":   commandsTopic,
+		"KAFKA_TOPIC_REPORTS":    reportsTopic,
 		"HTTP_LISTEN":            "127.0.0.1:0",
 		"LOG_FORMAT":             "json",
 		// As short as the rules about deadlines allow: the group soon forgets who

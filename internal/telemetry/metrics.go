@@ -11,7 +11,8 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
 
-// Step is a step of the engine, named as in the comment of package ingest.
+// Step is a step of the engine or of the outbox (S8), named as in the comment of
+// package ingest.
 type Step string
 
 // The steps, in their order.
@@ -24,11 +25,12 @@ const (
 	StepState     Step = "S5"
 	StepMark      Step = "S6"
 	StepOffset    Step = "S7"
+	StepPublish   Step = "S8"
 	StepReconcile Step = "S9"
 )
 
 func steps() []Step {
-	return []Step{StepClaim, StepFetch, StepDecode, StepHint, StepCommit, StepState, StepMark, StepOffset, StepReconcile}
+	return []Step{StepClaim, StepFetch, StepDecode, StepHint, StepCommit, StepState, StepMark, StepOffset, StepPublish, StepReconcile}
 }
 
 // FoundBy says who recognised a duplicate.
@@ -60,6 +62,10 @@ type Metrics struct {
 	quarantineRecords    prometheus.Gauge
 	quarantineBytes      prometheus.Gauge
 	quarantinedInPart    prometheus.Counter
+	published            *prometheus.CounterVec
+	parked               *prometheus.CounterVec
+	outboxAge            *prometheus.GaugeVec
+	outboxParked         *prometheus.GaugeVec
 }
 
 // NewMetrics registers the service's metrics, those of the Go runtime and the
@@ -88,6 +94,10 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 		quarantineRecords:    gauge("tcda_quarantine_open_records", "Quarantined records that are neither requeued nor discarded."),
 		quarantineBytes:      gauge("tcda_quarantine_open_bytes", "What those take of the disk; compare with quarantine-soft-limit and quarantine-hard-limit."),
 		quarantinedInPart:    counter("tcda_records_quarantined_in_part_total", "Quarantined records of which only the beginnings are kept, because the quarantine was over its soft limit."),
+		published:            counterVec("tcda_outbox_published_total", "Events of the outbox that were published.", "topic"),
+		parked:               counterVec("tcda_outbox_parked_total", "Events of the outbox that were parked because the broker refuses them.", "topic"),
+		outboxAge:            gaugeVec("tcda_outbox_backlog_seconds", "Age of the oldest event of the outbox that is to be published; 0 when none is.", "topic"),
+		outboxParked:         gaugeVec("tcda_outbox_parked", "Events of the outbox that are parked and wait for an operator.", "topic"),
 	}
 	for _, by := range []FoundBy{FoundByBatch, FoundByHint, FoundByStore} {
 		m.duplicates.WithLabelValues(string(by))
@@ -108,7 +118,8 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 
 	for _, c := range []prometheus.Collector{
 		m.applied, m.duplicates, m.quarantined, m.batchRecords, m.stepSeconds, m.lag, m.stopped, m.fenced, m.gaps,
-		m.keyMismatches, m.timelineChanges, m.redisUp, m.defaultPartitionRows, m.quarantineRecords, m.quarantineBytes, m.quarantinedInPart, info,
+		m.keyMismatches, m.timelineChanges, m.redisUp, m.defaultPartitionRows, m.quarantineRecords, m.quarantineBytes, m.quarantinedInPart,
+		m.published, m.parked, m.outboxAge, m.outboxParked, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := registry.Register(c); err != nil {
@@ -186,6 +197,19 @@ func (m *Metrics) RedisUp(up bool) { m.redisUp.Set(zeroOrOne(up)) }
 
 // DefaultPartitionRows shows how many rows lie in default partitions.
 func (m *Metrics) DefaultPartitionRows(rows int64) { m.defaultPartitionRows.Set(float64(rows)) }
+
+// Published counts n events of the outbox that were published to a topic.
+func (m *Metrics) Published(topic string, n int) { m.published.WithLabelValues(topic).Add(float64(n)) }
+
+// Parked counts n events of the outbox that the broker has refused.
+func (m *Metrics) Parked(topic string, n int) { m.parked.WithLabelValues(topic).Add(float64(n)) }
+
+// OutboxState shows what waits in the outbox for a topic: for how long the oldest
+// event has waited, and how many are parked.
+func (m *Metrics) OutboxState(topic string, age time.Duration, parked int64) {
+	m.outboxAge.WithLabelValues(topic).Set(age.Seconds())
+	m.outboxParked.WithLabelValues(topic).Set(float64(parked))
+}
 
 func zeroOrOne(b bool) float64 {
 	if b {

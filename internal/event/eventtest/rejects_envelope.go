@@ -24,6 +24,9 @@ func AttributeRejects() []Reject {
 		{"type of a later version", Binary(data, "ce_type=test-coordination.execution.heartbeat.v2"), fact.ReasonUnsupportedType, "ce_type"},
 		{"type in capitals", Binary(data, "ce_type=Test-Coordination.execution.heartbeat.v1"), fact.ReasonUnsupportedType, "ce_type"},
 		{"the service's own type", Binary(data, "ce_type="+string(fact.TypeInterrupted)), fact.ReasonUnsupportedType, "ce_type"},
+		{"what became of a run, as only the service says", Binary(data, "ce_type="+string(fact.TypeSettled)), fact.ReasonUnsupportedType, "ce_type"},
+		{"a request to cancel, as only the service makes", Binary(data, "ce_type="+string(fact.TypeCancelRequested)), fact.ReasonUnsupportedType, "ce_type"},
+		{"a request to clear a fault, as only the service makes", Binary(data, "ce_type="+string(fact.TypeFaultClearRequested)), fact.ReasonUnsupportedType, "ce_type"},
 
 		{"no source", Binary(data, "ce_source"), fact.ReasonSchema, "ce_source"},
 		{"source of 256 bytes", Binary(data, "ce_source=/"+strings.Repeat("a", 255)), fact.ReasonTooLarge, "ce_source"},

@@ -621,3 +621,102 @@ func (q *Queries) SettledRuns(ctx context.Context, arg SettledRunsParams) ([]Exe
 	}
 	return items, nil
 }
+
+const settledRunsUpTo = `-- name: SettledRunsUpTo :many
+SELECT execution_id, run, bucket, version, run_id, status, reported_outcome, scenario_id, scenario_version, environment, coordinator_id, start_source, trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at, progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by, events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active, validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at, cancel_requested_at, pinned FROM test_coordination.executions
+WHERE settled_change_at IS NOT NULL AND settled_change_at <= $1::timestamptz
+  AND (settled_change_at, execution_id, run) > ($2::timestamptz, $3::text, $4::integer)
+ORDER BY settled_change_at, execution_id, run LIMIT $5
+`
+
+type SettledRunsUpToParams struct {
+	UpTo     time.Time
+	Since    time.Time
+	AfterID  string
+	AfterRun int32
+	Page     int32
+}
+
+// SettledRunsUpTo walks all runs that changed at or after their end, behind a
+// place in that order and up to a moment.
+func (q *Queries) SettledRunsUpTo(ctx context.Context, arg SettledRunsUpToParams) ([]Execution, error) {
+	rows, err := q.db.Query(ctx, settledRunsUpTo,
+		arg.UpTo,
+		arg.Since,
+		arg.AfterID,
+		arg.AfterRun,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Execution{}
+	for rows.Next() {
+		var i Execution
+		if err := rows.Scan(
+			&i.ExecutionID,
+			&i.Run,
+			&i.Bucket,
+			&i.Version,
+			&i.RunID,
+			&i.Status,
+			&i.ReportedOutcome,
+			&i.ScenarioID,
+			&i.ScenarioVersion,
+			&i.Environment,
+			&i.CoordinatorID,
+			&i.StartSource,
+			&i.TriggerType,
+			&i.TriggerActor,
+			&i.TriggerURI,
+			&i.GroupID,
+			&i.Attempt,
+			&i.DryRun,
+			&i.RequestedAt,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.Deadline,
+			&i.LastEventAt,
+			&i.LastHeartbeatAt,
+			&i.Progress,
+			&i.Message,
+			&i.CurrentPhase,
+			&i.PauseReason,
+			&i.ExitCode,
+			&i.ErrorMessage,
+			&i.Lifecycle,
+			&i.InterruptCause,
+			&i.InterruptEvents,
+			&i.InterruptedAt,
+			&i.SupersededBy,
+			&i.Events,
+			&i.OwnEvents,
+			&i.LogLines,
+			&i.Snapshots,
+			&i.PhasesTotal,
+			&i.StepsTotal,
+			&i.StepsFailed,
+			&i.FaultsTotal,
+			&i.FaultsActive,
+			&i.ValidationsPassed,
+			&i.ValidationsFailed,
+			&i.ValidationsSkipped,
+			&i.ValidationsError,
+			&i.EndOrder,
+			&i.Marks,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.SettledChangeAt,
+			&i.CancelRequestedAt,
+			&i.Pinned,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

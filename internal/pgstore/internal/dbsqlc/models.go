@@ -309,6 +309,16 @@ type IngestPartition struct {
 	UpdatedAt   time.Time
 }
 
+// How far loops that walk changed runs have come. A cursor only moves forward.
+type LoopCursor struct {
+	Loop string
+	// settled_change_at of the last run that was handled; with execution_id and run its place among those of the same time.
+	ChangedAt   time.Time
+	ExecutionID string
+	Run         int32
+	UpdatedAt   time.Time
+}
+
 // Kafka records that could not be accepted, as they were, with the reason. Nothing is dropped: an operator requeues or discards them, and the row stays.
 type QuarantinedRecord struct {
 	ID          int64

@@ -69,6 +69,34 @@ func (q *Queries) LockQuarantineUsage(ctx context.Context) (LockQuarantineUsageR
 	return i, err
 }
 
+const openQuarantined = `-- name: OpenQuarantined :many
+SELECT o.id FROM test_coordination.quarantined_records AS o
+WHERE o.status = 'open' AND o.id <= $1 AND ($2::text = '' OR o.reason = $2::text)
+ORDER BY o.id LIMIT $3
+`
+
+// OpenQuarantined are the records that DiscardQuarantined settles, as long as the
+// lock of LockQuarantineUsage is held.
+func (q *Queries) OpenQuarantined(ctx context.Context, upTo int64, reason string, most int32) ([]int64, error) {
+	rows, err := q.db.Query(ctx, openQuarantined, upTo, reason, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const quarantine = `-- name: Quarantine :exec
 INSERT INTO test_coordination.quarantined_records
   (topic, partition, generation, kafka_offset, reason, field, detail, record_key, record_value, record_headers, record_time,

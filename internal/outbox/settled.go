@@ -1,0 +1,126 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+)
+
+const (
+	settledLoop = "settled" // its lock, and its cursor
+	settledPage = 500       // runs that are announced in one transaction
+
+	// stuckAfter is how long a transaction may keep runs from being announced before
+	// somebody should look at it.
+	stuckAfter = 10 * time.Minute
+)
+
+// settler announces runs that have settled: that have ended, and not changed for a
+// while since. It walks them by the time of their last change. A transaction writes
+// that time when it begins and shows it when it is committed, so that runs may turn
+// up behind others of a later time; the settler goes no further than to where that
+// cannot happen any more, see settledUpTo.
+type settler struct {
+	*Publisher
+
+	seen    []observation // ascending
+	decided time.Time     // of the newest observation whose transactions have all ended
+}
+
+// observation is a moment, and the number below which all transactions were that
+// had begun to write by then.
+type observation struct {
+	at   time.Time
+	next int64
+}
+
+// try is one pass, if this instance has the lead.
+func (s *settler) try(ctx context.Context) {
+	_, err := s.Store.Lead(ctx, settledLoop, s.pass)
+	if err != nil && ctx.Err() == nil {
+		s.Log.Warn().Err(err).Msg("settled runs not announced; tried again later")
+	}
+}
+
+// pass announces the runs that have settled since the former one.
+func (s *settler) pass(ctx context.Context) error {
+	upTo, err := s.settledUpTo(ctx)
+	if err != nil || upTo.IsZero() {
+		return err
+	}
+	cursor, err := s.Store.LoopCursor(ctx, settledLoop)
+	if errors.Is(err, pgstore.ErrNotFound) { // history is not announced
+		return s.Store.Batch(ctx, s.Now(), func(tx *pgstore.Tx) error {
+			return tx.AdvanceLoopCursor(ctx, settledLoop, pgstore.SettledCursor{Since: upTo})
+		})
+	}
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		runs, err := s.Store.SettledRunsUpTo(ctx, cursor, upTo, settledPage)
+		if err != nil || len(runs) == 0 {
+			return err
+		}
+		cursor = runs[len(runs)-1].Cursor()
+		if err := s.announce(ctx, runs, cursor); err != nil {
+			return err
+		}
+		if len(runs) < settledPage {
+			return nil
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// announce enqueues an event for each run, and says that it was done. A run that
+// was announced at this version already is not announced again: its event has the
+// same id.
+func (s *settler) announce(ctx context.Context, runs []pgstore.SettledRun, done pgstore.SettledCursor) error {
+	rows := make([]pgstore.OutboxRow, 0, len(runs))
+	for i := range runs {
+		e, err := event.NewSettled(s.Source(), &runs[i].Run, runs[i].ChangedAt)
+		if err != nil { // a rule of the contract that stored runs can break: others must not wait for it
+			s.Log.Error().Err(err).Str("execution_id", string(runs[i].ID)).Int32("run", int32(runs[i].Number)).Msg("settled run cannot be announced")
+			continue
+		}
+		rows = append(rows, pgstore.OutboxRow{Topic: pgstore.OutboxReports, EventID: e.ID, Type: e.Type, Subject: e.Subject, Time: e.Time, Record: e.Record})
+	}
+	err := s.Store.Batch(ctx, s.Now(), func(tx *pgstore.Tx) error {
+		return errors.Join(tx.Enqueue(ctx, rows), tx.AdvanceLoopCursor(ctx, settledLoop, done))
+	})
+	if err == nil {
+		s.Nudge()
+	}
+	return err
+}
+
+// settledUpTo is the moment up to which it is certain which runs changed last; zero
+// while there is none.
+//
+// Whoever begins to write after an observation has a number that is not below
+// next, and took its time of change at most the quiet time before, for that is
+// longer than anybody waits between the two. So when all below next have ended, all
+// changes are there that are older than the observation by the quiet time. However
+// long a transaction lasts, a COMMIT that waits for a standby say, it is waited for.
+func (s *settler) settledUpTo(ctx context.Context) (time.Time, error) {
+	at := s.Now()
+	running, err := s.Store.RunningTransactions(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	s.seen = append(s.seen, observation{at, running.Next})
+	for len(s.seen) > 0 && s.seen[0].next <= running.Oldest {
+		s.decided, s.seen = s.seen[0].at, s.seen[1:]
+	}
+	if waits := at.Sub(s.decided); !s.decided.IsZero() && waits > stuckAfter {
+		s.Log.Warn().Stringer("since", waits).Int64("transaction", running.Oldest).Msg("a transaction of the database cluster has not ended for long: runs that settled since it began are not announced yet")
+	}
+	if s.decided.IsZero() {
+		return time.Time{}, nil
+	}
+	return s.decided.Add(-s.cfg.SettledAfter), nil
+}
