@@ -22,6 +22,7 @@ type Parts struct {
 	Limits  scenario.Limits   // of definitions
 	Source  string            // of this instance's own events, such as "/tcda/a"
 	Now     func() time.Time  // nil: the system's clock
+	Nudge   func()            // called when there is something to publish; nil: nobody waits for it
 	Log     zerolog.Logger
 }
 
@@ -92,10 +93,14 @@ func (c *Commands) transact(ctx context.Context, r Request, work func(context.Co
 		last = &Tx{Tx: tx, Caller: r.Caller, commands: c, request: r.ID}
 		return work(ctx, last)
 	})
-	if err == nil {
-		c.show(ctx, last)
+	if err != nil {
+		return err
 	}
-	return err
+	if last.told && c.Nudge != nil {
+		c.Nudge()
+	}
+	c.show(ctx, last)
+	return nil
 }
 
 // showBudget bounds how long a caller waits for Redis after its commit.
@@ -126,6 +131,7 @@ type Tx struct {
 	commands *Commands
 	request  string // id; empty for what the service does by itself
 	events   int    // of our own, so far
+	told     bool   // something is to be published
 	folds    []*accept.Fold
 }
 

@@ -78,6 +78,9 @@ func (t *Tx) RequestExecution(ctx context.Context, m *contract.ExecutionRequeste
 		}
 	}
 	f.Apply(e, pgstore.OwnEvent)
+	if err := t.tell(ctx, &e.Header, m); err != nil {
+		return nil, ready, err
+	}
 	return &f.Latest[e.ExecutionID()].Run, ready, t.save(ctx, f)
 }
 
@@ -96,7 +99,7 @@ func (t *Tx) CancelExecution(ctx context.Context, id execution.ID, number execut
 	if err := t.guard(ctx, guard); err != nil {
 		return nil, err
 	}
-	return t.say(ctx, id, number, func(r *execution.Run) (proto.Message, error) {
+	return t.say(ctx, id, number, telling, func(r *execution.Run) (proto.Message, error) {
 		if r.Status.Terminal() {
 			return nil, &Refusal{
 				Kind: Precondition, Reason: "execution_ended", Field: "execution_id",
@@ -109,7 +112,7 @@ func (t *Tx) CancelExecution(ctx context.Context, id execution.ID, number execut
 
 // AnnotateExecution adds a note to a run; number 0 is the latest.
 func (t *Tx) AnnotateExecution(ctx context.Context, id execution.ID, number execution.RunNumber, text string) (*execution.Run, error) {
-	return t.say(ctx, id, number, func(r *execution.Run) (proto.Message, error) {
+	return t.say(ctx, id, number, keeping, func(r *execution.Run) (proto.Message, error) {
 		return &contract.ExecutionAnnotated{ExecutionId: string(id), Run: int32(r.Number), Text: text, Author: t.Caller}, nil
 	})
 }
@@ -117,13 +120,21 @@ func (t *Tx) AnnotateExecution(ctx context.Context, id execution.ID, number exec
 // PinExecution keeps a run from being pruned, or lets it go; number 0 is the
 // latest.
 func (t *Tx) PinExecution(ctx context.Context, id execution.ID, number execution.RunNumber, pinned bool, reason string) (*execution.Run, error) {
-	return t.say(ctx, id, number, func(r *execution.Run) (proto.Message, error) {
+	return t.say(ctx, id, number, keeping, func(r *execution.Run) (proto.Message, error) {
 		return &contract.ExecutionPinned{ExecutionId: string(id), Run: int32(r.Number), Pinned: pinned, Reason: reason, Actor: t.Caller}, nil
 	})
 }
 
+// audience is who hears of a statement.
+type audience bool
+
+const (
+	keeping audience = false // whoever reads what is stored
+	telling audience = true  // the coordinator, too
+)
+
 // say states something of a run that must be there.
-func (t *Tx) say(ctx context.Context, id execution.ID, number execution.RunNumber, what func(*execution.Run) (proto.Message, error)) (*execution.Run, error) {
+func (t *Tx) say(ctx context.Context, id execution.ID, number execution.RunNumber, to audience, what func(*execution.Run) (proto.Message, error)) (*execution.Run, error) {
 	f, _, err := t.fold(ctx, id)
 	if err != nil {
 		return nil, err
@@ -148,6 +159,11 @@ func (t *Tx) say(ctx context.Context, id execution.ID, number execution.RunNumbe
 		return nil, err
 	}
 	f.Say(s, decoded.Execution)
+	if to == telling {
+		if err := t.tell(ctx, &decoded.Execution.Header, m); err != nil {
+			return nil, err
+		}
+	}
 	return &s.Run, t.save(ctx, f)
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
 
 // statement is what an event of our own states.
@@ -43,6 +45,17 @@ func (t *Tx) own(s statement) (event.Decoded, error) {
 		return event.Decoded{}, &Rejected{rejection}
 	}
 	return decoded, nil
+}
+
+// tell has an event that was accepted published to the coordinator, with the
+// transaction.
+func (t *Tx) tell(ctx context.Context, h *fact.Header, m proto.Message) error {
+	out, err := event.NewOutbound(event.Outgoing{Source: h.Source, ID: h.ID, Time: h.Time, RunID: h.RunID, Message: m})
+	if err != nil {
+		return err
+	}
+	t.told = true
+	return t.Tx.Enqueue(ctx, []pgstore.OutboxRow{{Topic: pgstore.OutboxCommands, EventID: out.ID, Type: out.Type, Subject: out.Subject, Time: out.Time, Record: out.Record}})
 }
 
 // nextID is the id of the next event that the request states.

@@ -24,7 +24,7 @@ import (
 func (s *service) openAPI(ctx context.Context, decoder *event.Decoder) error {
 	parts := API(s.cfg)
 	s.commands = command.New(command.Parts{
-		Store: s.store, Redis: s.redis, Decoder: decoder, Limits: parts.Limits, Source: s.engine.Source(), Log: s.log,
+		Store: s.store, Redis: s.redis, Decoder: decoder, Limits: parts.Limits, Source: s.engine.Source(), Nudge: s.nudge, Log: s.log,
 	})
 	if !s.cfg.Service.Plays(config.RoleAPI) {
 		return nil
@@ -49,6 +49,14 @@ func (s *service) openAPI(ctx context.Context, decoder *event.Decoder) error {
 	s.onlyAPI = opshttp.New(prometheus.NewRegistry(), s.checks(), s.log)
 	s.onlyAPI.Mount(guarded(s.grpc.Addr()), true)
 	return nil
+}
+
+// nudge has what was just put into the outbox published at once; without that
+// role here, another instance finds it.
+func (s *service) nudge() {
+	if s.outbox != nil {
+		s.outbox.Nudge()
+	}
 }
 
 const (

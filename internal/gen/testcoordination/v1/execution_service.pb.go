@@ -5559,7 +5559,7 @@ const file_testcoordination_v1_execution_service_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xea\x01\n" +
 	"\x17RequestExecutionRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12M\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12M\n" +
 	"\texecution\x18\x02 \x01(\v2'.testcoordination.v1.ExecutionRequestedB\x06\xbaH\x03\xc8\x01\x01R\texecution\x122\n" +
 	"\x04lock\x18\x03 \x01(\v2\x1e.testcoordination.v1.LockTokenR\x04lock\"\x9b\x01\n" +
 	"\x18RequestExecutionResponse\x12<\n" +
@@ -5567,7 +5567,7 @@ const file_testcoordination_v1_execution_service_proto_rawDesc = "" +
 	"\bfindings\x18\x02 \x03(\v2%.testcoordination.v1.ReadinessFindingR\bfindings\"\xaa\x02\n" +
 	"\x16CancelExecutionRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12P\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12P\n" +
 	"\fexecution_id\x18\x02 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\vexecutionId\x12\x19\n" +
 	"\x03run\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03run\x12!\n" +
 	"\x06reason\x18\x04 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x06reason\x122\n" +
@@ -5962,7 +5962,7 @@ const file_testcoordination_v1_execution_service_proto_rawDesc = "" +
 	"\abecause\x18\x03 \x01(\tR\abecause\"\xf7\x01\n" +
 	"\x18AnnotateExecutionRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12P\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12P\n" +
 	"\fexecution_id\x18\x02 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\vexecutionId\x12\x19\n" +
 	"\x03run\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03run\x12 \n" +
 	"\x04text\x18\x04 \x01(\tB\f\xbaH\t\xc8\x01\x01r\x04(\x80\x80\x04R\x04text\"\\\n" +
@@ -5988,7 +5988,7 @@ const file_testcoordination_v1_execution_service_proto_rawDesc = "" +
 	"\x04text\x18\x04 \x01(\tR\x04text\"\x8b\x02\n" +
 	"\x13PinExecutionRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12P\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12P\n" +
 	"\fexecution_id\x18\x02 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\vexecutionId\x12\x19\n" +
 	"\x03run\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03run\x12\x16\n" +
 	"\x06pinned\x18\x04 \x01(\bR\x06pinned\x12!\n" +

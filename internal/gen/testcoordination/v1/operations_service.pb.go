@@ -1297,7 +1297,7 @@ const file_testcoordination_v1_operations_service_proto_rawDesc = "" +
 	"changed_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\"\xa3\x01\n" +
 	"\x14SetKillSwitchRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12\x18\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12\x18\n" +
 	"\aengaged\x18\x02 \x01(\bR\aengaged\x12#\n" +
 	"\x06reason\x18\x03 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03(\x80 R\x06reason\"Y\n" +
 	"\x15SetKillSwitchResponse\x12@\n" +

@@ -2848,7 +2848,7 @@ const file_testcoordination_v1_scenario_service_proto_rawDesc = "" +
 	"\fpublished_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vpublishedAt\"\xb2\x01\n" +
 	"\x16PublishScenarioRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12J\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12J\n" +
 	"\bscenario\x18\x02 \x01(\v2&.testcoordination.v1.ScenarioPublishedB\x06\xbaH\x03\xc8\x01\x01R\bscenario\"|\n" +
 	"\x17PublishScenarioResponse\x12@\n" +
 	"\aversion\x18\x01 \x01(\v2&.testcoordination.v1.DefinitionVersionR\aversion\x12\x1f\n" +
@@ -2901,7 +2901,7 @@ const file_testcoordination_v1_scenario_service_proto_rawDesc = "" +
 	"\x02to\x18\x04 \x01(\tR\x02to\"\xb7\x01\n" +
 	"\x1bChangeScenarioStatusRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12J\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12J\n" +
 	"\x06change\x18\x02 \x01(\v2*.testcoordination.v1.ScenarioStatusChangedB\x06\xbaH\x03\xc8\x01\x01R\x06change\"Y\n" +
 	"\x1cChangeScenarioStatusResponse\x129\n" +
 	"\bscenario\x18\x01 \x01(\v2\x1d.testcoordination.v1.ScenarioR\bscenario\"C\n" +
@@ -2940,7 +2940,7 @@ const file_testcoordination_v1_scenario_service_proto_rawDesc = "" +
 	"\x04_max\"\xb2\x01\n" +
 	"\x16PublishTemplateRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12J\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12J\n" +
 	"\btemplate\x18\x02 \x01(\v2&.testcoordination.v1.TemplatePublishedB\x06\xbaH\x03\xc8\x01\x01R\btemplate\"|\n" +
 	"\x17PublishTemplateResponse\x12@\n" +
 	"\aversion\x18\x01 \x01(\v2&.testcoordination.v1.DefinitionVersionR\aversion\x12\x1f\n" +
@@ -2973,7 +2973,7 @@ const file_testcoordination_v1_scenario_service_proto_rawDesc = "" +
 	"\x10template_version\x18\x02 \x01(\x05R\x0ftemplateVersion\"\x86\x02\n" +
 	"\x1aInstantiateTemplateRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12T\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12T\n" +
 	"\bscenario\x18\x02 \x01(\v20.testcoordination.v1.InstantiateTemplateScenarioB\x06\xbaH\x03\xc8\x01\x01R\bscenario\x12D\n" +
 	"\btemplate\x18\x03 \x01(\v2 .testcoordination.v1.TemplateUseB\x06\xbaH\x03\xc8\x01\x01R\btemplate\"\xae\x03\n" +
 	"\x1bInstantiateTemplateScenario\x12N\n" +
@@ -2994,7 +2994,7 @@ const file_testcoordination_v1_scenario_service_proto_rawDesc = "" +
 	"\x10template_version\x18\x03 \x01(\x05R\x0ftemplateVersion\"\xc7\x01\n" +
 	"\x1aDeclareDependenciesRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12[\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12[\n" +
 	"\vdeclaration\x18\x02 \x01(\v21.testcoordination.v1.ScenarioDependenciesDeclaredB\x06\xbaH\x03\xc8\x01\x01R\vdeclaration\"b\n" +
 	"\x1bDeclareDependenciesResponse\x12C\n" +
 	"\fdependencies\x18\x01 \x03(\v2\x1f.testcoordination.v1.DependencyR\fdependencies\"\x8c\x01\n" +
