@@ -38,6 +38,7 @@ type world struct {
 	scenarios  testcoordinationv1connect.ScenarioServiceClient
 	executions testcoordinationv1connect.ExecutionServiceClient
 	operations testcoordinationv1connect.OperationsServiceClient
+	schedules  testcoordinationv1connect.ScheduleServiceClient
 
 	decoder        *event.Decoder
 	requests, said atomic.Int64
@@ -79,6 +80,7 @@ func newWorld(t testing.TB, change ...func(*api.Parts)) *world {
 	w.scenarios = testcoordinationv1connect.NewScenarioServiceClient(server.Client(), w.url, connect.WithProtoJSON())
 	w.operations = testcoordinationv1connect.NewOperationsServiceClient(server.Client(), w.url, connect.WithProtoJSON())
 	w.executions = testcoordinationv1connect.NewExecutionServiceClient(server.Client(), w.url, connect.WithProtoJSON())
+	w.schedules = testcoordinationv1connect.NewScheduleServiceClient(server.Client(), w.url, connect.WithProtoJSON())
 	t.Cleanup(w.refoldable)
 	return w
 }

@@ -8,6 +8,7 @@
 //	own.go         a statement -> an event of our own, checked as Kafka's are
 //	definitions.go scenarios, templates, dependencies, schedules
 //	executions.go  requests, cancels, notes, pins
+//	occurrences.go claims on due occurrences of schedules
 //	refusal.go     why something is not done
 //
 // Everything is checked in the transaction that writes: that the caller's lock

@@ -1,0 +1,112 @@
+package command
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+)
+
+// PlanSchedules makes what has come due by now: whoever claims does it first, in
+// transactions of their own.
+func (c *Commands) PlanSchedules(ctx context.Context) error {
+	_, err := c.Store.PlanDue(ctx, c.Now().UTC())
+	return err
+}
+
+// CheckSchedule holds a schedule that is only thought of against the rules that
+// it would have to keep.
+func (c *Commands) CheckSchedule(m *contract.ScheduleSet) (scenario.Schedule, error) {
+	now := c.Now().UTC()
+	record, err := event.Encode(event.Outgoing{Source: c.Source, ID: "preview", Time: now, Message: m}, event.Binary, event.Protobuf)
+	if err != nil {
+		return scenario.Schedule{}, fmt.Errorf("write an event of our own: %w", err)
+	}
+	decoded, rejection := c.Decoder.Decode(record, now)
+	if rejection != nil {
+		return scenario.Schedule{}, &Rejected{rejection}
+	}
+	set, ok := decoded.Scenario.Payload.(*scenario.ScheduleSet)
+	if !ok {
+		return scenario.Schedule{}, fmt.Errorf("a schedule was read as %T", decoded.Scenario.Payload)
+	}
+	return set.Schedule, nil
+}
+
+// RenewClaim lets a claim last for so long from now on. A *Refusal of kind Lost
+// says that another has the occurrence, or that it is settled.
+func (c *Commands) RenewClaim(ctx context.Context, k pgstore.ClaimKey, lease time.Duration) (renewed pgstore.Occurrence, err error) {
+	err = c.Do(ctx, func(ctx context.Context, tx *Tx) (err error) {
+		renewed, err = tx.Tx.RenewClaim(ctx, k, lease)
+		return refuseClaim(k, err)
+	})
+	return renewed, err
+}
+
+// ClaimDue claims due occurrences of schedules, and has the runs cancelled that
+// they replace.
+func (t *Tx) ClaimDue(ctx context.Context, ask pgstore.ClaimDue) ([]pgstore.ClaimedOccurrence, error) {
+	claimed, err := t.Tx.ClaimDue(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	type replaced struct {
+		run scenario.RunRef
+		by  scenario.ScheduleID
+	}
+	var all []replaced
+	for i := range claimed {
+		for _, run := range claimed[i].Cancel {
+			all = append(all, replaced{run, claimed[i].ScheduleID})
+		}
+	}
+	// All who lock several executions do it in byte order.
+	slices.SortFunc(all, func(a, b replaced) int {
+		return cmp.Or(cmp.Compare(a.run.ExecutionID, b.run.ExecutionID), cmp.Compare(a.run.Run, b.run.Run))
+	})
+	all = slices.CompactFunc(all, func(a, b replaced) bool { return a.run == b.run })
+	for _, r := range all {
+		why := fmt.Sprintf("schedule %s is due again, and replaces it", r.by)
+		_, err := t.CancelExecution(ctx, execution.ID(r.run.ExecutionID), execution.RunNumber(r.run.Run), why, nil)
+		var refusal *Refusal
+		if err != nil && !errors.As(err, &refusal) { // it has just ended, or nothing was ever heard of it
+			return nil, err
+		}
+	}
+	return claimed, nil
+}
+
+// CompleteClaim says what came of an occurrence.
+func (t *Tx) CompleteClaim(ctx context.Context, k pgstore.ClaimKey, done pgstore.Completion, guard *contract.LockToken) (pgstore.Occurrence, error) {
+	if err := t.guard(ctx, guard); err != nil {
+		return pgstore.Occurrence{}, err
+	}
+	o, err := t.Tx.CompleteClaim(ctx, k, done)
+	return o, refuseClaim(k, err)
+}
+
+// refuseClaim gives the errors of a claim their words.
+func refuseClaim(k pgstore.ClaimKey, err error) error {
+	var lost *scenario.ClaimLostError
+	var otherwise *scenario.CompletedOtherwiseError
+	switch {
+	case errors.As(err, &lost):
+		return &Refusal{Kind: Lost, Reason: "claim_lost", Field: "token", Message: lost.Error() + ": do not start it, and leave its run to who holds it"}
+	case errors.As(err, &otherwise):
+		return &Refusal{Kind: Conflict, Reason: "claim_completed", Field: "outcome", Message: otherwise.Error()}
+	case errors.Is(err, pgstore.ErrNotFound):
+		return &Refusal{
+			Kind: NotFound, Reason: "occurrence_not_found", Field: "occurrence_id",
+			Message: fmt.Sprintf("schedule %s has no occurrence %s", k.ScheduleID, k.OccurrenceID),
+		}
+	}
+	return err
+}
