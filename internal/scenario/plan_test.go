@@ -53,7 +53,8 @@ func TestPlan(t *testing.T) {
 	}{
 		"both ends": {
 			set(hourly), "2026-05-01T10:00:00Z", "2026-05-01T12:00:00Z",
-			[]string{"2026-05-01T11:00:00Z due", "2026-05-01T12:00:00Z due"}, "2026-05-01T13:00:00Z",
+			[]string{"2026-05-01T11:00:00Z due", "2026-05-01T12:00:00Z due"},
+			"2026-05-01T13:00:00Z",
 		},
 		"nothing yet": {set(hourly), "2026-05-01T10:00:00Z", "2026-05-01T10:59:59Z", nil, "2026-05-01T11:00:00Z"},
 		"a clock that went back": {
@@ -61,11 +62,13 @@ func TestPlan(t *testing.T) {
 		},
 		"too late": {
 			with(hourly, func(s *scenario.Schedule) { s.StartingDeadline = duration(30 * time.Minute) }), "2026-05-01T09:00:00Z", "2026-05-01T11:30:00Z",
-			[]string{"2026-05-01T10:00:00Z missed too_late", "2026-05-01T11:00:00Z due"}, "2026-05-01T12:00:00Z",
+			[]string{"2026-05-01T10:00:00Z missed too_late", "2026-05-01T11:00:00Z due"},
+			"2026-05-01T12:00:00Z",
 		},
 		"after its window": {
 			with(hourly, func(s *scenario.Schedule) { s.NotAfter = at(t, "2026-05-01T11:15:00Z") }), "2026-05-01T10:00:00Z", "2026-05-01T12:30:00Z",
-			[]string{"2026-05-01T11:00:00Z missed too_late"}, "",
+			[]string{"2026-05-01T11:00:00Z missed too_late"},
+			"",
 		},
 		"before its window": {
 			with(hourly, func(s *scenario.Schedule) { s.NotBefore = at(t, "2026-05-01T11:30:00Z") }), "2026-05-01T10:00:00Z", "2026-05-01T11:10:00Z",
@@ -84,34 +87,41 @@ func TestPlan(t *testing.T) {
 		},
 		"once, heard of late within its deadline": {
 			with(once, func(s *scenario.Schedule) { s.StartingDeadline = duration(3 * time.Hour) }), "2026-05-01T14:30:00Z", "2026-05-01T14:30:01Z",
-			[]string{"2026-05-01T12:00:00Z due"}, "",
+			[]string{"2026-05-01T12:00:00Z due"},
+			"",
 		},
 		"after scenario": {set(scenario.Schedule{Kind: scenario.ScheduleAfterScenario, AfterScenarioID: "b"}), "2026-05-01T10:00:00Z", "2026-05-01T12:00:00Z", nil, ""},
 		"event":          {set(scenario.Schedule{Kind: scenario.ScheduleEvent, EventType: "b"}), "2026-05-01T10:00:00Z", "2026-05-01T12:00:00Z", nil, ""},
 
 		"Berlin, spring: the skipped time does not come": {
 			set(scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "30 2 * * *", TimeZone: "Europe/Berlin"}), "2026-03-27T12:00:00Z", "2026-03-30T12:00:00Z",
-			[]string{"2026-03-28T01:30:00Z due", "2026-03-30T00:30:00Z due"}, "2026-03-31T00:30:00Z",
+			[]string{"2026-03-28T01:30:00Z due", "2026-03-30T00:30:00Z due"},
+			"2026-03-31T00:30:00Z",
 		},
 		"Berlin, autumn: the doubled time comes twice": {
 			set(scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "30 2 * * *", TimeZone: "Europe/Berlin"}), "2026-10-24T12:00:00Z", "2026-10-25T12:00:00Z",
-			[]string{"2026-10-25T00:30:00Z due", "2026-10-25T01:30:00Z due"}, "2026-10-26T01:30:00Z",
+			[]string{"2026-10-25T00:30:00Z due", "2026-10-25T01:30:00Z due"},
+			"2026-10-26T01:30:00Z",
 		},
 		"New York, spring: an hour less": {
 			set(scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "0 * * * *", TimeZone: "America/New_York"}), "2026-03-08T05:30:00Z", "2026-03-08T08:00:00Z",
-			[]string{"2026-03-08T06:00:00Z due", "2026-03-08T07:00:00Z due", "2026-03-08T08:00:00Z due"}, "2026-03-08T09:00:00Z",
+			[]string{"2026-03-08T06:00:00Z due", "2026-03-08T07:00:00Z due", "2026-03-08T08:00:00Z due"},
+			"2026-03-08T09:00:00Z",
 		},
 		"New York, autumn: an hour more": {
 			set(scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "15 1 * * *", TimeZone: "America/New_York"}), "2026-10-31T12:00:00Z", "2026-11-02T12:00:00Z",
-			[]string{"2026-11-01T05:15:00Z due", "2026-11-01T06:15:00Z due", "2026-11-02T06:15:00Z due"}, "2026-11-03T06:15:00Z",
+			[]string{"2026-11-01T05:15:00Z due", "2026-11-01T06:15:00Z due", "2026-11-02T06:15:00Z due"},
+			"2026-11-03T06:15:00Z",
 		},
 		"Lord Howe, spring: half an hour is skipped": { // 2026-10-04, 2:00 becomes 2:30
 			set(scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "15,45 2 * * *", TimeZone: "Australia/Lord_Howe"}), "2026-10-03T12:00:00Z", "2026-10-04T12:00:00Z",
-			[]string{"2026-10-03T15:45:00Z due"}, "2026-10-04T15:15:00Z",
+			[]string{"2026-10-03T15:45:00Z due"},
+			"2026-10-04T15:15:00Z",
 		},
 		"Lord Howe, autumn: half an hour comes twice": { // 2026-04-05, 2:00 becomes 1:30
 			set(scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "15,45 1 * * *", TimeZone: "Australia/Lord_Howe"}), "2026-04-04T12:00:00Z", "2026-04-05T12:00:00Z",
-			[]string{"2026-04-04T14:15:00Z due", "2026-04-04T14:45:00Z due", "2026-04-04T15:15:00Z due"}, "2026-04-05T14:45:00Z",
+			[]string{"2026-04-04T14:15:00Z due", "2026-04-04T14:45:00Z due", "2026-04-04T15:15:00Z due"},
+			"2026-04-05T14:45:00Z",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -341,28 +351,40 @@ func TestPreview(t *testing.T) {
 		skipped []string
 	}{
 		"Berlin, spring": {
-			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "30 2 * * *", TimeZone: "Europe/Berlin"}, "2026-03-27T12:00:00Z", 2,
-			[]string{"2026-03-28T02:30:00+01:00", "2026-03-30T02:30:00+02:00"}, []string{"2026-03-29T02:30:00"},
+			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "30 2 * * *", TimeZone: "Europe/Berlin"},
+			"2026-03-27T12:00:00Z", 2,
+			[]string{"2026-03-28T02:30:00+01:00", "2026-03-30T02:30:00+02:00"},
+			[]string{"2026-03-29T02:30:00"},
 		},
 		"Berlin, spring, none before the first": {
-			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "30 2 * * *", TimeZone: "Europe/Berlin"}, "2026-03-27T12:00:00Z", 1,
-			[]string{"2026-03-28T02:30:00+01:00"}, nil,
+			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "30 2 * * *", TimeZone: "Europe/Berlin"},
+			"2026-03-27T12:00:00Z", 1,
+			[]string{"2026-03-28T02:30:00+01:00"},
+			nil,
 		},
 		"Berlin, autumn": {
-			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "0,30 2-3 * * *", TimeZone: "Europe/Berlin"}, "2026-10-24T22:00:00Z", 5,
-			[]string{"2026-10-25T02:00:00+02:00 twice", "2026-10-25T02:30:00+02:00 twice", "2026-10-25T02:00:00+01:00 twice", "2026-10-25T02:30:00+01:00 twice", "2026-10-25T03:00:00+01:00"}, nil,
+			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "0,30 2-3 * * *", TimeZone: "Europe/Berlin"},
+			"2026-10-24T22:00:00Z", 5,
+			[]string{"2026-10-25T02:00:00+02:00 twice", "2026-10-25T02:30:00+02:00 twice", "2026-10-25T02:00:00+01:00 twice", "2026-10-25T02:30:00+01:00 twice", "2026-10-25T03:00:00+01:00"},
+			nil,
 		},
 		"New York, both": {
-			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "30 1-2 8 3 *", TimeZone: "America/New_York", Enabled: &no}, "2026-01-01T00:00:00Z", 3,
-			[]string{"2026-03-08T01:30:00-05:00", "2027-03-08T01:30:00-05:00", "2027-03-08T02:30:00-05:00"}, []string{"2026-03-08T02:30:00"},
+			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "30 1-2 8 3 *", TimeZone: "America/New_York", Enabled: &no},
+			"2026-01-01T00:00:00Z", 3,
+			[]string{"2026-03-08T01:30:00-05:00", "2027-03-08T01:30:00-05:00", "2027-03-08T02:30:00-05:00"},
+			[]string{"2026-03-08T02:30:00"},
 		},
 		"Lord Howe, spring": {
-			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "*/15 2 * * *", TimeZone: "Australia/Lord_Howe"}, "2026-10-03T14:00:00Z", 3,
-			[]string{"2026-10-04T02:30:00+11:00", "2026-10-04T02:45:00+11:00", "2026-10-05T02:00:00+11:00"}, []string{"2026-10-04T02:00:00", "2026-10-04T02:15:00"},
+			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "*/15 2 * * *", TimeZone: "Australia/Lord_Howe"},
+			"2026-10-03T14:00:00Z", 3,
+			[]string{"2026-10-04T02:30:00+11:00", "2026-10-04T02:45:00+11:00", "2026-10-05T02:00:00+11:00"},
+			[]string{"2026-10-04T02:00:00", "2026-10-04T02:15:00"},
 		},
 		"Lord Howe, autumn": {
-			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "15,45 1 * * *", TimeZone: "Australia/Lord_Howe"}, "2026-04-04T12:00:00Z", 4,
-			[]string{"2026-04-05T01:15:00+11:00", "2026-04-05T01:45:00+11:00 twice", "2026-04-05T01:45:00+10:30 twice", "2026-04-06T01:15:00+10:30"}, nil,
+			scenario.Schedule{Kind: scenario.ScheduleCron, Cron: "15,45 1 * * *", TimeZone: "Australia/Lord_Howe"},
+			"2026-04-04T12:00:00Z", 4,
+			[]string{"2026-04-05T01:15:00+11:00", "2026-04-05T01:45:00+11:00 twice", "2026-04-05T01:45:00+10:30 twice", "2026-04-06T01:15:00+10:30"},
+			nil,
 		},
 		"once": {scenario.Schedule{Kind: scenario.ScheduleOnce, RunAt: at(t, "2026-07-01T12:00:00Z"), TimeZone: "Europe/Berlin"}, "2026-01-01T00:00:00Z", 3, []string{"2026-07-01T14:00:00+02:00"}, nil},
 	} {
