@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/lock"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
 
@@ -154,8 +155,8 @@ func TestPreviewSchedule(t *testing.T) {
 	refused(w, w.schedules.PreviewSchedule, &contract.PreviewScheduleRequest{Which: stored.GetWhich(), Count: 1001}, connect.CodeInvalidArgument, "invalid_argument", "count")
 }
 
-// claim claims what is due.
-func (w *world) claim(limit int32, lease time.Duration) *contract.ClaimDueOccurrencesResponse {
+// claimDue claims what is due.
+func (w *world) claimDue(limit int32, lease time.Duration) *contract.ClaimDueOccurrencesResponse {
 	w.Helper()
 	return call(w, w.schedules.ClaimDueOccurrences, &contract.ClaimDueOccurrencesRequest{RequestId: w.request(), Claimer: "coordinator-1", Limit: limit, Lease: durationpb.New(lease)})
 }
@@ -194,10 +195,10 @@ func TestDueOccurrencesAreClaimedAndCompleted(t *testing.T) {
 	if diff := cmp.Diff(first, call(w, w.schedules.ClaimDueOccurrences, ask), protocmp.Transform()); diff != "" {
 		t.Errorf("answers (-first +second):\n%s", diff)
 	}
-	if rest := w.claim(10, time.Minute).GetClaimed(); len(rest) != 2 {
+	if rest := w.claimDue(10, time.Minute).GetClaimed(); len(rest) != 2 {
 		t.Errorf("%d claimed by another request, want the other two", len(rest))
 	}
-	if none := w.claim(10, time.Minute); len(none.GetClaimed()) != 0 {
+	if none := w.claimDue(10, time.Minute); len(none.GetClaimed()) != 0 {
 		t.Errorf("claimed again: %v", none)
 	}
 
@@ -232,7 +233,7 @@ func TestAClaimThatCannotBeIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.schedule(once("s"))
-	o := w.claim(1, time.Minute).GetClaimed()[0].GetOccurrence()
+	o := w.claimDue(1, time.Minute).GetClaimed()[0].GetOccurrence()
 	for name, c := range map[string]struct {
 		change func(*contract.CompleteClaimRequest)
 		code   connect.Code
@@ -247,7 +248,9 @@ func TestAClaimThatCannotBeIsRefused(t *testing.T) {
 		"not started, but an execution": {
 			func(m *contract.CompleteClaimRequest) { m.Outcome = "not_started" }, connect.CodeInvalidArgument, "invalid_argument", "",
 		},
-		"an outcome of ours": {func(m *contract.CompleteClaimRequest) { m.Outcome = "passed" }, connect.CodeInvalidArgument, "invalid_argument", "outcome"},
+		"a detail that no row can keep": {func(m *contract.CompleteClaimRequest) { m.Detail = "a\x00" }, connect.CodeInvalidArgument, "invalid_argument", "detail"},
+		"a lock that was never given":   {func(m *contract.CompleteClaimRequest) { m.Lock = &contract.LockToken{Name: "staging", Token: 7} }, connect.CodeAborted, "lock_not_held", ""},
+		"an outcome of ours":            {func(m *contract.CompleteClaimRequest) { m.Outcome = "passed" }, connect.CodeInvalidArgument, "invalid_argument", "outcome"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -264,6 +267,26 @@ func TestAClaimThatCannotBeIsRefused(t *testing.T) {
 	refused(w, w.schedules.RenewClaim, &contract.RenewClaimRequest{ScheduleId: "s", OccurrenceId: "at:never", Token: 1, Lease: durationpb.New(time.Minute)}, connect.CodeNotFound, "occurrence_not_found", "occurrence_id")
 }
 
+// What came of an occurrence may rest on a lock: who lost it completes nothing.
+func TestACompletionIsGuardedByALock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.schedule(once("s"))
+	o := w.claimDue(1, time.Minute).GetClaimed()[0].GetOccurrence()
+	held, err := w.store.AcquireLock(t.Context(), lock.Ask{Name: "staging", Holder: "coordinator-1", Lease: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, right := w.completion(o), w.completion(o)
+	wrong.Lock = &contract.LockToken{Name: "staging", Token: int64(held.Token) + 1}
+	right.Lock = &contract.LockToken{Name: "staging", Token: int64(held.Token)}
+	refused(w, w.schedules.CompleteClaim, wrong, connect.CodeAborted, "lock_not_held")
+	if listed := call(w, w.schedules.ListOccurrences, &contract.ListOccurrencesRequest{ScheduleId: "s"}).GetOccurrences(); listed[0].GetStatus() != "claimed" {
+		t.Errorf("it is %s although the lock was not held", listed[0].GetStatus())
+	}
+	call(w, w.schedules.CompleteClaim, right)
+}
+
 // An occurrence of policy replace has the run cancelled that it takes the place
 // of, in the transaction that claims it.
 func TestAReplacingOccurrenceCancelsTheRunningOne(t *testing.T) {
@@ -273,7 +296,7 @@ func TestAReplacingOccurrenceCancelsTheRunningOne(t *testing.T) {
 	m := once("s")
 	m.ConcurrencyPolicy = "replace"
 	w.schedule(m)
-	first := w.claim(1, time.Minute).GetClaimed()[0]
+	first := w.claimDue(1, time.Minute).GetClaimed()[0]
 	run := call(w, w.executions.RequestExecution, &contract.RequestExecutionRequest{
 		RequestId: w.request(), Execution: &contract.ExecutionRequested{ExecutionId: "exec-s", ScenarioId: "slow", Environment: "test"},
 	}).GetExecution()
@@ -284,7 +307,7 @@ func TestAReplacingOccurrenceCancelsTheRunningOne(t *testing.T) {
 	again := once("s")
 	again.ConcurrencyPolicy = "replace"
 	w.schedule(again)
-	second := w.claim(1, time.Minute).GetClaimed()
+	second := w.claimDue(1, time.Minute).GetClaimed()
 	if len(second) != 1 {
 		t.Fatalf("claimed %v", second)
 	}

@@ -1707,7 +1707,7 @@ const file_testcoordination_v1_schedule_service_proto_rawDesc = "" +
 	"\x05token\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x05token\x12C\n" +
 	"\x05lease\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x12\xbaH\x0f\xc8\x01\x01\xaa\x01\t\"\x03\b\x90\x1c2\x02\b\x01R\x05lease\"Z\n" +
 	"\x12RenewClaimResponse\x12D\n" +
-	"\x10lease_expires_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x0eleaseExpiresAt\"\x9c\x06\n" +
+	"\x10lease_expires_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x0eleaseExpiresAt\"\xa8\x06\n" +
 	"\x14CompleteClaimRequest\x12L\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12N\n" +
@@ -1717,8 +1717,9 @@ const file_testcoordination_v1_schedule_service_proto_rawDesc = "" +
 	"\x05token\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x05token\x128\n" +
 	"\aoutcome\x18\x05 \x01(\tB\x1e\xbaH\x1b\xc8\x01\x01r\x16R\astartedR\vnot_startedR\aoutcome\x12P\n" +
 	"\fexecution_id\x18\x06 \x01(\tB-\xbaH*\xd8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\vexecutionId\x12\x19\n" +
-	"\x03run\x18\a \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03run\x12 \n" +
-	"\x06detail\x18\b \x01(\tB\b\xbaH\x05r\x03(\x80 R\x06detail\x122\n" +
+	"\x03run\x18\a \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03run\x12,\n" +
+	"\x06detail\x18\b \x01(\tB\x14\xbaH\x11r\x0f(\x80 2\n" +
+	"^[^\\x00]*$R\x06detail\x122\n" +
 	"\x04lock\x18\t \x01(\v2\x1e.testcoordination.v1.LockTokenR\x04lock:\xf5\x01\xbaH\xf1\x01\x1a\x90\x01\n" +
 	"\x18complete_claim.execution\x12:an execution_id belongs to outcome started, and only to it\x1a8(this.outcome == 'started') == (this.execution_id != '')\x1a\\\n" +
 	"\x12complete_claim.run\x12\x1ca run needs its execution_id\x1a(this.run == 0 || this.execution_id != ''\"X\n" +
