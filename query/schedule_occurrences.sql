@@ -76,7 +76,7 @@ SELECT o.schedule_id, o.occurrence_id, o.due_at, o.status, o.execution_id, COALE
     o.settled_at > sqlc.arg(unheard_since)::timestamptz))::boolean AS over
 FROM test_coordination.schedule_occurrences AS o
 WHERE o.schedule_id = ANY (sqlc.arg(ids)::text[]) AND (o.status IN ('due', 'claimed') OR o.run_active) AND (o.status = 'claimed' OR o.run_active)
-ORDER BY o.schedule_id, o.due_at;
+ORDER BY o.schedule_id, o.due_at LIMIT sqlc.arg(most);
 
 -- EndRuns notes that runs have been seen ended.
 -- name: EndRuns :exec

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"connectrpc.com/connect"
@@ -16,7 +17,7 @@ func (s *schedules) ClaimDueOccurrences(ctx context.Context, r *connect.Request[
 	if err := s.Commands.PlanSchedules(ctx); err != nil {
 		return nil, err
 	}
-	return once(ctx, s.Commands, r, "", func(ctx context.Context, tx *command.Tx, m *contract.ClaimDueOccurrencesRequest) (*contract.ClaimDueOccurrencesResponse, error) {
+	answer, err := once(ctx, s.Commands, r, "", func(ctx context.Context, tx *command.Tx, m *contract.ClaimDueOccurrencesRequest) (*contract.ClaimDueOccurrencesResponse, error) {
 		claimed, err := tx.ClaimDue(ctx, pgstore.ClaimDue{Claimer: m.GetClaimer(), Most: orDefault(int(m.GetLimit()), 1), Lease: m.GetLease().AsDuration()})
 		if err != nil {
 			return nil, err
@@ -27,6 +28,10 @@ func (s *schedules) ClaimDueOccurrences(ctx context.Context, r *connect.Request[
 		}
 		return answer, nil
 	})
+	if errors.Is(err, command.ErrNothingDue) {
+		return connect.NewResponse(&contract.ClaimDueOccurrencesResponse{}), nil
+	}
+	return answer, err
 }
 
 func (s *schedules) RenewClaim(ctx context.Context, r *connect.Request[contract.RenewClaimRequest]) (*connect.Response[contract.RenewClaimResponse], error) {

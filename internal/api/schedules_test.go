@@ -174,12 +174,15 @@ func TestDueOccurrencesAreClaimedAndCompleted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ask := &contract.ClaimDueOccurrencesRequest{RequestId: w.request(), Claimer: "coordinator-1", Lease: durationpb.New(time.Minute)}
+	if none := call(w, w.schedules.ClaimDueOccurrences, ask); len(none.GetClaimed()) != 0 {
+		t.Errorf("claimed %v of nothing", none)
+	}
 	for i := range 3 {
 		m := once(fmt.Sprint("s", i))
 		m.Parameters = parameters
 		w.schedule(m)
 	}
-	ask := &contract.ClaimDueOccurrencesRequest{RequestId: w.request(), Claimer: "coordinator-1", Lease: durationpb.New(time.Minute)}
 	first := call(w, w.schedules.ClaimDueOccurrences, ask)
 	if len(first.GetClaimed()) != 1 {
 		t.Fatalf("%d claimed, want one by default", len(first.GetClaimed()))

@@ -51,12 +51,20 @@ func (c *Commands) RenewClaim(ctx context.Context, k pgstore.ClaimKey, lease tim
 	return renewed, err
 }
 
+// ErrNothingDue says that there was nothing to claim, and nothing to be written.
+var ErrNothingDue = errors.New("nothing is due")
+
 // ClaimDue claims due occurrences of schedules, and has the runs cancelled that
-// they replace.
+// they replace. ErrNothingDue leaves no trace of the request: coordinators ask
+// again and again, and there is no answer to be remembered.
 func (t *Tx) ClaimDue(ctx context.Context, ask pgstore.ClaimDue) ([]pgstore.ClaimedOccurrence, error) {
-	claimed, err := t.Tx.ClaimDue(ctx, ask)
+	claims, err := t.Tx.ClaimDue(ctx, ask)
 	if err != nil {
 		return nil, err
+	}
+	claimed := claims.Claimed
+	if len(claimed) == 0 && claims.Settled == 0 {
+		return nil, ErrNothingDue
 	}
 	type replaced struct {
 		run scenario.RunRef

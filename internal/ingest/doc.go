@@ -21,7 +21,8 @@
 // (S8 publishes what transactions have left for other programs: package outbox.)
 // Around them: engine.go starts a worker for each assigned partition, worker.go
 // leads it from claim to release, retry.go paces what is tried again, maintain.go
-// makes table partitions ahead.
+// makes table partitions ahead, schedules.go makes the occurrences of schedules
+// as they come due.
 //
 // Everything after S4 can be lost: states are rebuilt, and a lost hint costs a
 // look-up. Nothing before S4 has any effect. S1 to S3 of the next batch overlap

@@ -58,8 +58,9 @@ func coordinate(name, url string) error {
 	defer pool.Close()
 	for {
 		var claimed []pgstore.ClaimedOccurrence
-		if err := s.Batch(ctx, time.Now(), func(tx *pgstore.Tx) (err error) {
-			claimed, err = tx.ClaimDue(ctx, pgstore.ClaimDue{Claimer: name, Most: claimsAtOnce, Lease: lease})
+		if err := s.Batch(ctx, time.Now(), func(tx *pgstore.Tx) error {
+			claims, err := tx.ClaimDue(ctx, pgstore.ClaimDue{Claimer: name, Most: claimsAtOnce, Lease: lease})
+			claimed = claims.Claimed
 			return err
 		}); err != nil {
 			return err

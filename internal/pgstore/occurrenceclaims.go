@@ -2,11 +2,18 @@ package pgstore
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+)
+
+const (
+	laterPage    = 100 // how many are looked at at once after a first page that did not give enough
+	mostPages    = 50  // how many pages of what cannot be claimed are settled or passed over
+	mostLookedAt = 100 // how many runs of a schedule are looked at when one of its claims is completed
 )
 
 // unheard is for how long a run counts as active of which nothing was heard: its
@@ -29,29 +36,38 @@ type ClaimedOccurrence struct {
 	Cancel []scenario.RunRef
 }
 
+// Claims is what ClaimDue has done.
+type Claims struct {
+	Claimed []ClaimedOccurrence // in due order
+	Settled int                 // occurrences that must not be started any more
+}
+
 // ClaimDue claims occurrences that have been made (PlanDue) and are due, in due
 // order, those first whose former claim has expired. Each goes to one claimer;
 // one that is claimed again has a higher token. What must not be started any
 // more, by the schedule as it is now or by its concurrency policy, is settled on
 // the way.
-func (tx *Tx) ClaimDue(ctx context.Context, ask ClaimDue) ([]ClaimedOccurrence, error) {
+func (tx *Tx) ClaimDue(ctx context.Context, ask ClaimDue) (Claims, error) {
 	c := claiming{tx: tx, ask: ask}
 	expired, err := tx.q.LockExpired(ctx, int32(ask.Most))
 	if err != nil {
-		return nil, interpret("lock expired claims", err)
+		return Claims{}, interpret("lock expired claims", err)
 	}
 	if err := c.consider(ctx, expired); err != nil {
-		return nil, err
+		return Claims{}, err
 	}
 	after := dbsqlc.LockDueParams{}
-	for len(c.granted) < ask.Most {
+	for pages := 0; len(c.granted) < ask.Most && pages < mostPages; pages++ {
 		after.Page = int32(ask.Most - len(c.granted))
+		if pages > 0 {
+			after.Page = max(after.Page, laterPage)
+		}
 		page, err := tx.q.LockDue(ctx, after)
 		if err != nil {
-			return nil, interpret("lock due occurrences", err)
+			return Claims{}, interpret("lock due occurrences", err)
 		}
 		if err := c.consider(ctx, page); err != nil {
-			return nil, err
+			return Claims{}, err
 		}
 		if len(page) < int(after.Page) {
 			break
@@ -59,7 +75,8 @@ func (tx *Tx) ClaimDue(ctx context.Context, ask ClaimDue) ([]ClaimedOccurrence, 
 		last := &page[len(page)-1]
 		after.After, after.AfterSchedule, after.AfterOccurrence = last.DueAt, last.ScheduleID, last.OccurrenceID
 	}
-	return c.claim(ctx)
+	claimed, err := c.claim(ctx)
+	return Claims{Claimed: claimed, Settled: c.settled}, err
 }
 
 // claiming is one call of ClaimDue.
@@ -67,6 +84,7 @@ type claiming struct {
 	tx      *Tx
 	ask     ClaimDue
 	granted []ClaimedOccurrence
+	settled int
 }
 
 // consider decides about occurrences that are locked.
@@ -91,6 +109,9 @@ func (c *claiming) consider(ctx context.Context, rows []dbsqlc.ScheduleOccurrenc
 	}
 	var settled settlements
 	for _, o := range inTurn(candidates, schedules) {
+		if len(c.granted) == c.ask.Most {
+			break
+		}
 		s := schedules[o.ScheduleID].state
 		if s.Settle(&o.Occurrence, c.tx.now) {
 			settled.add(&o.Occurrence)
@@ -109,6 +130,7 @@ func (c *claiming) consider(ctx context.Context, rows []dbsqlc.ScheduleOccurrenc
 			settled.add(&o.Occurrence)
 		}
 	}
+	c.settled += len(settled.statuses)
 	return c.tx.settleOccurrences(ctx, &settled)
 }
 
@@ -150,7 +172,7 @@ func (c *claiming) rivals(ctx context.Context, schedules map[scenario.ScheduleID
 	if err := c.tx.queued.LockPlans(ctx, compared); err != nil {
 		return nil, err
 	}
-	rivals, err := c.tx.rivalsOf(ctx, compared)
+	rivals, err := c.tx.rivalsOf(ctx, compared, math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}
@@ -161,9 +183,10 @@ func (c *claiming) rivals(ctx context.Context, schedules map[scenario.ScheduleID
 	return rivals, nil
 }
 
-// rivalsOf reads rivals, and notes which of their runs have ended.
-func (tx *Tx) rivalsOf(ctx context.Context, ids []string) (map[scenario.ScheduleID][]scenario.Rival, error) {
-	rows, err := tx.q.RivalsOf(ctx, tx.now.Add(-unheard), ids)
+// rivalsOf reads rivals, the earliest first, and notes which of their runs have
+// ended.
+func (tx *Tx) rivalsOf(ctx context.Context, ids []string, most int32) (map[scenario.ScheduleID][]scenario.Rival, error) {
+	rows, err := tx.q.RivalsOf(ctx, tx.now.Add(-unheard), ids, most)
 	if err != nil {
 		return nil, interpret("read active occurrences", err)
 	}
@@ -271,7 +294,7 @@ func (tx *Tx) CompleteClaim(ctx context.Context, k ClaimKey, c Completion) (Occu
 	o := occurrenceFromRow(&row)
 	// The runs of a schedule whose policy compares none would be looked at by
 	// nobody else.
-	_, err = tx.rivalsOf(ctx, []string{row.ScheduleID})
+	_, err = tx.rivalsOf(ctx, []string{row.ScheduleID}, mostLookedAt)
 	return o, err
 }
 

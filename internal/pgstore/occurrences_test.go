@@ -62,8 +62,9 @@ func (p *planner) claim(at time.Time, ask pgstore.ClaimDue) (claimed []pgstore.C
 	if ask.Lease == 0 {
 		ask.Lease = time.Hour
 	}
-	must(p.t, p.Batch(p.t.Context(), at, func(tx *pgstore.Tx) (err error) {
-		claimed, err = tx.ClaimDue(p.t.Context(), ask)
+	must(p.t, p.Batch(p.t.Context(), at, func(tx *pgstore.Tx) error {
+		claims, err := tx.ClaimDue(p.t.Context(), ask)
+		claimed = claims.Claimed
 		return err
 	}))
 	return claimed
@@ -532,8 +533,8 @@ func TestForbidHoldsAmongClaimersAtOnce(t *testing.T) {
 			go func() {
 				n := 0
 				if err := p.Batch(t.Context(), clock(11, 0), func(tx *pgstore.Tx) error {
-					claimed, err := tx.ClaimDue(t.Context(), pgstore.ClaimDue{Claimer: fmt.Sprint(i), Most: 3, Lease: time.Hour})
-					n = len(claimed)
+					claims, err := tx.ClaimDue(t.Context(), pgstore.ClaimDue{Claimer: fmt.Sprint(i), Most: 3, Lease: time.Hour})
+					n = len(claims.Claimed)
 					return err
 				}); err != nil {
 					t.Error(err)

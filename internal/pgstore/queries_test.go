@@ -417,7 +417,7 @@ func reading(found *int) []call {
 			return err
 		}),
 		rows("RivalsOf", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.RivalsOf(ctx, now, []string{"n"})
+			r, err := q.RivalsOf(ctx, now, []string{"n"}, 10)
 			return rowsOf(found, r, err)
 		}),
 		writes("EndRuns", func(ctx context.Context, q *dbsqlc.Queries) error {

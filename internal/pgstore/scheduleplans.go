@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	plansAtOnce  = 20    // in one transaction: each may make scenario.MostPlanned occurrences
-	mostReplaned = 5_000 // due occurrences that are looked at when schedules were changed; the others are when they are claimed
-	mostLate     = 1_000 // occurrences that one transaction settles as missed
+	plansAtOnce   = 20    // in one transaction: each may make scenario.MostPlanned occurrences
+	mostReplanned = 5_000 // due occurrences that are looked at when schedules were changed; the others are when they are claimed
+	mostLate      = 1_000 // occurrences that one transaction settles as missed
 )
 
 // Planned counts what PlanDue has done.
@@ -99,7 +99,7 @@ func (tx *Tx) replan(ctx context.Context, plans []dbsqlc.SchedulePlan, schedules
 	if len(changed) == 0 {
 		return nil
 	}
-	rows, err := tx.q.LockDueOf(ctx, changed, mostReplaned)
+	rows, err := tx.q.LockDueOf(ctx, changed, mostReplanned)
 	if err != nil {
 		return interpret("lock due occurrences", err)
 	}

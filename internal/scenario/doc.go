@@ -19,7 +19,11 @@
 //     the order in which scenarios can run, and what lies around one of them.
 //   - [CheckReadiness] says whether a scenario may run now, and why not;
 //     [NeededFacts] says what must be known for that.
-//   - [ValidateSchedule] and [Schedule.Next] say when a schedule is due.
+//   - [ValidateSchedule] and [Schedule.Next] say when a schedule is due,
+//     [Schedule.Preview] what the clocks' changes do to it.
+//   - [ScheduleState.Plan] and [ScheduleState.Trigger] make the occurrences of a
+//     schedule, [ScheduleState.Settle] and [Schedule.Admit] say whether one may be
+//     started.
 //   - [Event.Check] decides everything about an event that needs no other row.
 //   - [Catalog] is what a set of events folds to, whatever their order.
 package scenario

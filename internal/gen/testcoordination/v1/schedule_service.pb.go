@@ -1004,7 +1004,7 @@ func (x *UpcomingOccurrence) GetTwice() bool {
 type ClaimDueOccurrencesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The request; see api.proto. A repeat gets the same claims again, whatever
-	// became of them meanwhile.
+	// became of them meanwhile; where nothing was claimed it may claim.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Who claims: the coordinator.
 	Claimer string `protobuf:"bytes,2,opt,name=claimer,proto3" json:"claimer,omitempty"`

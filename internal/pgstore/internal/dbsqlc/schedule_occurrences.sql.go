@@ -547,7 +547,7 @@ SELECT o.schedule_id, o.occurrence_id, o.due_at, o.status, o.execution_id, COALE
     o.settled_at > $1::timestamptz))::boolean AS over
 FROM test_coordination.schedule_occurrences AS o
 WHERE o.schedule_id = ANY ($2::text[]) AND (o.status IN ('due', 'claimed') OR o.run_active) AND (o.status = 'claimed' OR o.run_active)
-ORDER BY o.schedule_id, o.due_at
+ORDER BY o.schedule_id, o.due_at LIMIT $3
 `
 
 type RivalsOfRow struct {
@@ -564,8 +564,8 @@ type RivalsOfRow struct {
 // was active when somebody looked last; over tells that it is not any more. A run
 // of which nothing was heard yet is active for some time: its first event may be
 // on the way.
-func (q *Queries) RivalsOf(ctx context.Context, unheardSince time.Time, ids []string) ([]RivalsOfRow, error) {
-	rows, err := q.db.Query(ctx, rivalsOf, unheardSince, ids)
+func (q *Queries) RivalsOf(ctx context.Context, unheardSince time.Time, ids []string, most int32) ([]RivalsOfRow, error) {
+	rows, err := q.db.Query(ctx, rivalsOf, unheardSince, ids, most)
 	if err != nil {
 		return nil, err
 	}
