@@ -1,9 +1,9 @@
 package locking_test
 
 import (
-	"bufio"
 	"cmp"
 	"context"
+	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,10 +126,10 @@ func hold() error {
 	}
 	h := &holder{
 		name: lock.Holder(os.Getenv(holderName)), store: store, locks: locking.New(store, live, zerolog.Nop()),
-		careless: os.Getenv(holderCareless) != "", says: json.NewEncoder(os.Stdout), resumed: make(chan os.Signal, 1),
+		careless: os.Getenv(holderCareless) != "", says: gob.NewEncoder(os.Stdout), resumed: make(chan os.Signal, 1),
 	}
 	signal.Notify(h.resumed, syscall.SIGCONT)
-	for orders := json.NewDecoder(bufio.NewReader(os.Stdin)); ; {
+	for orders := gob.NewDecoder(os.Stdin); ; {
 		var o order
 		if err := orders.Decode(&o); err != nil {
 			return nil //nolint:nilerr // the test has ended
@@ -145,7 +145,7 @@ type holder struct {
 	store    *pgstore.Store
 	locks    *locking.Locks
 	careless bool
-	says     *json.Encoder
+	says     *gob.Encoder
 	resumed  chan os.Signal
 }
 
@@ -159,6 +159,7 @@ func (h *holder) obey(ctx context.Context, o order) outcome {
 		return outcomeOf(h.locks.Release(ctx, execution, o.Token))
 	case writes:
 		return outcomeOf(lock.Lock{}, h.write(ctx, o))
+	case breaks: // an operator's
 	}
 	return outcome{Result: unknown, Error: "no verb of a holder: " + string(o.Verb)}
 }
@@ -204,8 +205,8 @@ type process struct {
 	client  int // among those of the history
 	name    lock.Holder
 	command *exec.Cmd
-	orders  *json.Encoder
-	answers *json.Decoder
+	orders  *gob.Encoder
+	answers *gob.Decoder
 	history *history
 	writes  int
 }
@@ -225,7 +226,7 @@ func (w *world) start(name lock.Holder, environment ...string) *process {
 	out, err := cmd.StdoutPipe()
 	must(w, err)
 	must(w, cmd.Start())
-	p := &process{TB: w.TB, client: w.history.client(), name: name, command: cmd, orders: json.NewEncoder(in), answers: json.NewDecoder(out), history: w.history}
+	p := &process{TB: w.TB, client: w.history.client(), name: name, command: cmd, orders: gob.NewEncoder(in), answers: gob.NewDecoder(out), history: w.history}
 	w.Cleanup(func() {
 		_ = cmd.Process.Kill() // also one that is stopped
 		_ = cmd.Wait()

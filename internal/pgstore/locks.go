@@ -105,8 +105,8 @@ func (s *Store) BreakLock(ctx context.Context, b lock.Break, now time.Time) (loc
 	var broken lock.Lock
 	err := s.Batch(ctx, now, func(tx *Tx) error {
 		row, err := tx.q.BreakLock(ctx, dbsqlc.BreakLockParams{EndedBy: b.By, EndReason: b.Reason, Name: string(b.Name), Token: int64(b.Token)})
-		if err = interpret("break lock", err); err != nil {
-			return err
+		if err != nil {
+			return interpret("break lock", err)
 		}
 		broken = lockFromRow(lockRow(row))
 		details, err := json.Marshal(map[string]any{"holder": broken.Holder, "token": broken.Token, "purpose": broken.Purpose, "expires_at": broken.ExpiresAt})
@@ -180,8 +180,8 @@ func (s *Store) Locks(ctx context.Context, p LockPage) ([]lock.Lock, error) {
 // CheckLock is the fence: what the transaction writes is committed only under
 // that tenure of the lock. The lock stays as it is until the transaction ends, so
 // that whoever wants to take, renew, release or break it waits; a lease that runs
-// out meanwhile does no harm. It comes before anything that the transaction locks:
-// then it cannot deadlock with another guarded one.
+// out meanwhile does no harm. It comes before the transaction locks what others
+// lock too: one that held those and waited here would hold them up.
 //
 // A *lock.LostError or a *lock.NotHeldError rolls the transaction back.
 func (tx *Tx) CheckLock(ctx context.Context, name lock.Name, token lock.Token) error {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	lockName lock.Name = "exec-1"
-	lockKey            = "test:{exec:exec-1}:lock"
+	lockName = lock.Name("exec-1")
+	lockKey  = "test:{exec:exec-1}:lock"
 )
 
 func shown(holder lock.Holder, token lock.Token) redisstore.ShownLock {
