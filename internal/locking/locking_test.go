@@ -60,7 +60,8 @@ func TestContendersAreTurnedAwayWithoutPostgreSQL(t *testing.T) {
 	t.Cleanup(nowhere.Close)
 	alone := locking.New(nowhere, w.live, zerolog.Nop())
 	testenv.Eventually(t, "Redis is enough to turn b away", func() bool {
-		must(t, w.shown.PExpire(t.Context(), picture, time.Hour).Err()) // it has just been shown
+		// It has just been shown.
+		must(t, w.live.ShowLock(t.Context(), redisstore.ShownLock{Name: execution, Holder: "a", Token: first.Token, ExpiresAt: first.ExpiresAt, Remaining: time.Hour}))
 		_, err = alone.Acquire(t.Context(), wish("b"))
 		return pgstore.ClassOf(err) == pgstore.Infrastructure && errors.As(err, new(*lock.HeldError))
 	})
