@@ -50,7 +50,8 @@ func newWorld(t testing.TB, withRedis bool) *world {
 	if withRedis {
 		w.redis = testenv.Redis(t, adapterACL)
 		w.shown = w.redis.Client(t)
-		w.live, err = redisstore.Open(t.Context(), redisstore.Config{URL: "redis://test-adapter:pw@" + w.redis.Addr(), RetryAfter: 10 * time.Millisecond}, zerolog.Nop())
+		// A busy machine is no outage.
+		w.live, err = redisstore.Open(t.Context(), redisstore.Config{URL: "redis://test-adapter:pw@" + w.redis.Addr(), Budget: 2 * time.Second, HintBudget: 2 * time.Second, RetryAfter: 10 * time.Millisecond}, zerolog.Nop())
 		must(t, err)
 		t.Cleanup(func() { _ = w.live.Close() })
 	}

@@ -61,7 +61,10 @@ func TestContendersAreTurnedAwayWithoutPostgreSQL(t *testing.T) {
 	alone := locking.New(nowhere, w.live, zerolog.Nop())
 	testenv.Eventually(t, "Redis is enough to turn b away", func() bool {
 		// It has just been shown.
-		must(t, w.live.ShowLock(t.Context(), redisstore.ShownLock{Name: execution, Holder: "a", Token: first.Token, ExpiresAt: first.ExpiresAt, Remaining: time.Hour}))
+		err = w.live.ShowLock(t.Context(), redisstore.ShownLock{Name: execution, Holder: "a", Token: first.Token, ExpiresAt: first.ExpiresAt, Remaining: time.Hour})
+		if err != nil {
+			return false
+		}
 		_, err = alone.Acquire(t.Context(), wish("b"))
 		return pgstore.ClassOf(err) == pgstore.Infrastructure && errors.As(err, new(*lock.HeldError))
 	})
