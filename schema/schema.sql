@@ -426,10 +426,10 @@ CREATE INDEX "executions_live_idx" ON "test_coordination"."executions" ("executi
 CREATE INDEX "executions_settled_change_idx" ON "test_coordination"."executions" ("settled_change_at") WHERE "settled_change_at" IS NOT NULL;
 CREATE INDEX "executions_created_idx" ON "test_coordination"."executions" ("created_at", "execution_id", "run");
 CREATE INDEX "executions_scenario_idx" ON "test_coordination"."executions" ("scenario_id", "created_at", "execution_id", "run");
-CREATE INDEX "executions_status_idx" ON "test_coordination"."executions" ("status", "created_at", "execution_id", "run");
+CREATE INDEX "executions_status_idx" ON "test_coordination"."executions" ("status", "created_at", "execution_id", "run") WHERE "ended_at" IS NOT NULL;
 CREATE INDEX "executions_ended_idx" ON "test_coordination"."executions" ("scenario_id", "status", "ended_at") WHERE "ended_at" IS NOT NULL;
 CREATE INDEX "executions_ended_environment_idx" ON "test_coordination"."executions" ("scenario_id", "environment", "status", "ended_at") WHERE "ended_at" IS NOT NULL;
-CREATE INDEX "executions_live_scenario_idx" ON "test_coordination"."executions" ("scenario_id", "execution_id", "run") WHERE "status" IN ('pending', 'running', 'paused');
+CREATE INDEX "executions_live_scenario_idx" ON "test_coordination"."executions" ("scenario_id", "execution_id", "run") WHERE "ended_at" IS NULL;
 CREATE INDEX "executions_group_idx" ON "test_coordination"."executions" ("group_id", "created_at", "execution_id", "run") WHERE "group_id" <> '';
 CREATE INDEX "executions_pinned_idx" ON "test_coordination"."executions" ("created_at", "execution_id", "run") WHERE "pinned";
 CREATE INDEX "executions_faults_active_idx" ON "test_coordination"."executions" ("execution_id", "run") WHERE "faults_active" > 0;

@@ -104,6 +104,13 @@ func (f *Fold) loadParts(ctx context.Context, tx *pgstore.Tx, events []*executio
 	return tx.LoadParts(ctx, touches, f.states)
 }
 
+// LoadFor brings the parts of a run that events of ours, which name it, would be
+// merged into.
+func (f *Fold) LoadFor(ctx context.Context, tx *pgstore.Tx, s *execution.State, events ...*execution.Event) error {
+	touches := Touches(events, func(*execution.Event) (RunPlace, bool) { return PlaceOf(&s.Run), true })
+	return tx.LoadParts(ctx, touches, f.states)
+}
+
 // Apply places one event and folds it. offset is that in the batch's partition,
 // or pgstore.OwnEvent.
 func (f *Fold) Apply(e *execution.Event, offset int64) {

@@ -191,6 +191,11 @@ func (t *Tx) fold(ctx context.Context, id execution.ID, events ...*execution.Eve
 }
 
 func (t *Tx) save(ctx context.Context, f *accept.Fold) error {
+	if t.commands.Redis != nil && t.Tx.Timeline() == 0 {
+		if err := t.Tx.LearnTimeline(ctx); err != nil { // of the states that are shown
+			return err
+		}
+	}
 	return t.Tx.SaveExecutions(ctx, pgstore.Partition{}, f.Rows(), f.Changed())
 }
 

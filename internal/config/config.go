@@ -35,6 +35,7 @@ type Config struct {
 	Limits     Limits     `embed:"" prefix:"limits-" group:"Limits on records"`
 	Quarantine Quarantine `embed:"" prefix:"quarantine-" group:"Quarantine"`
 	Reconcile  Reconcile  `embed:"" prefix:"reconcile-" group:"Reconcile"`
+	Liveness   Liveness   `embed:"" prefix:"liveness-" group:"Liveness"`
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
 	Outbox     Outbox     `embed:"" prefix:"outbox-" group:"Outbox"`
 	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
@@ -162,6 +163,14 @@ type Quarantine struct {
 // Reconcile is the loop that makes Redis right again.
 type Reconcile struct {
 	Interval time.Duration `default:"30s" min:"1s" max:"1h" help:"Between two passes over what changed lately and over live executions."`
+}
+
+// Liveness is the loop that looks after runs that nobody looks after any more;
+// it belongs to the role reconcile.
+type Liveness struct {
+	Interval time.Duration `default:"15s" min:"100ms" max:"1h" help:"Between two looks for silent runs and orphaned faults."`
+	Silence  time.Duration `default:"15m" min:"1s" max:"8760h" help:"A run that has not ended is interrupted after so long without a word, unless its definition has a timeout: that counts instead."`
+	Grace    time.Duration `default:"1m" min:"0s" max:"24h" help:"From the end of a run until its faults that were not cleared count as orphaned."`
 }
 
 // Partitions is how the tables of a run's children are cut.

@@ -22,7 +22,7 @@
 //	passed ──a failed validation, whenever it arrives──▶ failed
 //
 // A run is superseded by a start without a runid that opens the next one. That a
-// run shows no sign of life is stated by nothing in the service yet.
+// run shows no sign of life is stated by package liveness.
 //
 // Non-obvious, and the cause of bugs elsewhere:
 //   - Of several finished events the lowest in order decides, not the first to

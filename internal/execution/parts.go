@@ -160,7 +160,12 @@ const (
 	faultCleared
 	faultClearError
 	faultRecovered
+	faultClearRequested
 )
+
+// ClearRequestedAt is when the service last asked the coordinator to take the
+// fault back; zero when it never did.
+func (f *Fault) ClearRequestedAt() time.Time { return f.Marks.Of(faultClearRequested).Time }
 
 func (f *Fault) inject(o fact.Order, at time.Time, e *FaultInjected) {
 	if f.Marks.Last(faultType, o) {

@@ -79,6 +79,8 @@ func Touches(p Payload) (part Part, id string, attempt int32) {
 		return PartFault, p.FaultID, 0
 	case *FaultRecovered:
 		return PartFault, p.FaultID, 0
+	case *ClearRequested:
+		return PartFault, p.FaultID, 0
 	case *ValidationRecorded:
 		return PartValidation, p.ValidationID, 0
 	}
@@ -162,7 +164,9 @@ func (s *State) applyOwn(o fact.Order, e *Event) bool {
 		if r.Marks.Last(runPinned, o) {
 			r.Pinned = p.Pinned
 		}
-	case *ClearRequested, *Annotated: // in the timeline
+	case *ClearRequested:
+		s.fault(p.FaultID, func(f *Fault) { f.Marks.Last(faultClearRequested, o) })
+	case *Annotated: // in the timeline, and a row of its own
 	default:
 		return false
 	}

@@ -105,5 +105,5 @@ type InterruptCause string
 // The causes of an interruption.
 const (
 	CauseSuperseded InterruptCause = "superseded"      // a new run of the same execution id began
-	CauseNoSign     InterruptCause = "no_sign_of_life" // part of the contract; nothing in the service states it yet
+	CauseNoSign     InterruptCause = "no_sign_of_life" // nothing was heard of it for too long
 )

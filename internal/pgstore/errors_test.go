@@ -303,6 +303,7 @@ func TestABackendThatDiesBeforeCommitLeavesDoubt(t *testing.T) {
 // ownConstraints hold what this service decides by itself: that a record
 // violates one would be a bug, and quarantining it would hide that.
 var ownConstraints = []string{
+	"api_requests_parameters_check",
 	"audit_log_action_check",
 	"audit_log_actor_check",
 	"definition_events_aggregate_check",
@@ -316,6 +317,7 @@ var ownConstraints = []string{
 	"ingest_gaps_cause_check",
 	"ingest_partitions_next_offset_check",
 	"ingest_partitions_partition_check",
+	"kill_switch_singleton_check",
 	"outbox_finished_check",
 	"outbox_record_check",
 	"outbox_status_check",

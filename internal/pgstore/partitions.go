@@ -171,6 +171,16 @@ func (tx *Tx) Advance(ctx context.Context, p Partition, position, next int64) {
 // would be.
 func (tx *Tx) Timeline() uint32 { return tx.timeline }
 
+// LearnTimeline asks for the timeline, in a transaction that moves no partition.
+func (tx *Tx) LearnTimeline(ctx context.Context) error {
+	row, err := tx.q.ClusterIdentity(ctx)
+	if err != nil {
+		return interpret("ask for the timeline", err)
+	}
+	tx.timeline, err = parseTimeline(row.TimelineHex)
+	return err
+}
+
 // Count adds the batch to the partition's sums.
 func (tx *Tx) Count(ctx context.Context, p Partition, applied, duplicates, quarantined int) error {
 	tx.pipe.doing("count records")

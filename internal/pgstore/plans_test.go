@@ -39,7 +39,7 @@ func TestStatementsOfABatchGoAlongKeys(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, c := range reading(new(int)) {
+			for _, c := range append(reading(new(int)), apiCalls(new(int))...) {
 				if slices.Contains(batchStatements, c.method) {
 					if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 						t.Fatalf("%s: %v", c.method, err)
@@ -70,7 +70,7 @@ func TestLocksAndAuditGoAlongKeys(t *testing.T) {
 		"AcquireLock", "RenewLock", "ReleaseLock", "BreakLock", "GuardLock", "LockByName", "HeldLocks", "AllLocks",
 		"AuditPage", "AuditPageByActor", "AuditPageBySubject",
 	}
-	for _, c := range append(seeding(), reading(new(int))...) {
+	for _, c := range slices.Concat(seeding(), reading(new(int)), apiCalls(new(int))) {
 		if slices.Contains(statements, c.method) || c.method == "InsertAudit" {
 			if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil {
 				t.Fatalf("%s: %v", c.method, err)
@@ -123,7 +123,7 @@ func TestStatementsOfTheOutboxGoAlongKeys(t *testing.T) {
 		t.Run(state, func(t *testing.T) {
 			t.Parallel()
 			conn := planningConn(t)
-			calls := append(seeding(), reading(new(int))...)
+			calls := slices.Concat(seeding(), reading(new(int)), apiCalls(new(int)))
 			for _, c := range calls {
 				if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil {
 					t.Fatalf("%s: %v", c.method, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -554,7 +555,7 @@ func reading(found *int) []call {
 func TestEveryGeneratedQueryIsCalled(t *testing.T) {
 	t.Parallel()
 	called := map[string]bool{}
-	for _, c := range append(seeding(), reading(new(int))...) {
+	for _, c := range slices.Concat(seeding(), reading(new(int)), apiCalls(new(int))) {
 		called[c.method] = true
 	}
 	for m := range reflect.TypeFor[*dbsqlc.Queries]().Methods() {
@@ -568,7 +569,7 @@ func TestEveryGeneratedQueryOnAnEmptyDatabase(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	pool := testenv.Postgres(t).Pool(t)
-	for _, c := range append(seeding(), reading(new(int))...) {
+	for _, c := range slices.Concat(seeding(), reading(new(int)), apiCalls(new(int))) {
 		tx, err := pool.Begin(ctx)
 		if err != nil {
 			t.Fatal(err)
@@ -593,10 +594,10 @@ func TestEveryGeneratedQueryOnASeededDatabase(t *testing.T) {
 	ctx := t.Context()
 	pool := testenv.Postgres(t).Pool(t)
 	var found int
-	calls := append(seeding(), reading(&found)...)
+	calls := slices.Concat(seeding(), reading(&found), apiCalls(&found))
 	once := map[string]bool{
 		"InsertRuns": true, "InsertDetails": true, "InsertEvents": true, "InsertPhases": true, "InsertSteps": true, "InsertFaults": true,
-		"InsertValidations": true, "InsertSnapshots": true, "InsertLogs": true, "InsertDefinitionEvent": true,
+		"InsertValidations": true, "InsertSnapshots": true, "InsertLogs": true, "InsertDefinitionEvent": true, "InsertAnnotations": true,
 	}
 	for _, round := range []string{"first", "second"} {
 		for _, c := range calls {

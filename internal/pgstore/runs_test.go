@@ -52,6 +52,7 @@ func fullState(at time.Time) *execution.State {
 		CoordinatorID: "c1", StartSource: "/c/1", Trigger: execution.Trigger{Type: "manual", Actor: "me", URI: "https://x"}, GroupID: "g",
 		Attempt: pointer(int32(2)), DryRun: pointer(true), RequestedAt: at, StartedAt: at, EndedAt: at, Deadline: at, LastEventAt: at, LastHeartbeatAt: at,
 		Progress: pointer(0.25), Message: "half way", CurrentPhase: "injection", PauseReason: "lunch", ExitCode: pointer(int32(-1)), ErrorMessage: "no",
+		CancelRequestedAt: at, Pinned: true,
 		Lifecycle: execution.StatusPaused, EndOrder: orderOf(9),
 		Interruption: &execution.Interruption{Cause: execution.CauseSuperseded, RealEvents: 5, At: at, SupersededBy: 4},
 		Counts: execution.Counts{

@@ -51,6 +51,8 @@ type StoredRun struct {
 	Events    []StoredEvent            // in their order
 	LogLines  map[int64]int64          // how many, by the arrival of their event
 	Snapshots map[int64]StoredSnapshot // by the arrival of their event
+
+	Annotations map[fact.Key]Annotation // by the key of their event
 }
 
 // StoredSnapshot is a snapshot without its big JSON.
@@ -81,7 +83,10 @@ func (s *Store) StoredRun(ctx context.Context, k RunKey) (StoredRun, error) {
 		if stored.LogLines, err = s.logLinesByArrival(ctx, &run); err != nil {
 			return err
 		}
-		stored.Snapshots, err = s.snapshotsByArrival(ctx, &run)
+		if stored.Snapshots, err = s.snapshotsByArrival(ctx, &run); err != nil {
+			return err
+		}
+		stored.Annotations, err = s.annotationsByKey(ctx, &run)
 		return err
 	})
 	return stored, err
@@ -116,6 +121,22 @@ func (s *Store) snapshotsByArrival(ctx context.Context, r *execution.Run) (map[i
 		}
 	}
 	return snapshots, nil
+}
+
+func (s *Store) annotationsByKey(ctx context.Context, r *execution.Run) (map[fact.Key]Annotation, error) {
+	all := map[fact.Key]Annotation{}
+	for after := (fact.Order{}); ; {
+		page, err := s.Annotations(ctx, r, after, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range page {
+			all[a.Order.Key], after = a, a.Order
+		}
+		if len(page) < 1000 {
+			return all, nil
+		}
+	}
 }
 
 // array32 is b as an array, cut or filled up: a row that somebody altered must

@@ -31,6 +31,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/liveness"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/opshttp"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/outbox"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
@@ -101,6 +102,7 @@ type service struct {
 	engine   *ingest.Engine
 	access   *access.Guard
 	commands *command.Commands
+	liveness *liveness.Loop
 	outbox   *outbox.Publisher // nil without the role
 	http     *opshttp.Server
 	listener net.Listener
@@ -176,6 +178,7 @@ func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, er
 	if err := s.openAPI(ctx, decoder); err != nil {
 		return nil, err
 	}
+	s.liveness = liveness.New(Liveness(cfg), liveness.Parts{Store: s.store, Commands: s.commands, Limits: DefinitionLimits(cfg), Metrics: metrics, Log: s.log})
 	return s, nil
 }
 
@@ -232,6 +235,7 @@ func (s *service) work(ctx context.Context) error {
 	reconciling, stopReconciling := context.WithCancel(context.WithoutCancel(ctx))
 	if s.cfg.Service.Plays(config.RoleReconcile) {
 		roles.Go(func() error { s.engine.Reconcile(reconciling); return nil })
+		roles.Go(func() error { s.liveness.Run(ctx); return nil })
 	}
 	if s.cfg.Service.Plays(config.RoleMaintain) {
 		roles.Go(func() error { s.engine.MaintainPartitions(ctx); return nil })

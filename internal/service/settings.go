@@ -14,6 +14,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/liveness"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/outbox"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgmigrate"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
@@ -185,6 +186,11 @@ func Access(cfg *config.Config) access.Config {
 // API is what the configuration says to the API.
 func API(cfg *config.Config) api.Parts {
 	return api.Parts{Limits: DefinitionLimits(cfg), Deadline: cfg.API.Deadline, RequestBytes: int(cfg.API.RequestBytes)}
+}
+
+// Liveness is what the configuration says to the loop that looks after runs.
+func Liveness(cfg *config.Config) liveness.Config {
+	return liveness.Config{Every: cfg.Liveness.Interval, Silence: cfg.Liveness.Silence, Grace: cfg.Liveness.Grace}
 }
 
 // EventLimits is what the configuration says to the decoder.

@@ -59,6 +59,7 @@ type Metrics struct {
 	timelineChanges      prometheus.Counter
 	redisUp              prometheus.Gauge
 	defaultPartitionRows prometheus.Gauge
+	orphanedFaults       prometheus.Gauge
 	quarantineRecords    prometheus.Gauge
 	quarantineBytes      prometheus.Gauge
 	quarantinedInPart    prometheus.Counter
@@ -90,6 +91,7 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 		keyMismatches:        counter("tcda_key_mismatch_total", "Records applied although their key is not their subject."),
 		timelineChanges:      counter("tcda_timeline_changes_total", "Changes of the PostgreSQL timeline: failovers seen."),
 		redisUp:              gauge("tcda_redis_up", "1 while Redis is in use, 0 while it is unreachable or switched off."),
+		orphanedFaults:       gauge("tcda_orphaned_faults", "Faults that act on their targets though their runs have ended."),
 		defaultPartitionRows: gauge("tcda_default_partition_rows", "Rows in default partitions, which should be empty."),
 		quarantineRecords:    gauge("tcda_quarantine_open_records", "Quarantined records that are neither requeued nor discarded."),
 		quarantineBytes:      gauge("tcda_quarantine_open_bytes", "What those take of the disk; compare with quarantine-soft-limit and quarantine-hard-limit."),
@@ -118,7 +120,7 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 
 	for _, c := range []prometheus.Collector{
 		m.applied, m.duplicates, m.quarantined, m.batchRecords, m.stepSeconds, m.lag, m.stopped, m.fenced, m.gaps,
-		m.keyMismatches, m.timelineChanges, m.redisUp, m.defaultPartitionRows, m.quarantineRecords, m.quarantineBytes, m.quarantinedInPart,
+		m.keyMismatches, m.timelineChanges, m.redisUp, m.defaultPartitionRows, m.orphanedFaults, m.quarantineRecords, m.quarantineBytes, m.quarantinedInPart,
 		m.published, m.parked, m.outboxAge, m.outboxParked, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
@@ -194,6 +196,10 @@ func (m *Metrics) TimelineChanged() { m.timelineChanges.Inc() }
 
 // RedisUp shows whether Redis is in use.
 func (m *Metrics) RedisUp(up bool) { m.redisUp.Set(zeroOrOne(up)) }
+
+// OrphanedFaults shows how many faults act on their targets though their runs
+// have ended.
+func (m *Metrics) OrphanedFaults(n int) { m.orphanedFaults.Set(float64(n)) }
 
 // DefaultPartitionRows shows how many rows lie in default partitions.
 func (m *Metrics) DefaultPartitionRows(rows int64) { m.defaultPartitionRows.Set(float64(rows)) }

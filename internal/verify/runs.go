@@ -101,6 +101,9 @@ func (v *verification) refold(c comparison, stored *pgstore.StoredRun) (*executi
 	for _, arrival := range sortedKeys(stored.Snapshots) {
 		c.differ(fmt.Sprintf("snapshot of arrival %d", arrival), stored.Snapshots[arrival].SnapshotID, absent)
 	}
+	for _, a := range stored.Annotations {
+		c.differ("annotation of "+a.At.Format(time.RFC3339Nano), a.Text, absent)
+	}
 	slices.Sort(arrivals)
 	for i, arrival := range arrivals {
 		if arrival != int64(i)+1 {
@@ -131,6 +134,15 @@ func (v *verification) checkRowsOf(c comparison, stored *pgstore.StoredRun, e *p
 			SnapshotID: p.SnapshotID, Kind: p.Kind, Service: p.Service, Phase: p.Phase, Health: p.Health, CapturedAt: e.Time, Order: e.Order(),
 		})
 		delete(stored.Snapshots, e.Arrival)
+	case *execution.Annotated:
+		at := "annotation of event " + strconv.Quote(e.ID)
+		held, ok := stored.Annotations[e.Key]
+		if !ok {
+			c.differ(at, absent, p.Text)
+			return
+		}
+		c.compare(at, held, pgstore.Annotation{Order: e.Order(), At: e.Time, Author: p.Author, Text: p.Text})
+		delete(stored.Annotations, e.Key)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event/eventtest"
@@ -20,6 +21,7 @@ import (
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario/examples"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
@@ -114,7 +116,31 @@ func fill(t testing.TB) *filled {
 		}
 		return true
 	})
+	f.command(t)
 	return f
+}
+
+// command says of a run all that the service itself can say.
+func (f *filled) command(t testing.TB) {
+	t.Helper()
+	decoder, err := event.NewDecoder(event.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := command.New(command.Parts{Store: f.store, Redis: f.live, Decoder: decoder, Limits: scenario.DefaultLimits(), Source: "/tcda/test-1"})
+	err = c.Do(t.Context(), func(ctx context.Context, tx *command.Tx) error {
+		if _, err := tx.CancelExecution(ctx, "exec-live", 0, "enough", nil); err != nil {
+			return err
+		}
+		if _, err := tx.PinExecution(ctx, "exec-live", 1, true, "evidence"); err != nil {
+			return err
+		}
+		_, err := tx.AnnotateExecution(ctx, "exec-live", 0, "look here")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // golden is the golden event of a type, in binary mode and JSON.
@@ -160,7 +186,7 @@ func TestWhatTheServiceStoredIsClean(t *testing.T) {
 	if len(report.NotVerifiable) > 0 {
 		t.Errorf("not verifiable: %v", report.NotVerifiable)
 	}
-	want := verify.Report{Runs: 4, Events: filledEvents, Definitions: 4, DefinitionEvents: 7, Partitions: 2, LiveStates: 3}
+	want := verify.Report{Runs: 4, Events: filledEvents + 3, Definitions: 4, DefinitionEvents: 7, Partitions: 2, LiveStates: 3}
 	if diff := cmp.Diff(want, report, cmpopts.IgnoreFields(verify.Report{}, "Differences", "NotVerifiable")); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}

@@ -11,11 +11,11 @@ CREATE INDEX "executions_faults_active_idx" ON "test_coordination"."executions" 
 -- create index "executions_group_idx" to table: "executions"
 CREATE INDEX "executions_group_idx" ON "test_coordination"."executions" ("group_id", "created_at", "execution_id", "run") WHERE (group_id <> ''::text);
 -- create index "executions_live_scenario_idx" to table: "executions"
-CREATE INDEX "executions_live_scenario_idx" ON "test_coordination"."executions" ("scenario_id", "execution_id", "run") WHERE (status = ANY (ARRAY['pending'::text, 'running'::text, 'paused'::text]));
+CREATE INDEX "executions_live_scenario_idx" ON "test_coordination"."executions" ("scenario_id", "execution_id", "run") WHERE (ended_at IS NULL);
 -- create index "executions_pinned_idx" to table: "executions"
 CREATE INDEX "executions_pinned_idx" ON "test_coordination"."executions" ("created_at", "execution_id", "run") WHERE pinned;
 -- create index "executions_status_idx" to table: "executions"
-CREATE INDEX "executions_status_idx" ON "test_coordination"."executions" ("status", "created_at", "execution_id", "run");
+CREATE INDEX "executions_status_idx" ON "test_coordination"."executions" ("status", "created_at", "execution_id", "run") WHERE (ended_at IS NOT NULL);
 -- set comment to column: "cancel_requested_at" on table: "executions"
 COMMENT ON COLUMN "test_coordination"."executions"."cancel_requested_at" IS 'When its cancel was first asked for; it ends when the coordinator says so.';
 -- set comment to column: "pinned" on table: "executions"

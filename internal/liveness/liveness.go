@@ -1,0 +1,177 @@
+// Package liveness looks after runs that nobody looks after any more.
+//
+// A run that has not ended, and of which nothing was heard for longer than its
+// limit, is interrupted: by an event of our own, which any later real event
+// overrides. The limit is the timeout of the run's definition, or else a
+// setting. What counts is when something was last accepted here: while the
+// service was away, or was behind, nothing could be heard, so that silence is
+// counted from the beginning of the loop at the earliest.
+//
+// A run that has ended with faults that still act on their targets has orphaned
+// them: an alarm is raised, and the coordinator is asked, once for each end, to
+// take them back (fault.clear_requested.v1).
+//
+// The loop runs once among all instances, and decides nothing that package
+// command does not decide again in its transaction.
+package liveness
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+)
+
+// Config says how patient the loop is.
+type Config struct {
+	Every   time.Duration // between two passes
+	Silence time.Duration // of a run whose definition has no timeout
+	Grace   time.Duration // from the end of a run until its faults count as orphaned: they may be on their way
+}
+
+// Parts are what the loop works with.
+type Parts struct {
+	Store    *pgstore.Store
+	Commands *command.Commands
+	Limits   scenario.Limits // of definitions
+	Metrics  *telemetry.Metrics
+	Log      zerolog.Logger
+	Now      func() time.Time // nil: the system's clock
+}
+
+// Loop looks after runs. Make it with New, then Run.
+type Loop struct {
+	cfg Config
+	Parts
+	began sync.Once
+	since time.Time // silence counts from here at the earliest
+}
+
+// New makes the loop.
+func New(cfg Config, p Parts) *Loop {
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	return &Loop{cfg: cfg, Parts: p}
+}
+
+// Run makes a pass now and then, until ctx ends.
+func (l *Loop) Run(ctx context.Context) {
+	tick := time.NewTicker(l.cfg.Every)
+	defer tick.Stop()
+	for {
+		if _, err := l.Store.Lead(ctx, "liveness", l.Pass); err != nil && ctx.Err() == nil {
+			l.Log.Warn().Err(err).Msg("silent runs and orphaned faults were not looked for; trying again")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+const page = 500
+
+// Pass looks once at all runs that may have been left alone.
+func (l *Loop) Pass(ctx context.Context) error {
+	l.began.Do(func() { l.since = l.Now() })
+	return errors.Join(l.interruptSilent(ctx), l.lookForOrphans(ctx))
+}
+
+func (l *Loop) interruptSilent(ctx context.Context) error {
+	now, limits := l.Now(), map[version]time.Duration{}
+	for after := (pgstore.RunKey{}); ; {
+		signs, err := l.Store.LiveSignsAfter(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		for _, s := range signs {
+			after = s.RunKey
+			silent := now.Sub(s.HeardAt)
+			if heard := now.Sub(l.since); heard < silent {
+				silent = heard
+			}
+			limit, err := l.limit(ctx, limits, version{s.ScenarioID, s.ScenarioVersion})
+			if err != nil {
+				return err
+			}
+			if silent <= limit {
+				continue
+			}
+			said, err := l.Commands.InterruptSilent(ctx, s.RunKey, s.Arrival)
+			if err != nil {
+				return err
+			}
+			if said {
+				l.Log.Warn().Str("execution_id", string(s.ID)).Int32("run", int32(s.Number)).Dur("silent", silent).Dur("limit", limit).
+					Msg("run interrupted: nothing was heard of it for too long")
+			}
+		}
+		if len(signs) < page {
+			return nil
+		}
+	}
+}
+
+// version names a version of a scenario as a coordinator does.
+type version struct{ scenario, version string }
+
+// limit is how long a run of that version may be silent; looked up once a pass.
+func (l *Loop) limit(ctx context.Context, known map[version]time.Duration, v version) (time.Duration, error) {
+	if limit, ok := known[v]; ok {
+		return limit, nil
+	}
+	limit := l.cfg.Silence
+	if v.scenario != "" {
+		stored, err := l.Store.ScenarioVersion(ctx, scenario.ID(v.scenario), v.version)
+		if err != nil && !errors.Is(err, pgstore.ErrNotFound) {
+			return 0, err
+		}
+		if stored != nil {
+			if d, _ := scenario.ParseDefinition(stored.Text, l.Limits); d != nil && d.Spec.Timeout > 0 {
+				limit = d.Spec.Timeout
+			}
+		}
+	}
+	known[v] = limit
+	return limit, nil
+}
+
+func (l *Loop) lookForOrphans(ctx context.Context) error {
+	orphaned, ended := 0, l.Now().Add(-l.cfg.Grace)
+	for after := (pgstore.RunKey{}); ; {
+		runs, err := l.Store.OrphaningRunsAfter(ctx, after, page)
+		if err != nil {
+			return err
+		}
+		for i := range runs {
+			r := &runs[i]
+			after = pgstore.RunKey{ID: r.ID, Number: r.Number}
+			if r.EndedAt.After(ended) && !r.EndedAt.After(l.Now()) { // a producer's clock may be fast
+				continue
+			}
+			orphaned += int(r.Counts.FaultsActive)
+			asked, err := l.Commands.AskToClear(ctx, after)
+			if err != nil {
+				return err
+			}
+			for _, f := range asked {
+				l.Log.Error().Str("execution_id", string(r.ID)).Int32("run", int32(r.Number)).Str("status", string(r.Status)).
+					Str("fault_id", f.FaultID).Str("fault_type", f.FaultType).Str("target_service", f.TargetService).
+					Msg("orphaned fault: its run has ended and it still acts on its target; the coordinator is asked to clear it")
+			}
+		}
+		if len(runs) < page {
+			l.Metrics.OrphanedFaults(orphaned)
+			return nil
+		}
+	}
+}

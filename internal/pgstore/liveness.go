@@ -1,0 +1,64 @@
+package pgstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+)
+
+// LiveSign is a run that has not ended, and when it was last heard of here.
+type LiveSign struct {
+	RunKey
+	ScenarioID      string
+	ScenarioVersion string    // as the coordinator named it; empty: the one current now
+	Arrival         int64     // number of its latest event: another one is a sign of life
+	HeardAt         time.Time // by our clock
+}
+
+// LiveSignsAfter is a page of the runs that have not ended, in the order of
+// their keys.
+func (s *Store) LiveSignsAfter(ctx context.Context, after RunKey, page int) ([]LiveSign, error) {
+	rows, err := s.q.LiveSigns(ctx, string(after.ID), int32(after.Number), int32(page))
+	if err != nil {
+		return nil, interpret("list signs of life", err)
+	}
+	signs := make([]LiveSign, len(rows))
+	for i, r := range rows {
+		signs[i] = LiveSign{
+			RunKey: RunKey{execution.ID(r.ExecutionID), execution.RunNumber(r.Run)}, ScenarioID: r.ScenarioID, ScenarioVersion: r.ScenarioVersion,
+			Arrival: r.Events + r.OwnEvents, HeardAt: r.UpdatedAt.UTC(),
+		}
+	}
+	return signs, nil
+}
+
+// OrphaningRunsAfter is a page of the runs that have ended and left faults
+// behind, in the order of their keys.
+func (s *Store) OrphaningRunsAfter(ctx context.Context, after RunKey, page int) ([]execution.Run, error) {
+	rows, err := s.q.OrphaningRuns(ctx, string(after.ID), int32(after.Number), int32(page))
+	return runsFromRows("list runs that left faults behind", rows, err)
+}
+
+// ActiveFaults are the faults of a run that act on their targets.
+func (s *Store) ActiveFaults(ctx context.Context, r *execution.Run) ([]*execution.Fault, error) {
+	return activeFaults(ctx, s.q, r)
+}
+
+// ActiveFaults is Store.ActiveFaults within the transaction.
+func (tx *Tx) ActiveFaults(ctx context.Context, r *execution.Run) ([]*execution.Fault, error) {
+	return activeFaults(ctx, tx.q, r)
+}
+
+func activeFaults(ctx context.Context, q *dbsqlc.Queries, r *execution.Run) ([]*execution.Fault, error) {
+	rows, err := q.ActiveFaultsOfRun(ctx, string(r.ID), int32(r.Number), r.Bucket)
+	var faults []*execution.Fault
+	err = each("read active faults", rows, err, func(row *dbsqlc.FaultInjection) error {
+		s := &execution.State{}
+		err := (*storedFault)(row).addTo(s)
+		faults = append(faults, s.Faults[row.FaultID])
+		return err
+	})
+	return faults, err
+}
