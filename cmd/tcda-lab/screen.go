@@ -3,16 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
-	"github.com/mattn/go-isatty"
-	"golang.org/x/term"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/screen"
 )
 
 // display shows pictures of what happens, and lines between them.
@@ -24,8 +21,8 @@ type display interface {
 
 // newDisplay is a live one on a terminal, and plain lines elsewhere.
 func newDisplay(out io.Writer) (d display, live bool) {
-	if file, ok := out.(*os.File); ok && isatty.IsTerminal(file.Fd()) && os.Getenv("TERM") != "dumb" {
-		return &screen{out: file}, true
+	if size := screen.Of(out); size != nil {
+		return terminal{screen.New(out, size)}, true
 	}
 	return &lines{out: out}, false
 }
@@ -50,51 +47,12 @@ func (l *lines) show(p picture) {
 
 func (l *lines) done() {}
 
-// screen redraws a picture in its place.
-type screen struct {
-	out  *os.File
-	tall int // lines of the picture that is shown
-}
+// terminal redraws the picture in its place.
+type terminal struct{ *screen.Screen }
 
-// Write puts lines in the place of the picture, which is drawn again below.
-func (s *screen) Write(p []byte) (int, error) {
-	s.erase()
-	return s.out.Write(p)
-}
+func (t terminal) show(p picture) { t.Show(func(width int) string { return draw(p, width) }) }
 
-func (s *screen) erase() {
-	if s.tall > 0 {
-		// One write, so that nothing flickers between.
-		fmt.Fprint(s.out, strings.Repeat(text.CursorUp.Sprint()+text.EraseLine.Sprint(), s.tall)+"\r")
-		s.tall = 0
-	}
-}
-
-func (s *screen) show(p picture) {
-	width, height, err := term.GetSize(int(s.out.Fd())) //nolint:gosec // a descriptor is a small number
-	if err != nil || width < 2 || height < 2 {          // a terminal may not know its size, and says 0
-		width, height = 80, 24
-	}
-	rows := lastRows(strings.Split(draw(p, width), "\n"), height)
-	for i := range rows { // nor could one that wraps
-		rows[i] = text.Trim(rows[i], width-1) + text.Reset.EscapeSeq() + clearRest
-	}
-	moves := ""
-	if s.tall > 0 {
-		moves = text.CursorUp.Sprintn(s.tall) + "\r"
-	}
-	fmt.Fprint(s.out, moves+strings.Join(rows, "\n")+"\n")
-	s.tall = len(rows)
-}
-
-func (s *screen) done() { s.erase() }
-
-// lastRows are those that fit above the cursor: a line that has left the screen
-// could not be redrawn. The sums are the last lines.
-func lastRows(rows []string, height int) []string { return rows[max(0, len(rows)-max(0, height-1)):] }
-
-// clearRest removes what the picture before has left in a line.
-const clearRest = "\x1b[K"
+func (t terminal) done() { t.Clear() }
 
 // widthOfAbout is from where on there is room to say what each play shows.
 const widthOfAbout = 140
@@ -115,7 +73,7 @@ func draw(p picture, width int) string {
 		for _, r := range play.runs {
 			have, want = have+r.events(), want+r.Events
 			if s := r.status(); s != "" {
-				words = append(words, colour(s).Sprint(string(s)))
+				words = append(words, screen.Colour(s).Sprint(string(s)))
 			}
 		}
 		row := table.Row{play.Name, bar(have, want), count(int64(have)) + text.Faint.Sprint("/"+count(int64(want))), strings.Join(words, " ")}
@@ -145,25 +103,6 @@ func bar(have, want int) string {
 		colours = text.FgGreen
 	}
 	return colours.Sprint(strings.Repeat("━", filled)) + text.Faint.Sprint(strings.Repeat("─", barWidth-filled))
-}
-
-func colour(s execution.Status) text.Color {
-	switch s {
-	case execution.StatusPassed:
-		return text.FgGreen
-	case execution.StatusFailed, execution.StatusError:
-		return text.FgRed
-	case execution.StatusCancelled, execution.StatusTimeout, execution.StatusInterrupted:
-		return text.FgYellow
-	case execution.StatusRunning:
-		return text.FgBlue
-	case execution.StatusPaused:
-		return text.FgMagenta
-	case execution.StatusPending:
-		return text.FgHiBlack
-	default:
-		return text.Reset
-	}
 }
 
 // render is a table without spaces at the ends of its lines.

@@ -34,16 +34,6 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-func TestLastRows(t *testing.T) {
-	t.Parallel()
-	rows := []string{"a", "b", "c"}
-	for height, want := range map[int]int{0: 0, 1: 0, 2: 1, 3: 2, 4: 3, 100: 3} {
-		if got := lastRows(rows, height); len(got) != want || want > 0 && got[want-1] != "c" {
-			t.Errorf("height %d: %q, want the last %d", height, got, want)
-		}
-	}
-}
-
 func TestCount(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 26_000: "26,000", 1_234_567: "1,234,567", -100: "-100", -1000: "-1,000"} {

@@ -18,6 +18,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/screen"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
 
@@ -104,7 +105,7 @@ func (o *outcome) write(w io.Writer, colours bool) {
 			if !r.asExpected() {
 				mark = paint(text.FgRed, "NOT AS EXPECTED")
 			}
-			t.AppendRow(table.Row{name, r.Execution, number, count(int64(r.events())), r.Status, paint(colour(r.status()), string(r.status())), mark})
+			t.AppendRow(table.Row{name, r.Execution, number, count(int64(r.events())), r.Status, paint(screen.Colour(r.status()), string(r.status())), mark})
 			name = ""
 		}
 	}
@@ -116,7 +117,7 @@ func (o *outcome) writeSums(w io.Writer, paint func(text.Color, string) string) 
 	var statuses, reasons []string
 	for _, s := range execution.Statuses() {
 		if n := o.ByStatus[s]; n > 0 {
-			statuses = append(statuses, count(n)+" "+paint(colour(s), string(s)))
+			statuses = append(statuses, count(n)+" "+paint(screen.Colour(s), string(s)))
 		}
 	}
 	for _, reason := range slices.Sorted(maps.Keys(o.reasons)) {
