@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/screen"
 )
 
 // Exit codes.
@@ -23,6 +24,8 @@ const (
 	exitFailed = 1 // the command failed, or found what it looks for
 	exitUsage  = 2 // the command line or the settings cannot be used
 	exitSchema = 3 // the database has the schema of another version
+
+	exitUnknown = 4 // the service does not know what is named
 )
 
 // commandLine is what can be typed. Each command has a file of its own.
@@ -36,15 +39,21 @@ type commandLine struct {
 	Scenarios scenariosCmd `cmd:"" help:"Work with scenarios."`
 	Templates templatesCmd `cmd:"" help:"Work with templates."`
 
+	Executions executionsCmd `cmd:"" help:"Ask for runs, watch them, and look at everything that is known of them."`
+	Schedules  schedulesCmd  `cmd:"" help:"Work with schedules, and with what is due."`
+	Locks      locksCmd      `cmd:"" help:"Take, give back and look at execution locks."`
+	Ops        opsCmd        `cmd:"" help:"Operate the service: the kill switch, the audit log."`
+
 	Quarantine quarantineCmd `cmd:"" help:"Look at records that could not be accepted, bring them back or give them up."`
 	Partitions partitionsCmd `cmd:"" help:"Look at the partitions of the input topics, and move them."`
 	Outbox     outboxCmd     `cmd:"" help:"Look at events that the broker refuses, try them again or give them up."`
 
 	Contract contractCmd `cmd:"" help:"For those who write a coordinator: hold its events against the contract."`
 
-	Access  accessCmd  `cmd:"" help:"Say who may call the API: make tokens, check the access file."`
-	Config  configCmd  `cmd:"" help:"Check and print the settings."`
-	Version versionCmd `cmd:"" help:"Print which program this is."`
+	Access     accessCmd     `cmd:"" help:"Say who may call the API: make tokens, check the access file."`
+	Config     configCmd     `cmd:"" help:"Check and print the settings."`
+	Completion completionCmd `cmd:"" help:"Complete commands and flags in a shell."`
+	Version    versionCmd    `cmd:"" help:"Print which program this is."`
 }
 
 // settings are the configuration without its methods: kong would call Validate
@@ -55,26 +64,31 @@ type settings config.Config
 type console struct {
 	in       io.Reader
 	out, err io.Writer
+	size     screen.Size // nil where out is no terminal
+	colours  bool        // out is a terminal that may show colours
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	paceCollector(ctx, os.LookupEnv)
-	code := run(ctx, os.Args[1:], os.LookupEnv, console{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	code := run(ctx, os.Args[1:], os.LookupEnv, console{in: os.Stdin, out: os.Stdout, err: os.Stderr, size: screen.Of(os.Stdout)})
 	stop()
 	os.Exit(code)
 }
 
 // run is the program without the process around it; it returns the exit code.
 func run(ctx context.Context, args []string, lookupEnv func(string) (string, bool), term console) int {
+	noColour, _ := lookupEnv("NO_COLOR") // no-color.org
+	term.colours = term.size != nil && noColour == ""
 	var (
 		line   commandLine
 		cfg    = (*config.Config)(&line.Settings)
 		asked  = false // for help: kong writes it and goes on parsing
-		option = append(cfg.Sources(lookupEnv),
+		option = append(append(cfg.Sources(lookupEnv), config.ClientSources(lookupEnv)...),
 			kong.Name("tcda"),
 			kong.Description("Test Coordinator Data Adapter: events of chaos tests, from Kafka into PostgreSQL, once in effect."),
 			kong.UsageOnError(),
+			kong.Help(printHelp),
 			kong.Writers(term.out, term.err),
 			kong.Exit(func(int) { asked = true }),
 			kong.BindTo(ctx, (*context.Context)(nil)),
@@ -101,6 +115,17 @@ func run(ctx context.Context, args []string, lookupEnv func(string) (string, boo
 		return exitCode(err)
 	}
 	return 0
+}
+
+// printHelp leaves the settings of the service out where they do not concern the
+// command.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if callsAPI(ctx.Selected()) {
+		for _, f := range ctx.Model.Flags {
+			f.Hidden = f.Hidden || f.Name != "help"
+		}
+	}
+	return kong.DefaultHelpPrinter(options, ctx)
 }
 
 // exitError is an error with an exit code of its own.

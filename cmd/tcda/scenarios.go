@@ -15,6 +15,15 @@ import (
 
 // scenariosCmd groups what concerns scenarios.
 type scenariosCmd struct {
+	List     scenariosList     `cmd:"" help:"Print scenarios, by id."`
+	Show     scenariosShow     `cmd:"" help:"Print a scenario and one of its versions."`
+	Versions scenariosVersions `cmd:"" help:"Print the versions of a scenario, newest first."`
+	Diff     scenariosDiff     `cmd:"" help:"Print what differs between two versions of a scenario."`
+	Publish  scenariosPublish  `cmd:"" help:"Make the definition in a file the current one of a scenario."`
+	Status   scenariosStatus   `cmd:"" help:"Move a scenario through its life: draft, active, archived, deprecated."`
+	Depend   scenariosDepend   `cmd:"" help:"State all that a scenario needs or excludes."`
+	Graph    scenariosGraph    `cmd:"" help:"Print the scenarios around one, in an order in which they can run."`
+	Ready    scenariosReady    `cmd:"" help:"Say whether a scenario may run now, and why or why not; exit 1 if it may not."`
 	Validate scenariosValidate `cmd:"" help:"Check definitions of scenarios and templates in files, without a server; exit 1 if anything is wrong."`
 }
 

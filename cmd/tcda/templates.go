@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
@@ -12,13 +10,16 @@ import (
 
 // templatesCmd groups what concerns templates.
 type templatesCmd struct {
-	Render templatesRender `cmd:"" help:"Fill in a template from files, without a server, and print the definition that comes of it."`
+	List        templatesList        `cmd:"" help:"Print templates, by id."`
+	Show        templatesShow        `cmd:"" help:"Print a template, its parameters and one of its versions."`
+	Publish     templatesPublish     `cmd:"" help:"Make the definition in a file the current one of a template."`
+	Instantiate templatesInstantiate `cmd:"" help:"Fill in a template and publish what comes of it as a scenario."`
+	Render      templatesRender      `cmd:"" help:"Fill in a template from files, without a server, and print the definition that comes of it."`
 }
 
 type templatesRender struct {
+	parameterFlags
 	File    string   `arg:"" help:"The template, or a scenario that extends one; - is the standard input."`
-	Set     []string `sep:"none" placeholder:"NAME=VALUE" help:"A parameter as it would be written in a shell; its declared type says how it is read. Once for each."`
-	SetJSON []string `name:"set-json" sep:"none" placeholder:"NAME=JSON" help:"A parameter as JSON. Once for each."`
 	Extends []string `sep:"none" placeholder:"FILE" help:"The template that FILE extends; once more for what that one extends, and so on."`
 	JSON    bool     `name:"json" help:"Print one JSON object: definition, content_hash, parameters."`
 }
@@ -99,59 +100,21 @@ func (c *templatesRender) merged(cfg *config.Config, term console) (*scenario.De
 	return d, nil
 }
 
-// parameters is the JSON object of all that was set. Whether it fits is for
-// the template to say.
+// parameters is the JSON object of all that was set.
 func (c *templatesRender) parameters(d *scenario.Definition) (json.RawMessage, error) {
-	types := make(map[string]scenario.ParameterType, len(d.Parameters))
+	types := make(map[string]string, len(d.Parameters))
 	for _, p := range d.Parameters {
-		types[p.Name] = p.Type
+		types[p.Name] = string(p.Type)
 	}
-	values := map[string]json.RawMessage{}
-	put := func(flag, setting string, read func(name, value string) (json.RawMessage, error)) error {
-		name, value, ok := strings.Cut(setting, "=")
-		if !ok || name == "" {
-			return fmt.Errorf("--%s=%s: want NAME=VALUE", flag, escaped(setting))
-		}
-		if _, twice := values[name]; twice {
-			return fmt.Errorf("--%s=%s: set twice", flag, escaped(setting))
-		}
-		v, err := read(name, value)
-		if err != nil {
-			return fmt.Errorf("--%s=%s: %w", flag, escaped(setting), err)
-		}
-		values[name] = v
-		return nil
-	}
-	for _, setting := range c.Set {
-		if err := put("set", setting, func(name, value string) (json.RawMessage, error) {
-			return typedJSON(types[name], value), nil
-		}); err != nil {
-			return nil, &exitError{exitUsage, err}
-		}
-	}
-	for _, setting := range c.SetJSON {
-		if err := put("set-json", setting, func(_, value string) (json.RawMessage, error) {
-			if !json.Valid([]byte(value)) {
-				return nil, errors.New("not JSON")
-			}
-			return json.RawMessage(value), nil
-		}); err != nil {
-			return nil, &exitError{exitUsage, err}
-		}
-	}
-	object, err := json.Marshal(values)
-	if err != nil {
-		return nil, fmt.Errorf("write the parameters as JSON: %w", err)
-	}
-	return object, nil
+	return c.object(types)
 }
 
 // typedJSON is a text as JSON of the type: a number or a boolean where one is
 // declared and the text is one, and else a string, which the template refuses
 // where it should.
-func typedJSON(t scenario.ParameterType, text string) json.RawMessage {
+func typedJSON(declared, text string) json.RawMessage {
 	var v any
-	switch t {
+	switch scenario.ParameterType(declared) {
 	case scenario.TypeInt, scenario.TypeFloat, scenario.TypeBool:
 		if json.Unmarshal([]byte(text), &v) == nil {
 			switch v.(type) {

@@ -42,6 +42,9 @@ func (c *Config) Sources(lookupEnv func(string) (string, bool)) []kong.Option {
 		kong.WithBeforeResolve(s.read),
 		kong.Resolvers(kong.ResolverFunc(s.resolve)),
 		kong.ValueFormatter(func(v *kong.Value) string {
+			if variable := clientVariable(v); variable != "" {
+				return v.Help + " ($" + variable + ")"
+			}
 			if _, ours := s.ours()[v.Name]; !ours {
 				return kong.DefaultHelpValueFormatter(v)
 			}
