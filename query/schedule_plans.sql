@@ -1,7 +1,7 @@
 -- ReplanSchedules is part of S4e: it has schedules looked at anew after a change.
 -- Where an occurrence of the former setting has come due and nobody has made it
 -- yet, the new one is planned from that moment on. In the order of ids, as all
--- who lock several plans do.
+-- who wait for several plans do.
 -- name: ReplanSchedules :exec
 INSERT INTO test_coordination.schedule_plans AS p (schedule_id, schedule_version, planned_until, next_due_at)
 SELECT u.id, 0, sqlc.arg(now)::timestamptz, sqlc.arg(now)::timestamptz FROM unnest(sqlc.arg(ids)::text[]) AS u(id) ORDER BY u.id
@@ -20,10 +20,12 @@ ON CONFLICT (schedule_id) DO UPDATE SET
 SELECT * FROM test_coordination.schedule_plans WHERE next_due_at <= sqlc.arg(now)::timestamptz
 ORDER BY next_due_at LIMIT sqlc.arg(most) FOR UPDATE SKIP LOCKED;
 
--- LockPlans serialises those who claim occurrences of a schedule, where the
--- concurrency policy compares them.
--- name: LockPlans :exec
-SELECT 1 FROM test_coordination.schedule_plans WHERE schedule_id = ANY (sqlc.arg(ids)::text[]) ORDER BY schedule_id FOR UPDATE;
+-- LockPlans takes the plans of some schedules, as far as nobody else has them: it
+-- serialises those who claim occurrences of a schedule whose concurrency policy
+-- compares them. A claim takes plans again and again, in no order, and so must not
+-- wait for one.
+-- name: LockPlans :many
+SELECT schedule_id FROM test_coordination.schedule_plans WHERE schedule_id = ANY (sqlc.arg(ids)::text[]) FOR UPDATE SKIP LOCKED;
 
 -- SavePlans notes what has been planned. The zero time stands for NULL.
 -- name: SavePlans :exec

@@ -38,21 +38,24 @@ func fold(t testing.TB, s *pgstore.Store, events ...*scenario.Event) {
 
 func foldAt(t testing.TB, s *pgstore.Store, at time.Time, events ...*scenario.Event) {
 	t.Helper()
-	must(t, s.Batch(t.Context(), at, func(tx *pgstore.Tx) error {
-		if err := tx.LockDefinitions(t.Context()); err != nil {
-			return err
-		}
-		d, err := tx.LoadDefinitions(t.Context(), events)
-		if err != nil {
-			return err
-		}
-		accepted := make([]pgstore.AcceptedDefinition, len(events))
-		for i, e := range events {
-			d.Apply(e)
-			accepted[i] = pgstore.AcceptedDefinition{Event: e, Offset: int64(i)}
-		}
-		return tx.SaveDefinitions(t.Context(), pgstore.Partition{Topic: "t"}, accepted, d)
-	}))
+	must(t, s.Batch(t.Context(), at, func(tx *pgstore.Tx) error { return saveDefinitions(t, tx, events) }))
+}
+
+// saveDefinitions is S4b to S4e for events about definitions.
+func saveDefinitions(t testing.TB, tx *pgstore.Tx, events []*scenario.Event) error {
+	if err := tx.LockDefinitions(t.Context()); err != nil {
+		return err
+	}
+	d, err := tx.LoadDefinitions(t.Context(), events)
+	if err != nil {
+		return err
+	}
+	accepted := make([]pgstore.AcceptedDefinition, len(events))
+	for i, e := range events {
+		d.Apply(e)
+		accepted[i] = pgstore.AcceptedDefinition{Event: e, Offset: int64(i)}
+	}
+	return tx.SaveDefinitions(t.Context(), pgstore.Partition{Topic: "t"}, accepted, d)
 }
 
 // load gives what the fold of such events would begin with.

@@ -113,6 +113,9 @@ func (c *claiming) consider(ctx context.Context, rows []dbsqlc.ScheduleOccurrenc
 			break
 		}
 		s := schedules[o.ScheduleID].state
+		if _, locked := rivals[o.ScheduleID]; !locked && isCompared(&s.Schedule) {
+			continue
+		}
 		if s.Settle(&o.Occurrence, c.tx.now) {
 			settled.add(&o.Occurrence)
 			continue
@@ -157,7 +160,8 @@ func isCompared(s *scenario.Schedule) bool {
 }
 
 // rivals are the claimed and running occurrences of the schedules whose policy
-// compares them, under the lock that serialises their claimers.
+// compares them, under the lock that serialises their claimers. A schedule that
+// somebody else has in hand has no entry: its occurrences stay due for now.
 func (c *claiming) rivals(ctx context.Context, schedules map[scenario.ScheduleID]versionedSchedule) (map[scenario.ScheduleID][]scenario.Rival, error) {
 	var compared []string
 	for id, s := range schedules {
@@ -168,13 +172,18 @@ func (c *claiming) rivals(ctx context.Context, schedules map[scenario.ScheduleID
 	if len(compared) == 0 {
 		return map[scenario.ScheduleID][]scenario.Rival{}, nil
 	}
-	c.tx.pipe.doing("lock plans of schedules")
-	if err := c.tx.queued.LockPlans(ctx, compared); err != nil {
-		return nil, err
+	locked, err := c.tx.q.LockPlans(ctx, compared)
+	if err != nil {
+		return nil, interpret("lock plans of schedules", err)
 	}
-	rivals, err := c.tx.rivalsOf(ctx, compared, math.MaxInt32)
+	rivals, err := c.tx.rivalsOf(ctx, locked, math.MaxInt32)
 	if err != nil {
 		return nil, err
+	}
+	for _, id := range locked {
+		if _, ok := rivals[scenario.ScheduleID(id)]; !ok {
+			rivals[scenario.ScheduleID(id)] = nil
+		}
 	}
 	for i := range c.granted { // they are not written yet
 		o := &c.granted[i]

@@ -33,6 +33,7 @@ func TestStatementsAboutOccurrencesGoAlongTheirIndexes(t *testing.T) {
 		"SettleOccurrences":   {byKey, true},
 		"MoveStartBy":         {byKey, true},
 		"EndRuns":             {byKey, true},
+		"LockPlans":           {"schedule_plans_pkey", true},
 		"LockDuePlans":        {"schedule_plans_next_due_at_idx", true},
 		"SchedulesPage":       {"schedules_pkey", true},
 		"SchedulesOfScenario": {"schedules_scenario_id_idx", false},

@@ -370,7 +370,10 @@ func reading(found *int) []call {
 			r, err := q.LockDuePlans(ctx, now, 10)
 			return rowsOf(found, r, err)
 		}),
-		writes("LockPlans", func(ctx context.Context, q *dbsqlc.Queries) error { return q.LockPlans(ctx, []string{"n"}) }),
+		rows("LockPlans", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockPlans(ctx, []string{"n"})
+			return rowsOf(found, r, err)
+		}),
 		writes("SavePlans", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.SavePlans(ctx, dbsqlc.SavePlansParams{Now: now, Ids: []string{"n", "bare"}, Versions: []int64{1, 1}, NextDue: []time.Time{now, {}}})
 		}),

@@ -44,15 +44,32 @@ func (q *Queries) LockDuePlans(ctx context.Context, now time.Time, most int32) (
 	return items, nil
 }
 
-const lockPlans = `-- name: LockPlans :exec
-SELECT 1 FROM test_coordination.schedule_plans WHERE schedule_id = ANY ($1::text[]) ORDER BY schedule_id FOR UPDATE
+const lockPlans = `-- name: LockPlans :many
+SELECT schedule_id FROM test_coordination.schedule_plans WHERE schedule_id = ANY ($1::text[]) FOR UPDATE SKIP LOCKED
 `
 
-// LockPlans serialises those who claim occurrences of a schedule, where the
-// concurrency policy compares them.
-func (q *Queries) LockPlans(ctx context.Context, ids []string) error {
-	_, err := q.db.Exec(ctx, lockPlans, ids)
-	return err
+// LockPlans takes the plans of some schedules, as far as nobody else has them: it
+// serialises those who claim occurrences of a schedule whose concurrency policy
+// compares them. A claim takes plans again and again, in no order, and so must not
+// wait for one.
+func (q *Queries) LockPlans(ctx context.Context, ids []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, lockPlans, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var schedule_id string
+		if err := rows.Scan(&schedule_id); err != nil {
+			return nil, err
+		}
+		items = append(items, schedule_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const replanSchedules = `-- name: ReplanSchedules :exec
@@ -69,7 +86,7 @@ ON CONFLICT (schedule_id) DO UPDATE SET
 // ReplanSchedules is part of S4e: it has schedules looked at anew after a change.
 // Where an occurrence of the former setting has come due and nobody has made it
 // yet, the new one is planned from that moment on. In the order of ids, as all
-// who lock several plans do.
+// who wait for several plans do.
 func (q *Queries) ReplanSchedules(ctx context.Context, now time.Time, ids []string) error {
 	_, err := q.db.Exec(ctx, replanSchedules, now, ids)
 	return err
