@@ -22,7 +22,7 @@ import (
 // apiFlags are in every command that calls the API of a running service. The
 // service's own settings do not concern such a command.
 type apiFlags struct {
-	Client config.Client `embed:"" group:"API"`
+	Client config.Client `embed:"" group:"The service to call"`
 	JSON   bool          `name:"json" help:"Print what the API answers as one JSON object; of what is followed or watched one a line."`
 }
 

@@ -83,6 +83,8 @@ func (c *killSwitchSet) set(ctx context.Context, term console, engaged bool) err
 type opsAudit struct {
 	apiFlags
 	listing
+	Actor   string `xor:"of" placeholder:"NAME" help:"Only what this caller did."`
+	Subject string `xor:"of" placeholder:"NAME" help:"Only what was done to this."`
 }
 
 // Run prints the audit log.
@@ -91,7 +93,7 @@ func (c *opsAudit) Run(ctx context.Context, term console) error {
 	if err != nil {
 		return err
 	}
-	answer, err := list(ctx, api, c.listing, api.operations.ListAuditLog, &contract.ListAuditLogRequest{})
+	answer, err := list(ctx, api, c.listing, api.operations.ListAuditLog, &contract.ListAuditLogRequest{Actor: c.Actor, Subject: c.Subject})
 	if err != nil {
 		return err
 	}

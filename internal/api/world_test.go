@@ -4,33 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"connectrpc.com/connect"
-	"github.com/rs/zerolog"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/accept"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/api"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/api/apitest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
 
-// world is the API over HTTP, with servers of its own.
+// world is the API over HTTP, with clients of its services.
 type world struct {
-	testing.TB
+	*apitest.World
 	db    *testenv.DB
 	store *pgstore.Store
 	url   string
@@ -40,117 +32,25 @@ type world struct {
 	operations testcoordinationv1connect.OperationsServiceClient
 	schedules  testcoordinationv1connect.ScheduleServiceClient
 
-	decoder        *event.Decoder
-	requests, said atomic.Int64
-
-	claim sync.Once
-	from  pgstore.Partition // where what is said comes from
+	requests atomic.Int64
 }
 
-// newWorld serves the API until the test ends. Everything that it has stored can
-// then be folded again.
+// newWorld serves the API until the test ends.
 func newWorld(t testing.TB, change ...func(*api.Parts)) *world {
 	t.Helper()
-	w := &world{TB: t, db: testenv.Postgres(t)}
-	store, err := pgstore.Open(t.Context(), pgstore.Config{URL: w.db.URL, MaxConns: 8, StatementTimeout: 20 * time.Second, LockTimeout: 10 * time.Second, IdleTimeout: 20 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(store.Close)
-	w.store = store
-	decoder, err := event.NewDecoder(event.DefaultLimits())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.decoder = decoder
-	parts := api.Parts{
-		Store: store, Limits: scenario.DefaultLimits(), Log: zerolog.New(zerolog.NewTestWriter(t)),
-		Commands: command.New(command.Parts{Store: store, Decoder: decoder, Limits: scenario.DefaultLimits(), Source: "/tcda/test"}),
-	}
-	for _, c := range change {
-		c(&parts)
-	}
-	handler, err := api.NewHandler(parts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	w.url = server.URL
-	w.scenarios = testcoordinationv1connect.NewScenarioServiceClient(server.Client(), w.url, connect.WithProtoJSON())
-	w.operations = testcoordinationv1connect.NewOperationsServiceClient(server.Client(), w.url, connect.WithProtoJSON())
-	w.executions = testcoordinationv1connect.NewExecutionServiceClient(server.Client(), w.url, connect.WithProtoJSON())
-	w.schedules = testcoordinationv1connect.NewScheduleServiceClient(server.Client(), w.url, connect.WithProtoJSON())
-	t.Cleanup(w.refoldable)
+	served := apitest.Serve(t, change...)
+	w := &world{World: served, db: served.DB, store: served.Store, url: served.URL}
+	w.scenarios = testcoordinationv1connect.NewScenarioServiceClient(served.Client, w.url, connect.WithProtoJSON())
+	w.operations = testcoordinationv1connect.NewOperationsServiceClient(served.Client, w.url, connect.WithProtoJSON())
+	w.executions = testcoordinationv1connect.NewExecutionServiceClient(served.Client, w.url, connect.WithProtoJSON())
+	w.schedules = testcoordinationv1connect.NewScheduleServiceClient(served.Client, w.url, connect.WithProtoJSON())
 	return w
 }
 
-// refoldable holds what is stored against what its events fold to.
-func (w *world) refoldable() {
-	w.Helper()
-	report, err := verify.Run(context.WithoutCancel(w.Context()), w.store, nil, verify.Options{})
-	if err != nil {
-		w.Errorf("verify: %v", err)
-	}
-	for _, d := range report.Differences {
-		w.Errorf("verification: %s", d)
-	}
-}
-
-// say accepts what a coordinator says, as ingest does with what comes from
-// Kafka.
+// say accepts what a coordinator says.
 func (w *world) say(m proto.Message, change ...func(*event.Outgoing)) {
 	w.Helper()
-	n := w.said.Add(1)
-	o := event.Outgoing{Source: "/coordinator/a", ID: fmt.Sprintf("event-%d", n), Time: time.Now().UTC(), Message: m}
-	for _, c := range change {
-		c(&o)
-	}
-	record, err := event.Encode(o, event.Binary, event.JSON)
-	if err != nil {
-		w.Fatal(err)
-	}
-	decoded, rejection := w.decoder.Decode(record, time.Now())
-	if rejection != nil {
-		w.Fatal(rejection)
-	}
-	w.claim.Do(func() {
-		w.from, err = w.store.Claim(w.Context(), pgstore.ClaimRequest{Topic: "test-coordination.executions", Owner: "test", Now: time.Now()})
-	})
-	if err != nil {
-		w.Fatal(err)
-	}
-	err = w.store.Batch(w.Context(), time.Now(), func(tx *pgstore.Tx) error {
-		if err := tx.Count(w.Context(), w.from, 1, 0, 0); err != nil {
-			return err
-		}
-		if e := decoded.Execution; e != nil {
-			known, err := tx.LockExecutions(w.Context(), []string{e.Subject}, nil)
-			if err != nil {
-				return err
-			}
-			f := accept.NewFold("/tcda/test", tx.Now(), known, 1)
-			if err := f.Load(w.Context(), tx, []*execution.Event{e}); err != nil {
-				return err
-			}
-			f.Apply(e, n)
-			return tx.SaveExecutions(w.Context(), w.from, f.Rows(), f.Changed())
-		}
-		if err := tx.LockDefinitions(w.Context()); err != nil {
-			return err
-		}
-		d, err := tx.LoadDefinitions(w.Context(), []*scenario.Event{decoded.Scenario})
-		if err != nil {
-			return err
-		}
-		if rejection, err := accept.Definition(w.Context(), d, decoded.Scenario, scenario.DefaultLimits()); rejection != nil || err != nil {
-			return errors.Join(rejection, err)
-		}
-		return tx.SaveDefinitions(w.Context(), w.from, []pgstore.AcceptedDefinition{{Event: decoded.Scenario, Offset: n}}, d)
-	})
-	if err != nil {
-		w.Fatal(err)
-	}
+	w.Say(m, change...)
 }
 
 // request is a new request id.
