@@ -153,6 +153,7 @@ func (s *stage) writePlaces(w io.Writer, dataDir, log, environment string) {
 		{"PostgreSQL", s.stack.PostgresURL},
 		{"Kafka", strings.Join(s.stack.KafkaBrokers, ",")},
 		{"Redis", s.stack.RedisURL},
+		{"API", "http://" + s.http + "/docs/"},
 		{"health", "http://" + s.http + "/api/v1/health"},
 		{"metrics", "http://" + s.http + "/metrics"},
 	})
@@ -160,6 +161,9 @@ func (s *stage) writePlaces(w io.Writer, dataDir, log, environment string) {
 	programs, _ := filepath.Split(os.Args[0]) // empty: they are found in the path
 	for _, command := range []string{
 		". " + environment,
+		programs + "tcda executions list --limit=5",
+		programs + "tcda executions explain exec-exchange-outage-001",
+		fmt.Sprintf(`curl -s -H 'Content-Type: application/json' -d '{"pageSize":3}' http://%s/testcoordination.v1.ScenarioService/ListScenarios`, s.http),
 		programs + "tcda quarantine list",
 		programs + "tcda partitions list",
 		programs + "tcda-lab emit --load 10000",
