@@ -125,3 +125,16 @@ ON CONFLICT (execution_id, run) DO UPDATE SET
   validations_skipped = excluded.validations_skipped, validations_error = excluded.validations_error,
   end_order = excluded.end_order, marks = excluded.marks, updated_at = excluded.updated_at, settled_change_at = excluded.settled_change_at,
   cancel_requested_at = excluded.cancel_requested_at, pinned = excluded.pinned;
+
+-- RunsWatched are the latest runs of the given ids, and the timeline that all of
+-- them are of; 0 on a standby, whose rows may be old.
+-- name: RunsWatched :many
+SELECT sqlc.embed(e), (SELECT CASE WHEN pg_is_in_recovery() THEN '00000000' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END)::text AS timeline_hex
+FROM test_coordination.execution_ids AS i
+JOIN test_coordination.executions AS e ON e.execution_id = i.execution_id AND e.run = i.latest_run
+WHERE i.execution_id = ANY (sqlc.arg(ids)::text[]);
+
+-- LoggedRun is what a follower of a run's lines asks of the run: lines with an
+-- arrival up to that of its latest event number exactly log_lines.
+-- name: LoggedRun :one
+SELECT bucket, status, (events + own_events)::bigint AS arrival, log_lines, updated_at FROM test_coordination.executions WHERE execution_id = $1 AND run = $2;

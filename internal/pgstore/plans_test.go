@@ -86,6 +86,34 @@ func TestLocksAndAuditGoAlongKeys(t *testing.T) {
 	}
 }
 
+// Followers look at runs and lines all the time, however many there are.
+func TestFollowingGoesAlongKeys(t *testing.T) {
+	t.Parallel()
+	conn := planningConn(t)
+	statements := []string{"RunsWatched", "LoggedRun", "LogArrivals", "LogsOfArrivals", "LastLogs"}
+	for _, c := range append(seeding(), reading(new(int))...) {
+		if slices.Contains(statements, c.method) || strings.HasPrefix(c.method, "Insert") {
+			if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil {
+				t.Fatalf("%s: %v", c.method, err)
+			}
+		}
+	}
+	plans := preparedPlans(t, conn)
+	for _, name := range statements {
+		plan := plans[name]
+		if !strings.Contains(plan, "Index") || strings.Contains(plan, "Seq Scan on") || strings.Contains(plan, "Hash Join") || strings.Contains(plan, "Merge Join") {
+			t.Errorf("%s: not along a key:\n%s", name, plan)
+		}
+	}
+	// The keys are enough to count lines; the last of them need not be looked for among all.
+	if plan := plans["LogArrivals"]; !strings.Contains(plan, "Index Only Scan") {
+		t.Errorf("LogArrivals reads rows:\n%s", plan)
+	}
+	if plan := plans["LastLogs"]; !strings.Contains(plan, "Index Scan Backward") {
+		t.Errorf("LastLogs sorts the run:\n%s", plan)
+	}
+}
+
 // A join of the open records with those to discard was planned the other way
 // round where statistics knew of none: each open record was looked for in the
 // whole list.

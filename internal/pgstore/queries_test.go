@@ -302,6 +302,26 @@ func reading(found *int) []call {
 			r, err := q.LogsOfRun(ctx, dbsqlc.LogsOfRunParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, AfterTime: now.Add(-time.Hour), Page: 10})
 			return rowsOf(found, r, err)
 		}),
+		rows("LogArrivals", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LogArrivals(ctx, dbsqlc.LogArrivalsParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, Since: now.Add(-time.Hour), Until: 100, Page: 10})
+			return rowsOf(found, r, err)
+		}),
+		rows("LogsOfArrivals", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LogsOfArrivals(ctx, dbsqlc.LogsOfArrivalsParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, FirstAt: now.Add(-time.Hour), LastAt: now.Add(time.Hour), Until: 100})
+			return rowsOf(found, r, err)
+		}),
+		rows("LastLogs", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LastLogs(ctx, dbsqlc.LastLogsParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, Until: 100, Page: 10})
+			return rowsOf(found, r, err)
+		}),
+		rows("LoggedRun", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LoggedRun(ctx, "exec-1", 1)
+			return oneOf(found, r, err)
+		}),
+		rows("RunsWatched", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.RunsWatched(ctx, ids)
+			return rowsOf(found, r, err)
+		}),
 		rows("KnownDefinitionEvents", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.KnownDefinitionEvents(ctx, [][]byte{key})
 			return rowsOf(found, r, err)

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -203,6 +204,37 @@ func (tx *Tx) Run(ctx context.Context, k RunKey) (execution.Run, error) {
 	}
 	return runFromRow(&row)
 }
+
+// LatestRuns are the latest runs of those ids that have one, in no order, and the
+// timeline of PostgreSQL that all of them are of. Where it is asked of a standby,
+// whose rows may be old, that is an error of the infrastructure.
+func (s *Store) LatestRuns(ctx context.Context, ids []execution.ID) ([]execution.Run, uint32, error) {
+	const op = "read latest runs"
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	rows, err := s.q.RunsWatched(ctx, texts)
+	if err != nil || len(rows) == 0 {
+		return nil, 0, interpret(op, err)
+	}
+	timeline, err := parseTimeline(rows[0].TimelineHex)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", op, err)
+	}
+	if timeline == 0 {
+		return nil, 0, &Error{Op: op, Class: Infrastructure, Err: errStandby}
+	}
+	runs := make([]execution.Run, len(rows))
+	for i := range rows {
+		if runs[i], err = runFromRow(&rows[i].Execution); err != nil {
+			return nil, 0, err
+		}
+	}
+	return runs, timeline, nil
+}
+
+var errStandby = errors.New("connected to a standby")
 
 // RunsAfter is a page of all runs in the order of their keys.
 func (s *Store) RunsAfter(ctx context.Context, after RunKey, page int) ([]execution.Run, error) {

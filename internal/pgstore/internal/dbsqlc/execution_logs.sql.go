@@ -26,6 +26,129 @@ type InsertLogsParams struct {
 	Attributes  json.RawMessage
 }
 
+const lastLogs = `-- name: LastLogs :many
+SELECT bucket, execution_id, run, logged_at, arrival, line, level, service, phase, step_id, message, attributes FROM test_coordination.execution_logs
+WHERE execution_id = $1 AND run = $2 AND bucket = $3 AND arrival <= $4::bigint
+ORDER BY logged_at DESC, arrival DESC, line DESC LIMIT $5
+`
+
+type LastLogsParams struct {
+	ExecutionID string
+	Run         int32
+	Bucket      time.Time
+	Until       int64
+	Page        int32
+}
+
+// LastLogs are the last lines of a run by time, the latest first, of those that
+// the first events brought.
+func (q *Queries) LastLogs(ctx context.Context, arg LastLogsParams) ([]ExecutionLog, error) {
+	rows, err := q.db.Query(ctx, lastLogs,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.Until,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ExecutionLog{}
+	for rows.Next() {
+		var i ExecutionLog
+		if err := rows.Scan(
+			&i.Bucket,
+			&i.ExecutionID,
+			&i.Run,
+			&i.LoggedAt,
+			&i.Arrival,
+			&i.Line,
+			&i.Level,
+			&i.Service,
+			&i.Phase,
+			&i.StepID,
+			&i.Message,
+			&i.Attributes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const logArrivals = `-- name: LogArrivals :many
+SELECT g.arrival, g.lines, g.first_at, g.last_at, (sum(g.lines) OVER ())::bigint AS total
+FROM (
+  SELECT l.arrival, count(*)::bigint AS lines, min(l.logged_at)::timestamptz AS first_at, max(l.logged_at)::timestamptz AS last_at
+  FROM test_coordination.execution_logs AS l
+  WHERE l.execution_id = $1 AND l.run = $2 AND l.bucket = $3
+    AND l.logged_at >= $4 AND l.arrival > $5::bigint AND l.arrival <= $6::bigint
+  GROUP BY l.arrival
+) AS g
+ORDER BY g.arrival LIMIT $7
+`
+
+type LogArrivalsParams struct {
+	ExecutionID string
+	Run         int32
+	Bucket      time.Time
+	Since       time.Time
+	After       int64
+	Until       int64
+	Page        int32
+}
+
+type LogArrivalsRow struct {
+	Arrival int64
+	Lines   int64
+	FirstAt time.Time
+	LastAt  time.Time
+	Total   int64
+}
+
+// LogArrivals are the events of a run that brought lines, in the order in which
+// they were accepted, with how many lines they brought and between which times;
+// total counts the lines of all such events, also of those beyond the page. Only
+// lines of the time since or later are looked at. It reads nothing but the key.
+func (q *Queries) LogArrivals(ctx context.Context, arg LogArrivalsParams) ([]LogArrivalsRow, error) {
+	rows, err := q.db.Query(ctx, logArrivals,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.Since,
+		arg.After,
+		arg.Until,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LogArrivalsRow{}
+	for rows.Next() {
+		var i LogArrivalsRow
+		if err := rows.Scan(
+			&i.Arrival,
+			&i.Lines,
+			&i.FirstAt,
+			&i.LastAt,
+			&i.Total,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const logLinesByEvent = `-- name: LogLinesByEvent :many
 SELECT arrival, count(*)::bigint AS lines FROM test_coordination.execution_logs
 WHERE execution_id = $1 AND run = $2 AND bucket = $3 GROUP BY arrival
@@ -47,6 +170,67 @@ func (q *Queries) LogLinesByEvent(ctx context.Context, executionID string, run i
 	for rows.Next() {
 		var i LogLinesByEventRow
 		if err := rows.Scan(&i.Arrival, &i.Lines); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const logsOfArrivals = `-- name: LogsOfArrivals :many
+SELECT bucket, execution_id, run, logged_at, arrival, line, level, service, phase, step_id, message, attributes FROM test_coordination.execution_logs
+WHERE execution_id = $1 AND run = $2 AND bucket = $3
+  AND logged_at >= $4 AND logged_at <= $5
+  AND arrival > $6::bigint AND arrival <= $7::bigint
+ORDER BY arrival, line
+`
+
+type LogsOfArrivalsParams struct {
+	ExecutionID string
+	Run         int32
+	Bucket      time.Time
+	FirstAt     time.Time
+	LastAt      time.Time
+	After       int64
+	Until       int64
+}
+
+// LogsOfArrivals are the lines of some events of a run, in the order in which
+// they were accepted; all of them are of a time from first_at to last_at.
+func (q *Queries) LogsOfArrivals(ctx context.Context, arg LogsOfArrivalsParams) ([]ExecutionLog, error) {
+	rows, err := q.db.Query(ctx, logsOfArrivals,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.FirstAt,
+		arg.LastAt,
+		arg.After,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ExecutionLog{}
+	for rows.Next() {
+		var i ExecutionLog
+		if err := rows.Scan(
+			&i.Bucket,
+			&i.ExecutionID,
+			&i.Run,
+			&i.LoggedAt,
+			&i.Arrival,
+			&i.Line,
+			&i.Level,
+			&i.Service,
+			&i.Phase,
+			&i.StepID,
+			&i.Message,
+			&i.Attributes,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

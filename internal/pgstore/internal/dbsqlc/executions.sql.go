@@ -155,6 +155,33 @@ func (q *Queries) LiveRuns(ctx context.Context, afterID string, afterRun int32, 
 	return items, nil
 }
 
+const loggedRun = `-- name: LoggedRun :one
+SELECT bucket, status, (events + own_events)::bigint AS arrival, log_lines, updated_at FROM test_coordination.executions WHERE execution_id = $1 AND run = $2
+`
+
+type LoggedRunRow struct {
+	Bucket    time.Time
+	Status    string
+	Arrival   int64
+	LogLines  int64
+	UpdatedAt time.Time
+}
+
+// LoggedRun is what a follower of a run's lines asks of the run: lines with an
+// arrival up to that of its latest event number exactly log_lines.
+func (q *Queries) LoggedRun(ctx context.Context, executionID string, run int32) (LoggedRunRow, error) {
+	row := q.db.QueryRow(ctx, loggedRun, executionID, run)
+	var i LoggedRunRow
+	err := row.Scan(
+		&i.Bucket,
+		&i.Status,
+		&i.Arrival,
+		&i.LogLines,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
 const runByNumber = `-- name: RunByNumber :one
 SELECT execution_id, run, bucket, version, run_id, status, reported_outcome, scenario_id, scenario_version, environment, coordinator_id, start_source, trigger_type, trigger_actor, trigger_uri, group_id, attempt, dry_run, requested_at, started_at, ended_at, deadline, last_event_at, last_heartbeat_at, progress, message, current_phase, pause_reason, exit_code, error_message, lifecycle, interrupt_cause, interrupt_events, interrupted_at, superseded_by, events, own_events, log_lines, snapshots, phases_total, steps_total, steps_failed, faults_total, faults_active, validations_passed, validations_failed, validations_skipped, validations_error, end_order, marks, created_at, updated_at, settled_change_at, cancel_requested_at, pinned FROM test_coordination.executions WHERE execution_id = $1 AND run = $2
 `
@@ -439,6 +466,97 @@ func (q *Queries) RunsPage(ctx context.Context, afterID string, afterRun int32, 
 			&i.SettledChangeAt,
 			&i.CancelRequestedAt,
 			&i.Pinned,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const runsWatched = `-- name: RunsWatched :many
+SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at, e.cancel_requested_at, e.pinned, (SELECT CASE WHEN pg_is_in_recovery() THEN '00000000' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END)::text AS timeline_hex
+FROM test_coordination.execution_ids AS i
+JOIN test_coordination.executions AS e ON e.execution_id = i.execution_id AND e.run = i.latest_run
+WHERE i.execution_id = ANY ($1::text[])
+`
+
+type RunsWatchedRow struct {
+	Execution   Execution
+	TimelineHex string
+}
+
+// RunsWatched are the latest runs of the given ids, and the timeline that all of
+// them are of; 0 on a standby, whose rows may be old.
+func (q *Queries) RunsWatched(ctx context.Context, ids []string) ([]RunsWatchedRow, error) {
+	rows, err := q.db.Query(ctx, runsWatched, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RunsWatchedRow{}
+	for rows.Next() {
+		var i RunsWatchedRow
+		if err := rows.Scan(
+			&i.Execution.ExecutionID,
+			&i.Execution.Run,
+			&i.Execution.Bucket,
+			&i.Execution.Version,
+			&i.Execution.RunID,
+			&i.Execution.Status,
+			&i.Execution.ReportedOutcome,
+			&i.Execution.ScenarioID,
+			&i.Execution.ScenarioVersion,
+			&i.Execution.Environment,
+			&i.Execution.CoordinatorID,
+			&i.Execution.StartSource,
+			&i.Execution.TriggerType,
+			&i.Execution.TriggerActor,
+			&i.Execution.TriggerURI,
+			&i.Execution.GroupID,
+			&i.Execution.Attempt,
+			&i.Execution.DryRun,
+			&i.Execution.RequestedAt,
+			&i.Execution.StartedAt,
+			&i.Execution.EndedAt,
+			&i.Execution.Deadline,
+			&i.Execution.LastEventAt,
+			&i.Execution.LastHeartbeatAt,
+			&i.Execution.Progress,
+			&i.Execution.Message,
+			&i.Execution.CurrentPhase,
+			&i.Execution.PauseReason,
+			&i.Execution.ExitCode,
+			&i.Execution.ErrorMessage,
+			&i.Execution.Lifecycle,
+			&i.Execution.InterruptCause,
+			&i.Execution.InterruptEvents,
+			&i.Execution.InterruptedAt,
+			&i.Execution.SupersededBy,
+			&i.Execution.Events,
+			&i.Execution.OwnEvents,
+			&i.Execution.LogLines,
+			&i.Execution.Snapshots,
+			&i.Execution.PhasesTotal,
+			&i.Execution.StepsTotal,
+			&i.Execution.StepsFailed,
+			&i.Execution.FaultsTotal,
+			&i.Execution.FaultsActive,
+			&i.Execution.ValidationsPassed,
+			&i.Execution.ValidationsFailed,
+			&i.Execution.ValidationsSkipped,
+			&i.Execution.ValidationsError,
+			&i.Execution.EndOrder,
+			&i.Execution.Marks,
+			&i.Execution.CreatedAt,
+			&i.Execution.UpdatedAt,
+			&i.Execution.SettledChangeAt,
+			&i.Execution.CancelRequestedAt,
+			&i.Execution.Pinned,
+			&i.TimelineHex,
 		); err != nil {
 			return nil, err
 		}
