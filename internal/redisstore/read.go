@@ -15,22 +15,14 @@ func (s *Store) State(ctx context.Context, id execution.ID) (live execution.Live
 	var fields map[string]string
 	err = s.do(ctx, "read state", s.cfg.Budget, func(ctx context.Context) error {
 		pipe := s.client.Pipeline()
-		hash := pipe.HGetAll(ctx, s.keys.state(id))
-		top := pipe.XRevRangeN(ctx, s.keys.stream(id), "+", "-", 1)
+		hash, top := s.queueState(ctx, pipe, id)
 		if err := exec(ctx, pipe); err != nil {
 			return err
 		}
 		if err := errors.Join(hash.Err(), top.Err()); err != nil {
 			return err
 		}
-		// A writer without scripts writes the stream first. Who reads both
-		// never sees an older state after a newer one.
-		fields = hash.Val()
-		if entries := top.Val(); len(entries) == 1 {
-			if streamed := stringFields(entries[0].Values); streamed["version"] > fields["version"] {
-				fields = streamed
-			}
-		}
+		fields = newestFields(hash, top)
 		return nil
 	})
 	if err != nil || len(fields) == 0 {
