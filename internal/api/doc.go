@@ -11,6 +11,7 @@
 //	write.go     procedures that write: once for each request id
 //	validate.go  the rules of the .proto files
 //	failure.go   errors -> Connect codes with reason, field and rule
+//	streams.go   how long streams last, and how they end
 //	pages.go     opaque tokens of keyset pages
 //	openapi.go   the OpenAPI document, and a page that shows it without the network
 //

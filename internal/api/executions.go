@@ -9,13 +9,15 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/watch"
 )
 
 // executions is the ExecutionService: what it writes is here, what it reads in
-// executionreads.go.
+// executionreads.go, its streams in watch.go and followlogs.go.
 type executions struct {
 	testcoordinationv1connect.UnimplementedExecutionServiceHandler
 	Parts
+	followed *watch.Hub
 }
 
 func (s *executions) RequestExecution(ctx context.Context, r *connect.Request[contract.RequestExecutionRequest]) (*connect.Response[contract.RequestExecutionResponse], error) {

@@ -19,6 +19,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/watch"
 )
 
 // Parts are what the API works with.
@@ -37,6 +38,8 @@ type Parts struct {
 	Deadline     time.Duration // of a call that is no stream; 0: 30 s
 	RequestBytes int           // most bytes of a request; 0: 2 MiB
 	AnswerBytes  int           // most bytes of an answer; 0: 32 MiB
+
+	Stopping <-chan struct{} // closed when the server stops: streams end then; nil: never
 
 	// Interceptors come first: who calls, and whether he may.
 	Interceptors []connect.Interceptor
@@ -86,7 +89,7 @@ func NewHandler(p Parts) (http.Handler, error) {
 	if err := mountOpenAPI(mux); err != nil {
 		return nil, err
 	}
-	return mux, nil
+	return reachable(mux), nil
 }
 
 func (p Parts) services(options connect.HandlerOption) []service {
@@ -95,7 +98,7 @@ func (p Parts) services(options connect.HandlerOption) []service {
 	}
 	return []service{
 		named(testcoordinationv1connect.ScenarioServiceName)(testcoordinationv1connect.NewScenarioServiceHandler(&scenarios{p}, options)),
-		named(testcoordinationv1connect.ExecutionServiceName)(testcoordinationv1connect.NewExecutionServiceHandler(&executions{Parts: p}, options)),
+		named(testcoordinationv1connect.ExecutionServiceName)(testcoordinationv1connect.NewExecutionServiceHandler(&executions{Parts: p, followed: watch.NewHub(p.Store, p.Redis, p.Log)}, options)),
 		named(testcoordinationv1connect.OperationsServiceName)(testcoordinationv1connect.NewOperationsServiceHandler(&operations{p}, options)),
 		named(testcoordinationv1connect.LockServiceName)(testcoordinationv1connect.NewLockServiceHandler(&locks{p, locking.New(p.Store, p.Redis, p.Log)}, options)),
 		named(testcoordinationv1connect.ScheduleServiceName)(testcoordinationv1connect.NewScheduleServiceHandler(&schedules{p}, options)),
