@@ -24,3 +24,15 @@ VALUES (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(event_
 SELECT * FROM test_coordination.execution_events
 WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket)
 ORDER BY order_key;
+
+-- TimelineAfter is a page of a run's events in their order.
+-- name: TimelineAfter :many
+SELECT * FROM test_coordination.execution_events
+WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket) AND order_key > sqlc.arg(after)
+ORDER BY order_key LIMIT sqlc.arg(page);
+
+-- TimelineBefore is a page of them from the end.
+-- name: TimelineBefore :many
+SELECT * FROM test_coordination.execution_events
+WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket) AND order_key < sqlc.arg(before)
+ORDER BY order_key DESC LIMIT sqlc.arg(page);

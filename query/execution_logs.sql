@@ -10,11 +10,12 @@ VALUES (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(logged
 SELECT arrival, count(*)::bigint AS lines FROM test_coordination.execution_logs
 WHERE execution_id = $1 AND run = $2 AND bucket = $3 GROUP BY arrival;
 
--- LogsOfRun are a run's lines in the order of their times.
--- name: LogsOfRun :many
-SELECT * FROM test_coordination.execution_logs
+-- LogsAfter is a page of a run's lines in the order of their times, up to a
+-- moment.
+-- name: LogsAfter :many
+SELECT logged_at, arrival, line, level, service, phase, step_id, message, attributes FROM test_coordination.execution_logs
 WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket)
-  AND (logged_at, arrival, line) > (sqlc.arg(after_time)::timestamptz, sqlc.arg(after_arrival)::bigint, sqlc.arg(after_line)::integer)
+  AND (logged_at, arrival, line) > (sqlc.arg(after_time)::timestamptz, sqlc.arg(after_arrival)::bigint, sqlc.arg(after_line)::integer) AND logged_at < sqlc.arg(until)::timestamptz
 ORDER BY logged_at, arrival, line LIMIT sqlc.arg(page);
 
 -- LogArrivals are the events of a run that brought lines, in the order in which
@@ -46,4 +47,11 @@ ORDER BY arrival, line;
 -- name: LastLogs :many
 SELECT * FROM test_coordination.execution_logs
 WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket) AND arrival <= sqlc.arg(until)::bigint
+ORDER BY logged_at DESC, arrival DESC, line DESC LIMIT sqlc.arg(page);
+
+-- LogsBefore is a page of them from the end, down to a moment.
+-- name: LogsBefore :many
+SELECT logged_at, arrival, line, level, service, phase, step_id, message, attributes FROM test_coordination.execution_logs
+WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket)
+  AND (logged_at, arrival, line) < (sqlc.arg(before_time)::timestamptz, sqlc.arg(before_arrival)::bigint, sqlc.arg(before_line)::integer) AND logged_at >= sqlc.arg(since)::timestamptz
 ORDER BY logged_at DESC, arrival DESC, line DESC LIMIT sqlc.arg(page);

@@ -29,3 +29,9 @@ FROM ROWS FROM (
 ON CONFLICT (execution_id, run, phase_hash, bucket) DO UPDATE SET
   ordinal = excluded.ordinal, description = excluded.description, status = excluded.status, started_at = excluded.started_at,
   finished_at = excluded.finished_at, error = excluded.error, marks = excluded.marks;
+
+-- PhasesPage is a page of the phases of a run, by the hashes of their names.
+-- name: PhasesPage :many
+SELECT * FROM test_coordination.execution_phases
+WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket) AND phase_hash > sqlc.arg(after)
+ORDER BY phase_hash LIMIT sqlc.arg(page);

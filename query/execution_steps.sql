@@ -31,3 +31,10 @@ ON CONFLICT (execution_id, run, step_id, attempt, bucket) DO UPDATE SET
   kind = excluded.kind, phase = excluded.phase, service = excluded.service, action = excluded.action, parameters = excluded.parameters,
   status = excluded.status, started_at = excluded.started_at, finished_at = excluded.finished_at, duration_seconds = excluded.duration_seconds,
   error = excluded.error, marks = excluded.marks;
+
+-- StepsPage is a page of the steps of a run, attempt by attempt.
+-- name: StepsPage :many
+SELECT * FROM test_coordination.execution_steps
+WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket)
+  AND (step_id, attempt) > (sqlc.arg(after_id)::text, sqlc.arg(after_attempt)::integer)
+ORDER BY step_id, attempt LIMIT sqlc.arg(page);

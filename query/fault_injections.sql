@@ -38,3 +38,26 @@ ON CONFLICT (execution_id, run, fault_id, bucket) DO UPDATE SET
   step_id = excluded.step_id, blast_radius = excluded.blast_radius, status = excluded.status, requested_at = excluded.requested_at,
   injected_at = excluded.injected_at, cleared_at = excluded.cleared_at, recovered_at = excluded.recovered_at,
   recovery_seconds = excluded.recovery_seconds, error = excluded.error, clear_error = excluded.clear_error, injection = excluded.injection, marks = excluded.marks;
+
+-- FaultsPage is a page of the faults of a run.
+-- name: FaultsPage :many
+SELECT * FROM test_coordination.fault_injections
+WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket) AND fault_id > sqlc.arg(after)
+ORDER BY fault_id LIMIT sqlc.arg(page);
+
+-- ActiveFaults walks the faults that act on their targets, run by run, those of
+-- ended runs included. The limit within keeps the plan from joining whole tables.
+-- name: ActiveFaults :many
+SELECT e.execution_id, e.run, e.status AS execution_status, e.scenario_id, e.environment,
+  f.fault_id, f.fault_type, f.target_service, f.parameters, f.phase, f.step_id, f.blast_radius, f.fault_status, f.requested_at, f.injected_at, f.cleared_at, f.recovered_at,
+  f.recovery_seconds, f.error, f.clear_error
+FROM test_coordination.executions AS e
+CROSS JOIN LATERAL (
+  SELECT i.fault_id, i.fault_type, i.target_service, i.parameters, i.phase, i.step_id, i.blast_radius, i.status AS fault_status, i.requested_at, i.injected_at, i.cleared_at, i.recovered_at,
+    i.recovery_seconds, i.error, i.clear_error
+  FROM test_coordination.fault_injections AS i
+  WHERE i.execution_id = e.execution_id AND i.run = e.run AND i.bucket = e.bucket AND i.status IN ('injected', 'in_progress')
+    AND (i.execution_id, i.run, i.fault_id) > (sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer, sqlc.arg(after_fault)::text)
+  ORDER BY i.fault_id LIMIT sqlc.arg(page)) AS f
+WHERE e.faults_active > 0 AND (e.execution_id, e.run) >= (sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer)
+ORDER BY e.execution_id, e.run, f.fault_id LIMIT sqlc.arg(page);

@@ -42,3 +42,9 @@ ON CONFLICT (execution_id, run, validation_id, bucket) DO UPDATE SET
   actual = excluded.actual, operator = excluded.operator, threshold = excluded.threshold, unit = excluded.unit,
   within_seconds = excluded.within_seconds, observed_after_seconds = excluded.observed_after_seconds, message = excluded.message,
   evidence = excluded.evidence, steady_state = excluded.steady_state, correlation_id = excluded.correlation_id;
+
+-- ValidationsPage is a page of the validations of a run.
+-- name: ValidationsPage :many
+SELECT * FROM test_coordination.validation_results
+WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket) AND validation_id > sqlc.arg(after)
+ORDER BY validation_id LIMIT sqlc.arg(page);

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -81,4 +82,65 @@ func filterOf(r paged) []byte {
 	b, _ := proto.MarshalOptions{Deterministic: true}.Marshal(m.Interface()) // it came over the wire
 	sum := sha256.Sum256(append([]byte(m.Descriptor().FullName()), b...))
 	return sum[:8]
+}
+
+// heaviest is how many bytes of entries a page has at most, unless its first one
+// alone has more: with it an answer stays within the 4 MiB that a gRPC client
+// takes unless it is told otherwise.
+const heaviest = 3 << 20
+
+// listing is how a list goes through what is stored.
+type listing[R, C any, M proto.Message] struct {
+	// read gives the entries behind a place in their order, so many; the zero
+	// place is before the first.
+	read func(ctx context.Context, after C, most int) ([]R, error)
+	// place is where an entry stands.
+	place func(*R) C
+	// message is an entry as callers see it.
+	message func(*R) M
+	// bite bounds how many entries are read at once: few where they may be big.
+	bite int
+	// matches tells whether an entry belongs to the list; nil: all do.
+	matches func(*R) bool
+	// look bounds how many entries are looked at for a page, where not all match.
+	look int
+}
+
+// page is the page that a request asks for, and the token of the next one. It is
+// short, and not the last, where its entries are heavy or too few of those that
+// were looked at match.
+func (l *listing[R, C, M]) page(ctx context.Context, r paged) (entries []M, next string, err error) {
+	at, err := cursorOf[C](r)
+	if err != nil {
+		return nil, "", err
+	}
+	size, weight, looked := pageSize(r), 0, 0
+	for {
+		bite := min(l.bite, l.look-looked)
+		if l.matches == nil {
+			bite = min(l.bite, size-len(entries))
+		}
+		found, err := l.read(ctx, at, bite)
+		if err != nil {
+			return nil, "", err
+		}
+		for i := range found {
+			if l.matches == nil || l.matches(&found[i]) {
+				m := l.message(&found[i])
+				weight += proto.Size(m)
+				if len(entries) == size || len(entries) > 0 && weight > heaviest {
+					return entries, tokenOf(r, at), nil
+				}
+				entries = append(entries, m)
+			}
+			at = l.place(&found[i])
+		}
+		looked += len(found)
+		switch {
+		case len(found) < bite:
+			return entries, "", nil
+		case len(entries) == size, l.matches != nil && looked >= l.look:
+			return entries, tokenOf(r, at), nil
+		}
+	}
 }

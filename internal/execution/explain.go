@@ -26,8 +26,9 @@ type Address struct {
 
 // Explanation says why a run has its status.
 type Explanation struct {
-	Status          Status // as the fold has it; pending where no event is considered
-	ReportedOutcome Status // the coordinator's word on the end; empty when there is none
+	Status          Status     // as the fold has it; pending where no event is considered
+	ReportedOutcome Status     // the coordinator's word on the end; empty when there is none
+	EndOrder        fact.Order // of the event that decided the end; zero when none did
 
 	Considered int // events
 	LeftOut    int // recorded after the moment asked for
@@ -92,7 +93,7 @@ func Explain(events []RecordedEvent, asOf time.Time) Explanation {
 		x.state.Apply(e.Event)
 	}
 	r := &x.state.Run
-	x.Status, x.ReportedOutcome = r.Status, r.ReportedOutcome
+	x.Status, x.ReportedOutcome, x.EndOrder = r.Status, r.ReportedOutcome, r.EndOrder
 	x.Considered, x.LeftOut = len(x.sorted), len(events)-len(x.sorted)
 	x.findFailed()
 	x.status()

@@ -292,8 +292,12 @@ type StoredEvent struct {
 // EventsOfRun are the events of a run in their order.
 func (s *Store) EventsOfRun(ctx context.Context, r *execution.Run) ([]StoredEvent, error) {
 	rows, err := s.q.EventsOfRun(ctx, string(r.ID), int32(r.Number), r.Bucket)
+	return eventsFromRows("read events", rows, err)
+}
+
+func eventsFromRows(op string, rows []dbsqlc.ExecutionEvent, err error) ([]StoredEvent, error) {
 	if err != nil {
-		return nil, interpret("read events", err)
+		return nil, interpret(op, err)
 	}
 	out := make([]StoredEvent, len(rows))
 	for i := range rows {

@@ -42,17 +42,8 @@ func (s *Store) OrphaningRunsAfter(ctx context.Context, after RunKey, page int) 
 }
 
 // ActiveFaults are the faults of a run that act on their targets.
-func (s *Store) ActiveFaults(ctx context.Context, r *execution.Run) ([]*execution.Fault, error) {
-	return activeFaults(ctx, s.q, r)
-}
-
-// ActiveFaults is Store.ActiveFaults within the transaction.
 func (tx *Tx) ActiveFaults(ctx context.Context, r *execution.Run) ([]*execution.Fault, error) {
-	return activeFaults(ctx, tx.q, r)
-}
-
-func activeFaults(ctx context.Context, q *dbsqlc.Queries, r *execution.Run) ([]*execution.Fault, error) {
-	rows, err := q.ActiveFaultsOfRun(ctx, string(r.ID), int32(r.Number), r.Bucket)
+	rows, err := tx.q.ActiveFaultsOfRun(ctx, string(r.ID), int32(r.Number), r.Bucket)
 	var faults []*execution.Fault
 	err = each("read active faults", rows, err, func(row *dbsqlc.FaultInjection) error {
 		s := &execution.State{}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
 )
 
@@ -181,43 +180,38 @@ func put[K comparable, V any](m *map[K]V, k K, v V) {
 }
 
 func (r *storedPhase) addTo(s *execution.State) error {
-	marks, err := fact.ParseMarks(r.Marks)
+	p, err := phaseFromRow((*dbsqlc.ExecutionPhase)(r))
 	if err != nil {
-		return fmt.Errorf("read phase %s of %s/%d: %w", r.Phase, r.ExecutionID, r.Run, err)
+		return err
 	}
-	put(&s.Phases, r.Phase, &execution.Phase{
-		Name: r.Phase, Ordinal: r.Ordinal, Description: r.Description, Status: execution.PartStatus(r.Status),
-		StartedAt: timeOf(r.StartedAt), FinishedAt: timeOf(r.FinishedAt), Error: r.Error, Marks: marks,
-	})
+	put(&s.Phases, r.Phase, p)
 	return nil
 }
 
 func (r *storedStep) addTo(s *execution.State) error {
-	marks, err := fact.ParseMarks(r.Marks)
+	t, err := stepFromRow((*dbsqlc.ExecutionStep)(r))
 	if err != nil {
-		return fmt.Errorf("read step %s of %s/%d: %w", r.StepID, r.ExecutionID, r.Run, err)
+		return err
 	}
-	k := execution.StepKey{StepID: r.StepID, Attempt: r.Attempt}
-	put(&s.Steps, k, &execution.StepResult{
-		StepKey: k, Kind: execution.StepKind(r.Kind), Phase: r.Phase, Service: r.Service, Action: r.Action, Parameters: r.Parameters,
-		Status: execution.PartStatus(r.Status), StartedAt: timeOf(r.StartedAt), FinishedAt: timeOf(r.FinishedAt),
-		Duration: durationOf(r.DurationSeconds), Error: r.Error, Marks: marks,
-	})
+	put(&s.Steps, execution.StepKey{StepID: r.StepID, Attempt: r.Attempt}, t)
 	return nil
 }
 
 func (r *storedFault) addTo(s *execution.State) error {
-	marks, err := fact.ParseMarks(r.Marks)
+	f, err := faultFromRow((*dbsqlc.FaultInjection)(r))
 	if err != nil {
-		return fmt.Errorf("read fault %s of %s/%d: %w", r.FaultID, r.ExecutionID, r.Run, err)
+		return err
 	}
-	put(&s.Faults, r.FaultID, &execution.Fault{
-		FaultID: r.FaultID, FaultType: r.FaultType, TargetService: r.TargetService, Parameters: r.Parameters,
-		Phase: r.Phase, StepID: r.StepID, BlastRadius: r.BlastRadius,
-		Injection: execution.FaultStatus(valueOf(r.Injection)), Status: execution.FaultStatus(r.Status),
-		RequestedAt: timeOf(r.RequestedAt), InjectedAt: timeOf(r.InjectedAt), ClearedAt: timeOf(r.ClearedAt), RecoveredAt: timeOf(r.RecoveredAt),
-		RecoveryTime: durationOf(r.RecoverySeconds), Error: r.Error, ClearError: r.ClearError, Marks: marks,
-	})
+	put(&s.Faults, r.FaultID, f)
+	return nil
+}
+
+func addValidation(s *execution.State, r *dbsqlc.ValidationResult) error {
+	v, err := validationFromRow(r)
+	if err != nil {
+		return err
+	}
+	put(&s.Validations, r.ValidationID, v)
 	return nil
 }
 
@@ -257,24 +251,6 @@ func (r *storedValidation) addTo(s *execution.State) error {
 	return nil
 }
 
-func addValidation(s *execution.State, r *dbsqlc.ValidationResult) error {
-	order, err := orderOf(r.OrderKey)
-	if err != nil {
-		return fmt.Errorf("read validation %s of %s/%d: %w", r.ValidationID, r.ExecutionID, r.Run, err)
-	}
-	put(&s.Validations, r.ValidationID, &execution.Validation{
-		ValidationRecorded: execution.ValidationRecorded{
-			ValidationID: r.ValidationID, AssertionType: r.AssertionType, Status: execution.ValidationStatus(r.Status),
-			Phase: r.Phase, StepID: r.StepID, FaultID: r.FaultID, Service: r.Service, Expected: r.Expected, Actual: r.Actual,
-			Operator: r.Operator, Threshold: r.Threshold, Unit: r.Unit, Within: durationOf(r.WithinSeconds),
-			ObservedAfter: durationOf(r.ObservedAfterSeconds), Message: r.Message, Evidence: r.Evidence,
-			SteadyState: r.SteadyState, CorrelationID: r.CorrelationID,
-		},
-		RecordedAt: r.RecordedAt.UTC(), Order: order, Stored: true,
-	})
-	return nil
-}
-
 func (s *Store) loadDetails(ctx context.Context, st *execution.State) error {
 	d, err := s.q.Details(ctx, string(st.Run.ID), int32(st.Run.Number))
 	if err != nil {
@@ -283,17 +259,6 @@ func (s *Store) loadDetails(ctx context.Context, st *execution.State) error {
 		}
 		return err
 	}
-	for _, v := range []struct {
-		to   *execution.Detail
-		from []byte
-	}{
-		{&st.Details.Labels, d.Labels},
-		{&st.Details.Parameters, d.Parameters},
-		{&st.Details.ConfigurationSnapshot, d.ConfigurationSnapshot},
-		{&st.Details.SystemState, d.SystemState},
-		{&st.Details.Summary, d.Summary},
-	} {
-		*v.to = execution.Detail{Set: v.from != nil, Value: v.from}
-	}
+	st.Details = detailsFromRow(&d)
 	return nil
 }

@@ -34,6 +34,7 @@ var (
 	faults = []dbsqlc.InsertFaultsParams{
 		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, FaultID: "f", FaultType: "latency", TargetService: "x", Parameters: object, Phase: "p", StepID: "s", BlastRadius: "b", Status: "recovered", RequestedAt: &now, InjectedAt: &now, ClearedAt: &now, RecoveredAt: &now, RecoverySeconds: &half, Error: "e", ClearError: "c", Injection: text("injected"), Marks: key},
 		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, FaultID: "bare", Status: "pending", Marks: key},
+		{Bucket: bucket, ExecutionID: "exec-3", Run: 1, FaultID: "acts", Status: "injected", Marks: key},
 	}
 	validations = []dbsqlc.InsertValidationsParams{
 		{Bucket: bucket, ExecutionID: "exec-1", Run: 1, ValidationID: "v", OrderKey: key, AssertionType: "alert", Status: "failed", RecordedAt: now, Phase: "p", StepID: "s", FaultID: "f", Service: "x", Expected: "e", Actual: "a", Operator: "<", Threshold: &half, Unit: "s", WithinSeconds: &half, ObservedAfterSeconds: &half, Message: "m", Evidence: object, SteadyState: "before", CorrelationID: "c"},
@@ -113,7 +114,7 @@ func seeding() []call {
 			})
 		}, false},
 		{"InsertFaults", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return wrote(2)(q.InsertFaults(ctx, faults))
+			return wrote(3)(q.InsertFaults(ctx, faults))
 		}, false},
 		{"SaveFaults", func(ctx context.Context, q *dbsqlc.Queries) error {
 			two, times := func(s string) []string { return []string{s, ""} }, []time.Time{now, {}}
@@ -140,6 +141,9 @@ func seeding() []call {
 				{Bucket: bucket, ExecutionID: "exec-1", Run: 1, SnapshotID: "n", Arrival: 1, OrderKey: key, Kind: "manual", CapturedAt: now, State: object, Metrics: object},
 				{Bucket: bucket, ExecutionID: "orphan", Run: 1, SnapshotID: "bare", Arrival: 2, OrderKey: key, Kind: "manual", CapturedAt: now},
 			}))
+		}, false},
+		{"InsertAnnotations", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return wrote(1)(q.InsertAnnotations(ctx, []dbsqlc.InsertAnnotationsParams{{Bucket: bucket, ExecutionID: "exec-1", Run: 1, OrderKey: key, AnnotatedAt: now, Author: "a", Text: "t"}}))
 		}, false},
 		{"InsertLogs", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return wrote(2)(q.InsertLogs(ctx, []dbsqlc.InsertLogsParams{
@@ -244,7 +248,7 @@ func seeding() []call {
 
 func fullRun() dbsqlc.SaveRunParams {
 	return dbsqlc.SaveRunParams{
-		ExecutionID: "exec-1", Run: 1, Bucket: bucket, Version: 1, RunID: text("r"), Status: "passed", ReportedOutcome: "passed", Lifecycle: "running",
+		ExecutionID: "exec-1", Run: 1, Bucket: bucket, Version: 1, RunID: text("r"), Status: "passed", ReportedOutcome: "passed", Lifecycle: "running", GroupID: "g", Pinned: true,
 		Attempt: number(1), DryRun: &yes, RequestedAt: &now, StartedAt: &now, EndedAt: &now, Deadline: &now, LastEventAt: &now, LastHeartbeatAt: &now,
 		Progress: &half, ExitCode: number(math.MinInt32), InterruptCause: "superseded", InterruptEvents: &long, InterruptedAt: &now, SupersededBy: number(2),
 		EndOrder: key, Marks: key, CreatedAt: now, UpdatedAt: now, SettledChangeAt: &now,

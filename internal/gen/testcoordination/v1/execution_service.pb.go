@@ -1571,7 +1571,8 @@ func (x *ExecutionState) GetFaultsActive() int32 {
 	return 0
 }
 
-// Asks for a page of a run's events.
+// Asks for a page of a run's events. It holds fewer than page_size where they are
+// large, and has a next one then.
 type GetTimelineRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The execution.
@@ -3820,7 +3821,8 @@ type FindByCorrelationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most 100, those first heard of last first.
 	Executions []*Execution `protobuf:"bytes,1,rep,name=executions,proto3" json:"executions,omitempty"`
-	// True when there are more.
+	// True when there are more. Of an id that more than 1000 runs carry they are the
+	// newest of 1000.
 	Truncated     bool `protobuf:"varint,2,opt,name=truncated,proto3" json:"truncated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4322,12 +4324,18 @@ func (x *DiffSnapshotsRequest) GetTo() *SnapshotName {
 // What differs between two system snapshots.
 type DiffSnapshotsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The places at which the states differ.
-	Changes []*StateChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
-	// The metrics that differ.
-	Metrics []*MetricChange `protobuf:"bytes,2,rep,name=metrics,proto3" json:"metrics,omitempty"`
-	// True when there was more to say than is said.
-	Truncated     bool `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// The places that differ, state before metrics, keys in their order; at most
+	// 1000.
+	Changes []*SnapshotChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// How many places only the second has, also those that are not listed. A whole
+	// object or list that only one of them has is one place.
+	Added int32 `protobuf:"varint,2,opt,name=added,proto3" json:"added,omitempty"`
+	// How many only the first has.
+	Removed int32 `protobuf:"varint,3,opt,name=removed,proto3" json:"removed,omitempty"`
+	// How many both have, with other values.
+	Changed int32 `protobuf:"varint,4,opt,name=changed,proto3" json:"changed,omitempty"`
+	// True when not all places are listed.
+	Truncated     bool `protobuf:"varint,5,opt,name=truncated,proto3" json:"truncated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4362,18 +4370,32 @@ func (*DiffSnapshotsResponse) Descriptor() ([]byte, []int) {
 	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{50}
 }
 
-func (x *DiffSnapshotsResponse) GetChanges() []*StateChange {
+func (x *DiffSnapshotsResponse) GetChanges() []*SnapshotChange {
 	if x != nil {
 		return x.Changes
 	}
 	return nil
 }
 
-func (x *DiffSnapshotsResponse) GetMetrics() []*MetricChange {
+func (x *DiffSnapshotsResponse) GetAdded() int32 {
 	if x != nil {
-		return x.Metrics
+		return x.Added
 	}
-	return nil
+	return 0
+}
+
+func (x *DiffSnapshotsResponse) GetRemoved() int32 {
+	if x != nil {
+		return x.Removed
+	}
+	return 0
+}
+
+func (x *DiffSnapshotsResponse) GetChanged() int32 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
 }
 
 func (x *DiffSnapshotsResponse) GetTruncated() bool {
@@ -4383,35 +4405,40 @@ func (x *DiffSnapshotsResponse) GetTruncated() bool {
 	return false
 }
 
-// One place at which two states differ.
-type StateChange struct {
+// One place at which two snapshots differ.
+type SnapshotChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Such as "orders.open[3].price".
+	// Such as "state.orders.open[3].price" or "metrics.latency_ms".
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	// added, removed or changed.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The one value as JSON; empty for one that was added.
+	// The first one's value as JSON, cut where it is long; empty where it was
+	// added.
 	From string `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
-	// The other value as JSON; empty for one that was removed.
-	To            string `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// The second one's value likewise; empty where it was removed.
+	To string `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	// to - from of two numbers, in decimal; empty where they are not.
+	Delta string `protobuf:"bytes,5,opt,name=delta,proto3" json:"delta,omitempty"`
+	// delta in relation to from; none where from is 0, or where they are no numbers.
+	Relative      *float64 `protobuf:"fixed64,6,opt,name=relative,proto3,oneof" json:"relative,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *StateChange) Reset() {
-	*x = StateChange{}
+func (x *SnapshotChange) Reset() {
+	*x = SnapshotChange{}
 	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *StateChange) String() string {
+func (x *SnapshotChange) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*StateChange) ProtoMessage() {}
+func (*SnapshotChange) ProtoMessage() {}
 
-func (x *StateChange) ProtoReflect() protoreflect.Message {
+func (x *SnapshotChange) ProtoReflect() protoreflect.Message {
 	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -4423,137 +4450,77 @@ func (x *StateChange) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use StateChange.ProtoReflect.Descriptor instead.
-func (*StateChange) Descriptor() ([]byte, []int) {
+// Deprecated: Use SnapshotChange.ProtoReflect.Descriptor instead.
+func (*SnapshotChange) Descriptor() ([]byte, []int) {
 	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{51}
 }
 
-func (x *StateChange) GetPath() string {
+func (x *SnapshotChange) GetPath() string {
 	if x != nil {
 		return x.Path
 	}
 	return ""
 }
 
-func (x *StateChange) GetKind() string {
+func (x *SnapshotChange) GetKind() string {
 	if x != nil {
 		return x.Kind
 	}
 	return ""
 }
 
-func (x *StateChange) GetFrom() string {
+func (x *SnapshotChange) GetFrom() string {
 	if x != nil {
 		return x.From
 	}
 	return ""
 }
 
-func (x *StateChange) GetTo() string {
+func (x *SnapshotChange) GetTo() string {
 	if x != nil {
 		return x.To
 	}
 	return ""
 }
 
-// One metric that differs.
-type MetricChange struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its name.
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The one value; none when only the other has it.
-	From *float64 `protobuf:"fixed64,2,opt,name=from,proto3,oneof" json:"from,omitempty"`
-	// The other value; none when only the one has it.
-	To *float64 `protobuf:"fixed64,3,opt,name=to,proto3,oneof" json:"to,omitempty"`
-	// to - from; none when one of them is missing.
-	Delta *float64 `protobuf:"fixed64,4,opt,name=delta,proto3,oneof" json:"delta,omitempty"`
-	// delta / from; none when from is 0 or one of them is missing.
-	Relative      *float64 `protobuf:"fixed64,5,opt,name=relative,proto3,oneof" json:"relative,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *MetricChange) Reset() {
-	*x = MetricChange{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[52]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *MetricChange) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*MetricChange) ProtoMessage() {}
-
-func (x *MetricChange) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[52]
+func (x *SnapshotChange) GetDelta() string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use MetricChange.ProtoReflect.Descriptor instead.
-func (*MetricChange) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{52}
-}
-
-func (x *MetricChange) GetName() string {
-	if x != nil {
-		return x.Name
+		return x.Delta
 	}
 	return ""
 }
 
-func (x *MetricChange) GetFrom() float64 {
-	if x != nil && x.From != nil {
-		return *x.From
-	}
-	return 0
-}
-
-func (x *MetricChange) GetTo() float64 {
-	if x != nil && x.To != nil {
-		return *x.To
-	}
-	return 0
-}
-
-func (x *MetricChange) GetDelta() float64 {
-	if x != nil && x.Delta != nil {
-		return *x.Delta
-	}
-	return 0
-}
-
-func (x *MetricChange) GetRelative() float64 {
+func (x *SnapshotChange) GetRelative() float64 {
 	if x != nil && x.Relative != nil {
 		return *x.Relative
 	}
 	return 0
 }
 
-// Asks to hold a snapshot against a baseline.
+// Asks to hold a snapshot against a baseline. Values must be equal, numbers by
+// their value, unless something here says otherwise.
 type ValidateSystemStateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The snapshot.
 	Snapshot *SnapshotName `protobuf:"bytes,1,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	// What it is held against.
 	Baseline *SnapshotName `protobuf:"bytes,2,opt,name=baseline,proto3" json:"baseline,omitempty"`
-	// How far numbers may be away, by path; the first rule that fits counts.
-	Tolerances    []*StateTolerance `protobuf:"bytes,3,rep,name=tolerances,proto3" json:"tolerances,omitempty"`
+	// What holds for some paths: the first rule that fits decides.
+	Rules []*StateRule `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
+	// How far numbers may be away that no rule fits.
+	DefaultTolerance *StateTolerance `protobuf:"bytes,4,opt,name=default_tolerance,json=defaultTolerance,proto3" json:"default_tolerance,omitempty"`
+	// What becomes of what only the baseline has: deviates (also when empty) or
+	// ignored.
+	Missing string `protobuf:"bytes,5,opt,name=missing,proto3" json:"missing,omitempty"`
+	// What becomes of what only the snapshot has, likewise.
+	Extra         string `protobuf:"bytes,6,opt,name=extra,proto3" json:"extra,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ValidateSystemStateRequest) Reset() {
 	*x = ValidateSystemStateRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[53]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4565,7 +4532,7 @@ func (x *ValidateSystemStateRequest) String() string {
 func (*ValidateSystemStateRequest) ProtoMessage() {}
 
 func (x *ValidateSystemStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[53]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4578,7 +4545,7 @@ func (x *ValidateSystemStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateSystemStateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateSystemStateRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{53}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ValidateSystemStateRequest) GetSnapshot() *SnapshotName {
@@ -4595,25 +4562,116 @@ func (x *ValidateSystemStateRequest) GetBaseline() *SnapshotName {
 	return nil
 }
 
-func (x *ValidateSystemStateRequest) GetTolerances() []*StateTolerance {
+func (x *ValidateSystemStateRequest) GetRules() []*StateRule {
 	if x != nil {
-		return x.Tolerances
+		return x.Rules
 	}
 	return nil
 }
 
-// How far what lies at some paths may be from the baseline.
+func (x *ValidateSystemStateRequest) GetDefaultTolerance() *StateTolerance {
+	if x != nil {
+		return x.DefaultTolerance
+	}
+	return nil
+}
+
+func (x *ValidateSystemStateRequest) GetMissing() string {
+	if x != nil {
+		return x.Missing
+	}
+	return ""
+}
+
+func (x *ValidateSystemStateRequest) GetExtra() string {
+	if x != nil {
+		return x.Extra
+	}
+	return ""
+}
+
+// What holds for some paths: one of tolerance, ignore and must_equal.
+type StateRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path, as a deviation has it, such as "metrics.latency_ms",
+	// "state.queues[*].depth" or "state.services.**": * stands for any characters
+	// of a key, [*] for any item of a list, ** for any number of both.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// How far numbers may be away. Other values must be equal.
+	Tolerance *StateTolerance `protobuf:"bytes,2,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
+	// What lies there is not looked at, missing or not.
+	Ignore bool `protobuf:"varint,3,opt,name=ignore,proto3" json:"ignore,omitempty"`
+	// Values must be equal, whatever the default tolerance.
+	MustEqual     bool `protobuf:"varint,4,opt,name=must_equal,json=mustEqual,proto3" json:"must_equal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StateRule) Reset() {
+	*x = StateRule{}
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateRule) ProtoMessage() {}
+
+func (x *StateRule) ProtoReflect() protoreflect.Message {
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateRule.ProtoReflect.Descriptor instead.
+func (*StateRule) Descriptor() ([]byte, []int) {
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *StateRule) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *StateRule) GetTolerance() *StateTolerance {
+	if x != nil {
+		return x.Tolerance
+	}
+	return nil
+}
+
+func (x *StateRule) GetIgnore() bool {
+	if x != nil {
+		return x.Ignore
+	}
+	return false
+}
+
+func (x *StateRule) GetMustEqual() bool {
+	if x != nil {
+		return x.MustEqual
+	}
+	return false
+}
+
+// How far a number may be from that of the baseline: by the larger of the two.
 type StateTolerance struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The path, such as "metrics.latency_ms" or "state.orders.*"; * stands for
-	// one part of a path, ** for any number of them.
-	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// Numbers may be so far away.
-	Absolute *float64 `protobuf:"fixed64,2,opt,name=absolute,proto3,oneof" json:"absolute,omitempty"`
-	// Numbers may be away by such a part of the baseline.
-	Relative *float64 `protobuf:"fixed64,3,opt,name=relative,proto3,oneof" json:"relative,omitempty"`
-	// What lies there is not looked at.
-	Ignore        bool `protobuf:"varint,4,opt,name=ignore,proto3" json:"ignore,omitempty"`
+	// So far, in the number's unit.
+	Absolute float64 `protobuf:"fixed64,1,opt,name=absolute,proto3" json:"absolute,omitempty"`
+	// So far in relation to the baseline: 0.1 is 10 %.
+	Relative      float64 `protobuf:"fixed64,2,opt,name=relative,proto3" json:"relative,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4648,45 +4706,37 @@ func (*StateTolerance) Descriptor() ([]byte, []int) {
 	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{54}
 }
 
-func (x *StateTolerance) GetPath() string {
-	if x != nil {
-		return x.Path
-	}
-	return ""
-}
-
 func (x *StateTolerance) GetAbsolute() float64 {
-	if x != nil && x.Absolute != nil {
-		return *x.Absolute
+	if x != nil {
+		return x.Absolute
 	}
 	return 0
 }
 
 func (x *StateTolerance) GetRelative() float64 {
-	if x != nil && x.Relative != nil {
-		return *x.Relative
+	if x != nil {
+		return x.Relative
 	}
 	return 0
-}
-
-func (x *StateTolerance) GetIgnore() bool {
-	if x != nil {
-		return x.Ignore
-	}
-	return false
 }
 
 // How a snapshot stands against a baseline.
 type ValidateSystemStateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True when nothing is further away than it may be.
+	// True when nothing deviates.
 	Valid bool `protobuf:"varint,1,opt,name=valid,proto3" json:"valid,omitempty"`
-	// What is.
+	// What does, state before metrics, keys in their order; at most 1000.
 	Deviations []*StateDeviation `protobuf:"bytes,2,rep,name=deviations,proto3" json:"deviations,omitempty"`
-	// How many places were compared.
-	Compared int32 `protobuf:"varint,3,opt,name=compared,proto3" json:"compared,omitempty"`
-	// True when there was more to say than is said.
-	Truncated     bool `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// How many values deviate, also those that are not listed.
+	Deviating int32 `protobuf:"varint,3,opt,name=deviating,proto3" json:"deviating,omitempty"`
+	// How many values were held against each other.
+	Compared int32 `protobuf:"varint,4,opt,name=compared,proto3" json:"compared,omitempty"`
+	// How many a rule, missing or extra has left out.
+	Ignored int32 `protobuf:"varint,5,opt,name=ignored,proto3" json:"ignored,omitempty"`
+	// True when not all deviations are listed.
+	Truncated bool `protobuf:"varint,6,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Paths of rules that decided nothing: often a slip of the pen.
+	UnusedRules   []string `protobuf:"bytes,7,rep,name=unused_rules,json=unusedRules,proto3" json:"unused_rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4735,9 +4785,23 @@ func (x *ValidateSystemStateResponse) GetDeviations() []*StateDeviation {
 	return nil
 }
 
+func (x *ValidateSystemStateResponse) GetDeviating() int32 {
+	if x != nil {
+		return x.Deviating
+	}
+	return 0
+}
+
 func (x *ValidateSystemStateResponse) GetCompared() int32 {
 	if x != nil {
 		return x.Compared
+	}
+	return 0
+}
+
+func (x *ValidateSystemStateResponse) GetIgnored() int32 {
+	if x != nil {
+		return x.Ignored
 	}
 	return 0
 }
@@ -4749,21 +4813,33 @@ func (x *ValidateSystemStateResponse) GetTruncated() bool {
 	return false
 }
 
-// One place that is further from the baseline than it may be.
+func (x *ValidateSystemStateResponse) GetUnusedRules() []string {
+	if x != nil {
+		return x.UnusedRules
+	}
+	return nil
+}
+
+// One value that is not as the baseline has it.
 type StateDeviation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The path.
+	// Its path, such as "state.orders.open[3].price" or "metrics.latency_ms".
 	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	// missing, unexpected or changed.
+	// too_far, not_equal, missing or extra.
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The baseline's value as JSON.
+	// The baseline's value as JSON, cut where it is long; empty where it is extra.
 	Baseline string `protobuf:"bytes,3,opt,name=baseline,proto3" json:"baseline,omitempty"`
-	// The snapshot's value as JSON.
+	// The snapshot's value likewise; empty where it is missing.
 	Actual string `protobuf:"bytes,4,opt,name=actual,proto3" json:"actual,omitempty"`
-	// How far the two numbers are apart.
-	Deviation *float64 `protobuf:"fixed64,5,opt,name=deviation,proto3,oneof" json:"deviation,omitempty"`
-	// How far they may be apart.
-	Allowed       *float64 `protobuf:"fixed64,6,opt,name=allowed,proto3,oneof" json:"allowed,omitempty"`
+	// actual - baseline of two numbers, in decimal; empty where they are not.
+	Deviation string `protobuf:"bytes,5,opt,name=deviation,proto3" json:"deviation,omitempty"`
+	// deviation in relation to the baseline; none where that is 0.
+	Relative *float64 `protobuf:"fixed64,6,opt,name=relative,proto3,oneof" json:"relative,omitempty"`
+	// The largest deviation that is allowed, in decimal; empty where the values must
+	// be equal.
+	Allowed string `protobuf:"bytes,7,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// The path of the rule that decided; empty where none did.
+	Rule          string `protobuf:"bytes,8,opt,name=rule,proto3" json:"rule,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4826,18 +4902,32 @@ func (x *StateDeviation) GetActual() string {
 	return ""
 }
 
-func (x *StateDeviation) GetDeviation() float64 {
-	if x != nil && x.Deviation != nil {
-		return *x.Deviation
+func (x *StateDeviation) GetDeviation() string {
+	if x != nil {
+		return x.Deviation
+	}
+	return ""
+}
+
+func (x *StateDeviation) GetRelative() float64 {
+	if x != nil && x.Relative != nil {
+		return *x.Relative
 	}
 	return 0
 }
 
-func (x *StateDeviation) GetAllowed() float64 {
-	if x != nil && x.Allowed != nil {
-		return *x.Allowed
+func (x *StateDeviation) GetAllowed() string {
+	if x != nil {
+		return x.Allowed
 	}
-	return 0
+	return ""
+}
+
+func (x *StateDeviation) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
 }
 
 // Asks why a run has its status.
@@ -4907,16 +4997,28 @@ func (x *ExplainExecutionRequest) GetAsOf() *timestamppb.Timestamp {
 // Why a run has its status.
 type ExplainExecutionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The status at that time.
+	// The status at that time; pending where nothing was known.
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	// In one sentence.
-	Summary string `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
-	// The events that decided, in their order.
-	DecidedBy []*DecidingEvent `protobuf:"bytes,3,rep,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
-	// The events that say otherwise and changed nothing.
-	Overruled     []*DecidingEvent `protobuf:"bytes,4,rep,name=overruled,proto3" json:"overruled,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The coordinator's word on the end; empty when there was none.
+	ReportedOutcome string `protobuf:"bytes,2,opt,name=reported_outcome,json=reportedOutcome,proto3" json:"reported_outcome,omitempty"`
+	// How many events were considered.
+	Considered int32 `protobuf:"varint,3,opt,name=considered,proto3" json:"considered,omitempty"`
+	// How many were accepted later.
+	LeftOut int32 `protobuf:"varint,4,opt,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	// What is known of the run and what decided it: its status first, the other
+	// topics where there is something to say.
+	Decisions []*Decision `protobuf:"bytes,5,rep,name=decisions,proto3" json:"decisions,omitempty"`
+	// Events ordered after the end, which change no status (unless they are failed
+	// validations): the first 50.
+	Late []*TimelineEvent `protobuf:"bytes,6,rep,name=late,proto3" json:"late,omitempty"`
+	// How many there are.
+	LateCount int32 `protobuf:"varint,7,opt,name=late_count,json=lateCount,proto3" json:"late_count,omitempty"`
+	// Further ends with another outcome, which change nothing: the first 50.
+	Conflicting []*TimelineEvent `protobuf:"bytes,8,rep,name=conflicting,proto3" json:"conflicting,omitempty"`
+	// How many there are.
+	ConflictingCount int32 `protobuf:"varint,9,opt,name=conflicting_count,json=conflictingCount,proto3" json:"conflicting_count,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *ExplainExecutionResponse) Reset() {
@@ -4956,54 +5058,92 @@ func (x *ExplainExecutionResponse) GetStatus() string {
 	return ""
 }
 
-func (x *ExplainExecutionResponse) GetSummary() string {
+func (x *ExplainExecutionResponse) GetReportedOutcome() string {
 	if x != nil {
-		return x.Summary
+		return x.ReportedOutcome
 	}
 	return ""
 }
 
-func (x *ExplainExecutionResponse) GetDecidedBy() []*DecidingEvent {
+func (x *ExplainExecutionResponse) GetConsidered() int32 {
 	if x != nil {
-		return x.DecidedBy
+		return x.Considered
+	}
+	return 0
+}
+
+func (x *ExplainExecutionResponse) GetLeftOut() int32 {
+	if x != nil {
+		return x.LeftOut
+	}
+	return 0
+}
+
+func (x *ExplainExecutionResponse) GetDecisions() []*Decision {
+	if x != nil {
+		return x.Decisions
 	}
 	return nil
 }
 
-func (x *ExplainExecutionResponse) GetOverruled() []*DecidingEvent {
+func (x *ExplainExecutionResponse) GetLate() []*TimelineEvent {
 	if x != nil {
-		return x.Overruled
+		return x.Late
 	}
 	return nil
 }
 
-// An event that decided something, or could not.
-type DecidingEvent struct {
+func (x *ExplainExecutionResponse) GetLateCount() int32 {
+	if x != nil {
+		return x.LateCount
+	}
+	return 0
+}
+
+func (x *ExplainExecutionResponse) GetConflicting() []*TimelineEvent {
+	if x != nil {
+		return x.Conflicting
+	}
+	return nil
+}
+
+func (x *ExplainExecutionResponse) GetConflictingCount() int32 {
+	if x != nil {
+		return x.ConflictingCount
+	}
+	return 0
+}
+
+// One thing that is known of a run, and what decided it.
+type Decision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The event, without its data.
-	Event *TimelineEvent `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
-	// What it decided: status, requested, started, ended, interrupted, validation.
-	Decides string `protobuf:"bytes,2,opt,name=decides,proto3" json:"decides,omitempty"`
+	// status, started, ended, interrupted or failed_validations.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// A status, a time (RFC 3339) or a number of validations.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// The events that decided it, in their order and without their data; at most
+	// 50, and none where nothing was said.
+	Events []*TimelineEvent `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"`
 	// Why, in one sentence.
-	Because       string `protobuf:"bytes,3,opt,name=because,proto3" json:"because,omitempty"`
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *DecidingEvent) Reset() {
-	*x = DecidingEvent{}
+func (x *Decision) Reset() {
+	*x = Decision{}
 	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *DecidingEvent) String() string {
+func (x *Decision) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*DecidingEvent) ProtoMessage() {}
+func (*Decision) ProtoMessage() {}
 
-func (x *DecidingEvent) ProtoReflect() protoreflect.Message {
+func (x *Decision) ProtoReflect() protoreflect.Message {
 	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -5015,28 +5155,35 @@ func (x *DecidingEvent) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use DecidingEvent.ProtoReflect.Descriptor instead.
-func (*DecidingEvent) Descriptor() ([]byte, []int) {
+// Deprecated: Use Decision.ProtoReflect.Descriptor instead.
+func (*Decision) Descriptor() ([]byte, []int) {
 	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{59}
 }
 
-func (x *DecidingEvent) GetEvent() *TimelineEvent {
+func (x *Decision) GetTopic() string {
 	if x != nil {
-		return x.Event
-	}
-	return nil
-}
-
-func (x *DecidingEvent) GetDecides() string {
-	if x != nil {
-		return x.Decides
+		return x.Topic
 	}
 	return ""
 }
 
-func (x *DecidingEvent) GetBecause() string {
+func (x *Decision) GetValue() string {
 	if x != nil {
-		return x.Because
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Decision) GetEvents() []*TimelineEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *Decision) GetReason() string {
+	if x != nil {
+		return x.Reason
 	}
 	return ""
 }
@@ -5895,71 +6042,79 @@ const file_testcoordination_v1_execution_service_proto_rawDesc = "" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1d.testcoordination.v1.SnapshotR\bsnapshot\"\x90\x01\n" +
 	"\x14DiffSnapshotsRequest\x12=\n" +
 	"\x04from\x18\x01 \x01(\v2!.testcoordination.v1.SnapshotNameB\x06\xbaH\x03\xc8\x01\x01R\x04from\x129\n" +
-	"\x02to\x18\x02 \x01(\v2!.testcoordination.v1.SnapshotNameB\x06\xbaH\x03\xc8\x01\x01R\x02to\"\xae\x01\n" +
-	"\x15DiffSnapshotsResponse\x12:\n" +
-	"\achanges\x18\x01 \x03(\v2 .testcoordination.v1.StateChangeR\achanges\x12;\n" +
-	"\ametrics\x18\x02 \x03(\v2!.testcoordination.v1.MetricChangeR\ametrics\x12\x1c\n" +
-	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"Y\n" +
-	"\vStateChange\x12\x12\n" +
+	"\x02to\x18\x02 \x01(\v2!.testcoordination.v1.SnapshotNameB\x06\xbaH\x03\xc8\x01\x01R\x02to\"\xbe\x01\n" +
+	"\x15DiffSnapshotsResponse\x12=\n" +
+	"\achanges\x18\x01 \x03(\v2#.testcoordination.v1.SnapshotChangeR\achanges\x12\x14\n" +
+	"\x05added\x18\x02 \x01(\x05R\x05added\x12\x18\n" +
+	"\aremoved\x18\x03 \x01(\x05R\aremoved\x12\x18\n" +
+	"\achanged\x18\x04 \x01(\x05R\achanged\x12\x1c\n" +
+	"\ttruncated\x18\x05 \x01(\bR\ttruncated\"\xa0\x01\n" +
+	"\x0eSnapshotChange\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\tR\x04from\x12\x0e\n" +
-	"\x02to\x18\x04 \x01(\tR\x02to\"\xb3\x01\n" +
-	"\fMetricChange\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x17\n" +
-	"\x04from\x18\x02 \x01(\x01H\x00R\x04from\x88\x01\x01\x12\x13\n" +
-	"\x02to\x18\x03 \x01(\x01H\x01R\x02to\x88\x01\x01\x12\x19\n" +
-	"\x05delta\x18\x04 \x01(\x01H\x02R\x05delta\x88\x01\x01\x12\x1f\n" +
-	"\brelative\x18\x05 \x01(\x01H\x03R\brelative\x88\x01\x01B\a\n" +
-	"\x05_fromB\x05\n" +
-	"\x03_toB\b\n" +
-	"\x06_deltaB\v\n" +
-	"\t_relative\"\xfa\x01\n" +
+	"\x02to\x18\x04 \x01(\tR\x02to\x12\x14\n" +
+	"\x05delta\x18\x05 \x01(\tR\x05delta\x12\x1f\n" +
+	"\brelative\x18\x06 \x01(\x01H\x00R\brelative\x88\x01\x01B\v\n" +
+	"\t_relative\"\xa4\x03\n" +
 	"\x1aValidateSystemStateRequest\x12E\n" +
 	"\bsnapshot\x18\x01 \x01(\v2!.testcoordination.v1.SnapshotNameB\x06\xbaH\x03\xc8\x01\x01R\bsnapshot\x12E\n" +
-	"\bbaseline\x18\x02 \x01(\v2!.testcoordination.v1.SnapshotNameB\x06\xbaH\x03\xc8\x01\x01R\bbaseline\x12N\n" +
+	"\bbaseline\x18\x02 \x01(\v2!.testcoordination.v1.SnapshotNameB\x06\xbaH\x03\xc8\x01\x01R\bbaseline\x12>\n" +
+	"\x05rules\x18\x03 \x03(\v2\x1e.testcoordination.v1.StateRuleB\b\xbaH\x05\x92\x01\x02\x10dR\x05rules\x12P\n" +
+	"\x11default_tolerance\x18\x04 \x01(\v2#.testcoordination.v1.StateToleranceR\x10defaultTolerance\x124\n" +
+	"\amissing\x18\x05 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\bdeviatesR\aignoredR\amissing\x120\n" +
+	"\x05extra\x18\x06 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\bdeviatesR\aignoredR\x05extra\"\xa6\x01\n" +
+	"\tStateRule\x12\x1f\n" +
+	"\x04path\x18\x01 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03(\xe8\aR\x04path\x12A\n" +
+	"\ttolerance\x18\x02 \x01(\v2#.testcoordination.v1.StateToleranceR\ttolerance\x12\x16\n" +
+	"\x06ignore\x18\x03 \x01(\bR\x06ignore\x12\x1d\n" +
 	"\n" +
-	"tolerances\x18\x03 \x03(\v2#.testcoordination.v1.StateToleranceB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\n" +
-	"tolerances\"\xc9\x01\n" +
-	"\x0eStateTolerance\x12\x1f\n" +
-	"\x04path\x18\x01 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03(\xe8\aR\x04path\x121\n" +
-	"\babsolute\x18\x02 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\babsolute\x88\x01\x01\x121\n" +
-	"\brelative\x18\x03 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\brelative\x88\x01\x01\x12\x16\n" +
-	"\x06ignore\x18\x04 \x01(\bR\x06ignoreB\v\n" +
-	"\t_absoluteB\v\n" +
-	"\t_relative\"\xb2\x01\n" +
+	"must_equal\x18\x04 \x01(\bR\tmustEqual\"l\n" +
+	"\x0eStateTolerance\x12,\n" +
+	"\babsolute\x18\x01 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\babsolute\x12,\n" +
+	"\brelative\x18\x02 \x01(\x01B\x10\xbaH\r\x12\v@\x01)\x00\x00\x00\x00\x00\x00\x00\x00R\brelative\"\x8d\x02\n" +
 	"\x1bValidateSystemStateResponse\x12\x14\n" +
 	"\x05valid\x18\x01 \x01(\bR\x05valid\x12C\n" +
 	"\n" +
 	"deviations\x18\x02 \x03(\v2#.testcoordination.v1.StateDeviationR\n" +
-	"deviations\x12\x1a\n" +
-	"\bcompared\x18\x03 \x01(\x05R\bcompared\x12\x1c\n" +
-	"\ttruncated\x18\x04 \x01(\bR\ttruncated\"\xc8\x01\n" +
+	"deviations\x12\x1c\n" +
+	"\tdeviating\x18\x03 \x01(\x05R\tdeviating\x12\x1a\n" +
+	"\bcompared\x18\x04 \x01(\x05R\bcompared\x12\x18\n" +
+	"\aignored\x18\x05 \x01(\x05R\aignored\x12\x1c\n" +
+	"\ttruncated\x18\x06 \x01(\bR\ttruncated\x12!\n" +
+	"\funused_rules\x18\a \x03(\tR\vunusedRules\"\xe6\x01\n" +
 	"\x0eStateDeviation\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bbaseline\x18\x03 \x01(\tR\bbaseline\x12\x16\n" +
-	"\x06actual\x18\x04 \x01(\tR\x06actual\x12!\n" +
-	"\tdeviation\x18\x05 \x01(\x01H\x00R\tdeviation\x88\x01\x01\x12\x1d\n" +
-	"\aallowed\x18\x06 \x01(\x01H\x01R\aallowed\x88\x01\x01B\f\n" +
-	"\n" +
-	"_deviationB\n" +
-	"\n" +
-	"\b_allowed\"\xb7\x01\n" +
+	"\x06actual\x18\x04 \x01(\tR\x06actual\x12\x1c\n" +
+	"\tdeviation\x18\x05 \x01(\tR\tdeviation\x12\x1f\n" +
+	"\brelative\x18\x06 \x01(\x01H\x00R\brelative\x88\x01\x01\x12\x18\n" +
+	"\aallowed\x18\a \x01(\tR\aallowed\x12\x12\n" +
+	"\x04rule\x18\b \x01(\tR\x04ruleB\v\n" +
+	"\t_relative\"\xb7\x01\n" +
 	"\x17ExplainExecutionRequest\x12P\n" +
 	"\fexecution_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\vexecutionId\x12\x19\n" +
 	"\x03run\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03run\x12/\n" +
-	"\x05as_of\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\xd1\x01\n" +
+	"\x05as_of\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\x9f\x03\n" +
 	"\x18ExplainExecutionResponse\x12\x16\n" +
-	"\x06status\x18\x01 \x01(\tR\x06status\x12\x18\n" +
-	"\asummary\x18\x02 \x01(\tR\asummary\x12A\n" +
+	"\x06status\x18\x01 \x01(\tR\x06status\x12)\n" +
+	"\x10reported_outcome\x18\x02 \x01(\tR\x0freportedOutcome\x12\x1e\n" +
 	"\n" +
-	"decided_by\x18\x03 \x03(\v2\".testcoordination.v1.DecidingEventR\tdecidedBy\x12@\n" +
-	"\toverruled\x18\x04 \x03(\v2\".testcoordination.v1.DecidingEventR\toverruled\"}\n" +
-	"\rDecidingEvent\x128\n" +
-	"\x05event\x18\x01 \x01(\v2\".testcoordination.v1.TimelineEventR\x05event\x12\x18\n" +
-	"\adecides\x18\x02 \x01(\tR\adecides\x12\x18\n" +
-	"\abecause\x18\x03 \x01(\tR\abecause\"\xf7\x01\n" +
+	"considered\x18\x03 \x01(\x05R\n" +
+	"considered\x12\x19\n" +
+	"\bleft_out\x18\x04 \x01(\x05R\aleftOut\x12;\n" +
+	"\tdecisions\x18\x05 \x03(\v2\x1d.testcoordination.v1.DecisionR\tdecisions\x126\n" +
+	"\x04late\x18\x06 \x03(\v2\".testcoordination.v1.TimelineEventR\x04late\x12\x1d\n" +
+	"\n" +
+	"late_count\x18\a \x01(\x05R\tlateCount\x12D\n" +
+	"\vconflicting\x18\b \x03(\v2\".testcoordination.v1.TimelineEventR\vconflicting\x12+\n" +
+	"\x11conflicting_count\x18\t \x01(\x05R\x10conflictingCount\"\x8a\x01\n" +
+	"\bDecision\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12:\n" +
+	"\x06events\x18\x03 \x03(\v2\".testcoordination.v1.TimelineEventR\x06events\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xf7\x01\n" +
 	"\x18AnnotateExecutionRequest\x12L\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12P\n" +
@@ -6088,15 +6243,15 @@ var file_testcoordination_v1_execution_service_proto_goTypes = []any{
 	(*GetSnapshotResponse)(nil),          // 48: testcoordination.v1.GetSnapshotResponse
 	(*DiffSnapshotsRequest)(nil),         // 49: testcoordination.v1.DiffSnapshotsRequest
 	(*DiffSnapshotsResponse)(nil),        // 50: testcoordination.v1.DiffSnapshotsResponse
-	(*StateChange)(nil),                  // 51: testcoordination.v1.StateChange
-	(*MetricChange)(nil),                 // 52: testcoordination.v1.MetricChange
-	(*ValidateSystemStateRequest)(nil),   // 53: testcoordination.v1.ValidateSystemStateRequest
+	(*SnapshotChange)(nil),               // 51: testcoordination.v1.SnapshotChange
+	(*ValidateSystemStateRequest)(nil),   // 52: testcoordination.v1.ValidateSystemStateRequest
+	(*StateRule)(nil),                    // 53: testcoordination.v1.StateRule
 	(*StateTolerance)(nil),               // 54: testcoordination.v1.StateTolerance
 	(*ValidateSystemStateResponse)(nil),  // 55: testcoordination.v1.ValidateSystemStateResponse
 	(*StateDeviation)(nil),               // 56: testcoordination.v1.StateDeviation
 	(*ExplainExecutionRequest)(nil),      // 57: testcoordination.v1.ExplainExecutionRequest
 	(*ExplainExecutionResponse)(nil),     // 58: testcoordination.v1.ExplainExecutionResponse
-	(*DecidingEvent)(nil),                // 59: testcoordination.v1.DecidingEvent
+	(*Decision)(nil),                     // 59: testcoordination.v1.Decision
 	(*AnnotateExecutionRequest)(nil),     // 60: testcoordination.v1.AnnotateExecutionRequest
 	(*AnnotateExecutionResponse)(nil),    // 61: testcoordination.v1.AnnotateExecutionResponse
 	(*ListAnnotationsRequest)(nil),       // 62: testcoordination.v1.ListAnnotationsRequest
@@ -6192,71 +6347,73 @@ var file_testcoordination_v1_execution_service_proto_depIdxs = []int32{
 	45,  // 73: testcoordination.v1.GetSnapshotResponse.snapshot:type_name -> testcoordination.v1.Snapshot
 	46,  // 74: testcoordination.v1.DiffSnapshotsRequest.from:type_name -> testcoordination.v1.SnapshotName
 	46,  // 75: testcoordination.v1.DiffSnapshotsRequest.to:type_name -> testcoordination.v1.SnapshotName
-	51,  // 76: testcoordination.v1.DiffSnapshotsResponse.changes:type_name -> testcoordination.v1.StateChange
-	52,  // 77: testcoordination.v1.DiffSnapshotsResponse.metrics:type_name -> testcoordination.v1.MetricChange
-	46,  // 78: testcoordination.v1.ValidateSystemStateRequest.snapshot:type_name -> testcoordination.v1.SnapshotName
-	46,  // 79: testcoordination.v1.ValidateSystemStateRequest.baseline:type_name -> testcoordination.v1.SnapshotName
-	54,  // 80: testcoordination.v1.ValidateSystemStateRequest.tolerances:type_name -> testcoordination.v1.StateTolerance
-	56,  // 81: testcoordination.v1.ValidateSystemStateResponse.deviations:type_name -> testcoordination.v1.StateDeviation
-	70,  // 82: testcoordination.v1.ExplainExecutionRequest.as_of:type_name -> google.protobuf.Timestamp
-	59,  // 83: testcoordination.v1.ExplainExecutionResponse.decided_by:type_name -> testcoordination.v1.DecidingEvent
-	59,  // 84: testcoordination.v1.ExplainExecutionResponse.overruled:type_name -> testcoordination.v1.DecidingEvent
-	18,  // 85: testcoordination.v1.DecidingEvent.event:type_name -> testcoordination.v1.TimelineEvent
-	64,  // 86: testcoordination.v1.AnnotateExecutionResponse.annotation:type_name -> testcoordination.v1.Annotation
-	64,  // 87: testcoordination.v1.ListAnnotationsResponse.annotations:type_name -> testcoordination.v1.Annotation
-	70,  // 88: testcoordination.v1.Annotation.time:type_name -> google.protobuf.Timestamp
-	0,   // 89: testcoordination.v1.PinExecutionResponse.execution:type_name -> testcoordination.v1.Execution
-	3,   // 90: testcoordination.v1.ExecutionService.RequestExecution:input_type -> testcoordination.v1.RequestExecutionRequest
-	5,   // 91: testcoordination.v1.ExecutionService.CancelExecution:input_type -> testcoordination.v1.CancelExecutionRequest
-	7,   // 92: testcoordination.v1.ExecutionService.GetExecution:input_type -> testcoordination.v1.GetExecutionRequest
-	9,   // 93: testcoordination.v1.ExecutionService.ListExecutions:input_type -> testcoordination.v1.ListExecutionsRequest
-	11,  // 94: testcoordination.v1.ExecutionService.ListActiveExecutions:input_type -> testcoordination.v1.ListActiveExecutionsRequest
-	13,  // 95: testcoordination.v1.ExecutionService.WatchExecutions:input_type -> testcoordination.v1.WatchExecutionsRequest
-	16,  // 96: testcoordination.v1.ExecutionService.GetTimeline:input_type -> testcoordination.v1.GetTimelineRequest
-	20,  // 97: testcoordination.v1.ExecutionService.ListLogs:input_type -> testcoordination.v1.ListLogsRequest
-	24,  // 98: testcoordination.v1.ExecutionService.FollowLogs:input_type -> testcoordination.v1.FollowLogsRequest
-	26,  // 99: testcoordination.v1.ExecutionService.ListPhases:input_type -> testcoordination.v1.ListPhasesRequest
-	29,  // 100: testcoordination.v1.ExecutionService.ListSteps:input_type -> testcoordination.v1.ListStepsRequest
-	32,  // 101: testcoordination.v1.ExecutionService.ListFaults:input_type -> testcoordination.v1.ListFaultsRequest
-	35,  // 102: testcoordination.v1.ExecutionService.ListActiveFaults:input_type -> testcoordination.v1.ListActiveFaultsRequest
-	38,  // 103: testcoordination.v1.ExecutionService.ListValidations:input_type -> testcoordination.v1.ListValidationsRequest
-	41,  // 104: testcoordination.v1.ExecutionService.FindByCorrelation:input_type -> testcoordination.v1.FindByCorrelationRequest
-	43,  // 105: testcoordination.v1.ExecutionService.ListSnapshots:input_type -> testcoordination.v1.ListSnapshotsRequest
-	47,  // 106: testcoordination.v1.ExecutionService.GetSnapshot:input_type -> testcoordination.v1.GetSnapshotRequest
-	49,  // 107: testcoordination.v1.ExecutionService.DiffSnapshots:input_type -> testcoordination.v1.DiffSnapshotsRequest
-	53,  // 108: testcoordination.v1.ExecutionService.ValidateSystemState:input_type -> testcoordination.v1.ValidateSystemStateRequest
-	57,  // 109: testcoordination.v1.ExecutionService.ExplainExecution:input_type -> testcoordination.v1.ExplainExecutionRequest
-	60,  // 110: testcoordination.v1.ExecutionService.AnnotateExecution:input_type -> testcoordination.v1.AnnotateExecutionRequest
-	62,  // 111: testcoordination.v1.ExecutionService.ListAnnotations:input_type -> testcoordination.v1.ListAnnotationsRequest
-	65,  // 112: testcoordination.v1.ExecutionService.PinExecution:input_type -> testcoordination.v1.PinExecutionRequest
-	4,   // 113: testcoordination.v1.ExecutionService.RequestExecution:output_type -> testcoordination.v1.RequestExecutionResponse
-	6,   // 114: testcoordination.v1.ExecutionService.CancelExecution:output_type -> testcoordination.v1.CancelExecutionResponse
-	8,   // 115: testcoordination.v1.ExecutionService.GetExecution:output_type -> testcoordination.v1.GetExecutionResponse
-	10,  // 116: testcoordination.v1.ExecutionService.ListExecutions:output_type -> testcoordination.v1.ListExecutionsResponse
-	12,  // 117: testcoordination.v1.ExecutionService.ListActiveExecutions:output_type -> testcoordination.v1.ListActiveExecutionsResponse
-	14,  // 118: testcoordination.v1.ExecutionService.WatchExecutions:output_type -> testcoordination.v1.WatchExecutionsResponse
-	17,  // 119: testcoordination.v1.ExecutionService.GetTimeline:output_type -> testcoordination.v1.GetTimelineResponse
-	22,  // 120: testcoordination.v1.ExecutionService.ListLogs:output_type -> testcoordination.v1.ListLogsResponse
-	25,  // 121: testcoordination.v1.ExecutionService.FollowLogs:output_type -> testcoordination.v1.FollowLogsResponse
-	27,  // 122: testcoordination.v1.ExecutionService.ListPhases:output_type -> testcoordination.v1.ListPhasesResponse
-	30,  // 123: testcoordination.v1.ExecutionService.ListSteps:output_type -> testcoordination.v1.ListStepsResponse
-	33,  // 124: testcoordination.v1.ExecutionService.ListFaults:output_type -> testcoordination.v1.ListFaultsResponse
-	36,  // 125: testcoordination.v1.ExecutionService.ListActiveFaults:output_type -> testcoordination.v1.ListActiveFaultsResponse
-	39,  // 126: testcoordination.v1.ExecutionService.ListValidations:output_type -> testcoordination.v1.ListValidationsResponse
-	42,  // 127: testcoordination.v1.ExecutionService.FindByCorrelation:output_type -> testcoordination.v1.FindByCorrelationResponse
-	44,  // 128: testcoordination.v1.ExecutionService.ListSnapshots:output_type -> testcoordination.v1.ListSnapshotsResponse
-	48,  // 129: testcoordination.v1.ExecutionService.GetSnapshot:output_type -> testcoordination.v1.GetSnapshotResponse
-	50,  // 130: testcoordination.v1.ExecutionService.DiffSnapshots:output_type -> testcoordination.v1.DiffSnapshotsResponse
-	55,  // 131: testcoordination.v1.ExecutionService.ValidateSystemState:output_type -> testcoordination.v1.ValidateSystemStateResponse
-	58,  // 132: testcoordination.v1.ExecutionService.ExplainExecution:output_type -> testcoordination.v1.ExplainExecutionResponse
-	61,  // 133: testcoordination.v1.ExecutionService.AnnotateExecution:output_type -> testcoordination.v1.AnnotateExecutionResponse
-	63,  // 134: testcoordination.v1.ExecutionService.ListAnnotations:output_type -> testcoordination.v1.ListAnnotationsResponse
-	66,  // 135: testcoordination.v1.ExecutionService.PinExecution:output_type -> testcoordination.v1.PinExecutionResponse
-	113, // [113:136] is the sub-list for method output_type
-	90,  // [90:113] is the sub-list for method input_type
-	90,  // [90:90] is the sub-list for extension type_name
-	90,  // [90:90] is the sub-list for extension extendee
-	0,   // [0:90] is the sub-list for field type_name
+	51,  // 76: testcoordination.v1.DiffSnapshotsResponse.changes:type_name -> testcoordination.v1.SnapshotChange
+	46,  // 77: testcoordination.v1.ValidateSystemStateRequest.snapshot:type_name -> testcoordination.v1.SnapshotName
+	46,  // 78: testcoordination.v1.ValidateSystemStateRequest.baseline:type_name -> testcoordination.v1.SnapshotName
+	53,  // 79: testcoordination.v1.ValidateSystemStateRequest.rules:type_name -> testcoordination.v1.StateRule
+	54,  // 80: testcoordination.v1.ValidateSystemStateRequest.default_tolerance:type_name -> testcoordination.v1.StateTolerance
+	54,  // 81: testcoordination.v1.StateRule.tolerance:type_name -> testcoordination.v1.StateTolerance
+	56,  // 82: testcoordination.v1.ValidateSystemStateResponse.deviations:type_name -> testcoordination.v1.StateDeviation
+	70,  // 83: testcoordination.v1.ExplainExecutionRequest.as_of:type_name -> google.protobuf.Timestamp
+	59,  // 84: testcoordination.v1.ExplainExecutionResponse.decisions:type_name -> testcoordination.v1.Decision
+	18,  // 85: testcoordination.v1.ExplainExecutionResponse.late:type_name -> testcoordination.v1.TimelineEvent
+	18,  // 86: testcoordination.v1.ExplainExecutionResponse.conflicting:type_name -> testcoordination.v1.TimelineEvent
+	18,  // 87: testcoordination.v1.Decision.events:type_name -> testcoordination.v1.TimelineEvent
+	64,  // 88: testcoordination.v1.AnnotateExecutionResponse.annotation:type_name -> testcoordination.v1.Annotation
+	64,  // 89: testcoordination.v1.ListAnnotationsResponse.annotations:type_name -> testcoordination.v1.Annotation
+	70,  // 90: testcoordination.v1.Annotation.time:type_name -> google.protobuf.Timestamp
+	0,   // 91: testcoordination.v1.PinExecutionResponse.execution:type_name -> testcoordination.v1.Execution
+	3,   // 92: testcoordination.v1.ExecutionService.RequestExecution:input_type -> testcoordination.v1.RequestExecutionRequest
+	5,   // 93: testcoordination.v1.ExecutionService.CancelExecution:input_type -> testcoordination.v1.CancelExecutionRequest
+	7,   // 94: testcoordination.v1.ExecutionService.GetExecution:input_type -> testcoordination.v1.GetExecutionRequest
+	9,   // 95: testcoordination.v1.ExecutionService.ListExecutions:input_type -> testcoordination.v1.ListExecutionsRequest
+	11,  // 96: testcoordination.v1.ExecutionService.ListActiveExecutions:input_type -> testcoordination.v1.ListActiveExecutionsRequest
+	13,  // 97: testcoordination.v1.ExecutionService.WatchExecutions:input_type -> testcoordination.v1.WatchExecutionsRequest
+	16,  // 98: testcoordination.v1.ExecutionService.GetTimeline:input_type -> testcoordination.v1.GetTimelineRequest
+	20,  // 99: testcoordination.v1.ExecutionService.ListLogs:input_type -> testcoordination.v1.ListLogsRequest
+	24,  // 100: testcoordination.v1.ExecutionService.FollowLogs:input_type -> testcoordination.v1.FollowLogsRequest
+	26,  // 101: testcoordination.v1.ExecutionService.ListPhases:input_type -> testcoordination.v1.ListPhasesRequest
+	29,  // 102: testcoordination.v1.ExecutionService.ListSteps:input_type -> testcoordination.v1.ListStepsRequest
+	32,  // 103: testcoordination.v1.ExecutionService.ListFaults:input_type -> testcoordination.v1.ListFaultsRequest
+	35,  // 104: testcoordination.v1.ExecutionService.ListActiveFaults:input_type -> testcoordination.v1.ListActiveFaultsRequest
+	38,  // 105: testcoordination.v1.ExecutionService.ListValidations:input_type -> testcoordination.v1.ListValidationsRequest
+	41,  // 106: testcoordination.v1.ExecutionService.FindByCorrelation:input_type -> testcoordination.v1.FindByCorrelationRequest
+	43,  // 107: testcoordination.v1.ExecutionService.ListSnapshots:input_type -> testcoordination.v1.ListSnapshotsRequest
+	47,  // 108: testcoordination.v1.ExecutionService.GetSnapshot:input_type -> testcoordination.v1.GetSnapshotRequest
+	49,  // 109: testcoordination.v1.ExecutionService.DiffSnapshots:input_type -> testcoordination.v1.DiffSnapshotsRequest
+	52,  // 110: testcoordination.v1.ExecutionService.ValidateSystemState:input_type -> testcoordination.v1.ValidateSystemStateRequest
+	57,  // 111: testcoordination.v1.ExecutionService.ExplainExecution:input_type -> testcoordination.v1.ExplainExecutionRequest
+	60,  // 112: testcoordination.v1.ExecutionService.AnnotateExecution:input_type -> testcoordination.v1.AnnotateExecutionRequest
+	62,  // 113: testcoordination.v1.ExecutionService.ListAnnotations:input_type -> testcoordination.v1.ListAnnotationsRequest
+	65,  // 114: testcoordination.v1.ExecutionService.PinExecution:input_type -> testcoordination.v1.PinExecutionRequest
+	4,   // 115: testcoordination.v1.ExecutionService.RequestExecution:output_type -> testcoordination.v1.RequestExecutionResponse
+	6,   // 116: testcoordination.v1.ExecutionService.CancelExecution:output_type -> testcoordination.v1.CancelExecutionResponse
+	8,   // 117: testcoordination.v1.ExecutionService.GetExecution:output_type -> testcoordination.v1.GetExecutionResponse
+	10,  // 118: testcoordination.v1.ExecutionService.ListExecutions:output_type -> testcoordination.v1.ListExecutionsResponse
+	12,  // 119: testcoordination.v1.ExecutionService.ListActiveExecutions:output_type -> testcoordination.v1.ListActiveExecutionsResponse
+	14,  // 120: testcoordination.v1.ExecutionService.WatchExecutions:output_type -> testcoordination.v1.WatchExecutionsResponse
+	17,  // 121: testcoordination.v1.ExecutionService.GetTimeline:output_type -> testcoordination.v1.GetTimelineResponse
+	22,  // 122: testcoordination.v1.ExecutionService.ListLogs:output_type -> testcoordination.v1.ListLogsResponse
+	25,  // 123: testcoordination.v1.ExecutionService.FollowLogs:output_type -> testcoordination.v1.FollowLogsResponse
+	27,  // 124: testcoordination.v1.ExecutionService.ListPhases:output_type -> testcoordination.v1.ListPhasesResponse
+	30,  // 125: testcoordination.v1.ExecutionService.ListSteps:output_type -> testcoordination.v1.ListStepsResponse
+	33,  // 126: testcoordination.v1.ExecutionService.ListFaults:output_type -> testcoordination.v1.ListFaultsResponse
+	36,  // 127: testcoordination.v1.ExecutionService.ListActiveFaults:output_type -> testcoordination.v1.ListActiveFaultsResponse
+	39,  // 128: testcoordination.v1.ExecutionService.ListValidations:output_type -> testcoordination.v1.ListValidationsResponse
+	42,  // 129: testcoordination.v1.ExecutionService.FindByCorrelation:output_type -> testcoordination.v1.FindByCorrelationResponse
+	44,  // 130: testcoordination.v1.ExecutionService.ListSnapshots:output_type -> testcoordination.v1.ListSnapshotsResponse
+	48,  // 131: testcoordination.v1.ExecutionService.GetSnapshot:output_type -> testcoordination.v1.GetSnapshotResponse
+	50,  // 132: testcoordination.v1.ExecutionService.DiffSnapshots:output_type -> testcoordination.v1.DiffSnapshotsResponse
+	55,  // 133: testcoordination.v1.ExecutionService.ValidateSystemState:output_type -> testcoordination.v1.ValidateSystemStateResponse
+	58,  // 134: testcoordination.v1.ExecutionService.ExplainExecution:output_type -> testcoordination.v1.ExplainExecutionResponse
+	61,  // 135: testcoordination.v1.ExecutionService.AnnotateExecution:output_type -> testcoordination.v1.AnnotateExecutionResponse
+	63,  // 136: testcoordination.v1.ExecutionService.ListAnnotations:output_type -> testcoordination.v1.ListAnnotationsResponse
+	66,  // 137: testcoordination.v1.ExecutionService.PinExecution:output_type -> testcoordination.v1.PinExecutionResponse
+	115, // [115:138] is the sub-list for method output_type
+	92,  // [92:115] is the sub-list for method input_type
+	92,  // [92:92] is the sub-list for extension type_name
+	92,  // [92:92] is the sub-list for extension extendee
+	0,   // [0:92] is the sub-list for field type_name
 }
 
 func init() { file_testcoordination_v1_execution_service_proto_init() }
@@ -6271,8 +6428,7 @@ func file_testcoordination_v1_execution_service_proto_init() {
 	file_testcoordination_v1_execution_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_testcoordination_v1_execution_service_proto_msgTypes[15].OneofWrappers = []any{}
 	file_testcoordination_v1_execution_service_proto_msgTypes[40].OneofWrappers = []any{}
-	file_testcoordination_v1_execution_service_proto_msgTypes[52].OneofWrappers = []any{}
-	file_testcoordination_v1_execution_service_proto_msgTypes[54].OneofWrappers = []any{}
+	file_testcoordination_v1_execution_service_proto_msgTypes[51].OneofWrappers = []any{}
 	file_testcoordination_v1_execution_service_proto_msgTypes[56].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

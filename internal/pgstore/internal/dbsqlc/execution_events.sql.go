@@ -131,3 +131,135 @@ func (q *Queries) KnownEvents(ctx context.Context, ids []string, eventKeys [][]b
 	}
 	return items, nil
 }
+
+const timelineAfter = `-- name: TimelineAfter :many
+SELECT bucket, execution_id, run, event_key, order_key, arrival, type, source, event_id, event_time, sequence, digest, digest_version, run_guessed, time_suspect, trace_parent, correlation_id, topic, partition, kafka_offset, data, extensions, unknown_fields, recorded_at FROM test_coordination.execution_events
+WHERE execution_id = $1 AND run = $2 AND bucket = $3 AND order_key > $4
+ORDER BY order_key LIMIT $5
+`
+
+type TimelineAfterParams struct {
+	ExecutionID string
+	Run         int32
+	Bucket      time.Time
+	After       []byte
+	Page        int32
+}
+
+// TimelineAfter is a page of a run's events in their order.
+func (q *Queries) TimelineAfter(ctx context.Context, arg TimelineAfterParams) ([]ExecutionEvent, error) {
+	rows, err := q.db.Query(ctx, timelineAfter,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.After,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ExecutionEvent{}
+	for rows.Next() {
+		var i ExecutionEvent
+		if err := rows.Scan(
+			&i.Bucket,
+			&i.ExecutionID,
+			&i.Run,
+			&i.EventKey,
+			&i.OrderKey,
+			&i.Arrival,
+			&i.Type,
+			&i.Source,
+			&i.EventID,
+			&i.EventTime,
+			&i.Sequence,
+			&i.Digest,
+			&i.DigestVersion,
+			&i.RunGuessed,
+			&i.TimeSuspect,
+			&i.TraceParent,
+			&i.CorrelationID,
+			&i.Topic,
+			&i.Partition,
+			&i.KafkaOffset,
+			&i.Data,
+			&i.Extensions,
+			&i.UnknownFields,
+			&i.RecordedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const timelineBefore = `-- name: TimelineBefore :many
+SELECT bucket, execution_id, run, event_key, order_key, arrival, type, source, event_id, event_time, sequence, digest, digest_version, run_guessed, time_suspect, trace_parent, correlation_id, topic, partition, kafka_offset, data, extensions, unknown_fields, recorded_at FROM test_coordination.execution_events
+WHERE execution_id = $1 AND run = $2 AND bucket = $3 AND order_key < $4
+ORDER BY order_key DESC LIMIT $5
+`
+
+type TimelineBeforeParams struct {
+	ExecutionID string
+	Run         int32
+	Bucket      time.Time
+	Before      []byte
+	Page        int32
+}
+
+// TimelineBefore is a page of them from the end.
+func (q *Queries) TimelineBefore(ctx context.Context, arg TimelineBeforeParams) ([]ExecutionEvent, error) {
+	rows, err := q.db.Query(ctx, timelineBefore,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.Before,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ExecutionEvent{}
+	for rows.Next() {
+		var i ExecutionEvent
+		if err := rows.Scan(
+			&i.Bucket,
+			&i.ExecutionID,
+			&i.Run,
+			&i.EventKey,
+			&i.OrderKey,
+			&i.Arrival,
+			&i.Type,
+			&i.Source,
+			&i.EventID,
+			&i.EventTime,
+			&i.Sequence,
+			&i.Digest,
+			&i.DigestVersion,
+			&i.RunGuessed,
+			&i.TimeSuspect,
+			&i.TraceParent,
+			&i.CorrelationID,
+			&i.Topic,
+			&i.Partition,
+			&i.KafkaOffset,
+			&i.Data,
+			&i.Extensions,
+			&i.UnknownFields,
+			&i.RecordedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

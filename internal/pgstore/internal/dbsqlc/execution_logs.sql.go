@@ -180,6 +180,147 @@ func (q *Queries) LogLinesByEvent(ctx context.Context, executionID string, run i
 	return items, nil
 }
 
+const logsAfter = `-- name: LogsAfter :many
+SELECT logged_at, arrival, line, level, service, phase, step_id, message, attributes FROM test_coordination.execution_logs
+WHERE execution_id = $1 AND run = $2 AND bucket = $3
+  AND (logged_at, arrival, line) > ($4::timestamptz, $5::bigint, $6::integer) AND logged_at < $7::timestamptz
+ORDER BY logged_at, arrival, line LIMIT $8
+`
+
+type LogsAfterParams struct {
+	ExecutionID  string
+	Run          int32
+	Bucket       time.Time
+	AfterTime    time.Time
+	AfterArrival int64
+	AfterLine    int32
+	Until        time.Time
+	Page         int32
+}
+
+type LogsAfterRow struct {
+	LoggedAt   time.Time
+	Arrival    int64
+	Line       int32
+	Level      string
+	Service    string
+	Phase      string
+	StepID     string
+	Message    string
+	Attributes json.RawMessage
+}
+
+// LogsAfter is a page of a run's lines in the order of their times, up to a
+// moment.
+func (q *Queries) LogsAfter(ctx context.Context, arg LogsAfterParams) ([]LogsAfterRow, error) {
+	rows, err := q.db.Query(ctx, logsAfter,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.AfterTime,
+		arg.AfterArrival,
+		arg.AfterLine,
+		arg.Until,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LogsAfterRow{}
+	for rows.Next() {
+		var i LogsAfterRow
+		if err := rows.Scan(
+			&i.LoggedAt,
+			&i.Arrival,
+			&i.Line,
+			&i.Level,
+			&i.Service,
+			&i.Phase,
+			&i.StepID,
+			&i.Message,
+			&i.Attributes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const logsBefore = `-- name: LogsBefore :many
+SELECT logged_at, arrival, line, level, service, phase, step_id, message, attributes FROM test_coordination.execution_logs
+WHERE execution_id = $1 AND run = $2 AND bucket = $3
+  AND (logged_at, arrival, line) < ($4::timestamptz, $5::bigint, $6::integer) AND logged_at >= $7::timestamptz
+ORDER BY logged_at DESC, arrival DESC, line DESC LIMIT $8
+`
+
+type LogsBeforeParams struct {
+	ExecutionID   string
+	Run           int32
+	Bucket        time.Time
+	BeforeTime    time.Time
+	BeforeArrival int64
+	BeforeLine    int32
+	Since         time.Time
+	Page          int32
+}
+
+type LogsBeforeRow struct {
+	LoggedAt   time.Time
+	Arrival    int64
+	Line       int32
+	Level      string
+	Service    string
+	Phase      string
+	StepID     string
+	Message    string
+	Attributes json.RawMessage
+}
+
+// LogsBefore is a page of them from the end, down to a moment.
+func (q *Queries) LogsBefore(ctx context.Context, arg LogsBeforeParams) ([]LogsBeforeRow, error) {
+	rows, err := q.db.Query(ctx, logsBefore,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.BeforeTime,
+		arg.BeforeArrival,
+		arg.BeforeLine,
+		arg.Since,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LogsBeforeRow{}
+	for rows.Next() {
+		var i LogsBeforeRow
+		if err := rows.Scan(
+			&i.LoggedAt,
+			&i.Arrival,
+			&i.Line,
+			&i.Level,
+			&i.Service,
+			&i.Phase,
+			&i.StepID,
+			&i.Message,
+			&i.Attributes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const logsOfArrivals = `-- name: LogsOfArrivals :many
 SELECT bucket, execution_id, run, logged_at, arrival, line, level, service, phase, step_id, message, attributes FROM test_coordination.execution_logs
 WHERE execution_id = $1 AND run = $2 AND bucket = $3
@@ -209,65 +350,6 @@ func (q *Queries) LogsOfArrivals(ctx context.Context, arg LogsOfArrivalsParams) 
 		arg.LastAt,
 		arg.After,
 		arg.Until,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ExecutionLog{}
-	for rows.Next() {
-		var i ExecutionLog
-		if err := rows.Scan(
-			&i.Bucket,
-			&i.ExecutionID,
-			&i.Run,
-			&i.LoggedAt,
-			&i.Arrival,
-			&i.Line,
-			&i.Level,
-			&i.Service,
-			&i.Phase,
-			&i.StepID,
-			&i.Message,
-			&i.Attributes,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const logsOfRun = `-- name: LogsOfRun :many
-SELECT bucket, execution_id, run, logged_at, arrival, line, level, service, phase, step_id, message, attributes FROM test_coordination.execution_logs
-WHERE execution_id = $1 AND run = $2 AND bucket = $3
-  AND (logged_at, arrival, line) > ($4::timestamptz, $5::bigint, $6::integer)
-ORDER BY logged_at, arrival, line LIMIT $7
-`
-
-type LogsOfRunParams struct {
-	ExecutionID  string
-	Run          int32
-	Bucket       time.Time
-	AfterTime    time.Time
-	AfterArrival int64
-	AfterLine    int32
-	Page         int32
-}
-
-// LogsOfRun are a run's lines in the order of their times.
-func (q *Queries) LogsOfRun(ctx context.Context, arg LogsOfRunParams) ([]ExecutionLog, error) {
-	rows, err := q.db.Query(ctx, logsOfRun,
-		arg.ExecutionID,
-		arg.Run,
-		arg.Bucket,
-		arg.AfterTime,
-		arg.AfterArrival,
-		arg.AfterLine,
-		arg.Page,
 	)
 	if err != nil {
 		return nil, err

@@ -63,6 +63,60 @@ func (q *Queries) PhasesOfRun(ctx context.Context, executionID string, run int32
 	return items, nil
 }
 
+const phasesPage = `-- name: PhasesPage :many
+SELECT bucket, execution_id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks FROM test_coordination.execution_phases
+WHERE execution_id = $1 AND run = $2 AND bucket = $3 AND phase_hash > $4
+ORDER BY phase_hash LIMIT $5
+`
+
+type PhasesPageParams struct {
+	ExecutionID string
+	Run         int32
+	Bucket      time.Time
+	After       []byte
+	Page        int32
+}
+
+// PhasesPage is a page of the phases of a run, by the hashes of their names.
+func (q *Queries) PhasesPage(ctx context.Context, arg PhasesPageParams) ([]ExecutionPhase, error) {
+	rows, err := q.db.Query(ctx, phasesPage,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.After,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ExecutionPhase{}
+	for rows.Next() {
+		var i ExecutionPhase
+		if err := rows.Scan(
+			&i.Bucket,
+			&i.ExecutionID,
+			&i.Run,
+			&i.Phase,
+			&i.PhaseHash,
+			&i.Ordinal,
+			&i.Description,
+			&i.Status,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.Error,
+			&i.Marks,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const savePhases = `-- name: SavePhases :exec
 INSERT INTO test_coordination.execution_phases (bucket, execution_id, run, phase, phase_hash, ordinal, description, status, started_at, finished_at, error, marks)
 SELECT u.bucket, u.id, u.run, u.phase, u.phase_hash, NULLIF(u.ordinal, -2147483648), u.description, u.status,

@@ -130,3 +130,64 @@ func (q *Queries) StepsOfRun(ctx context.Context, executionID string, run int32,
 	}
 	return items, nil
 }
+
+const stepsPage = `-- name: StepsPage :many
+SELECT bucket, execution_id, run, step_id, attempt, kind, phase, service, action, parameters, status, started_at, finished_at, duration_seconds, error, marks FROM test_coordination.execution_steps
+WHERE execution_id = $1 AND run = $2 AND bucket = $3
+  AND (step_id, attempt) > ($4::text, $5::integer)
+ORDER BY step_id, attempt LIMIT $6
+`
+
+type StepsPageParams struct {
+	ExecutionID  string
+	Run          int32
+	Bucket       time.Time
+	AfterID      string
+	AfterAttempt int32
+	Page         int32
+}
+
+// StepsPage is a page of the steps of a run, attempt by attempt.
+func (q *Queries) StepsPage(ctx context.Context, arg StepsPageParams) ([]ExecutionStep, error) {
+	rows, err := q.db.Query(ctx, stepsPage,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.AfterID,
+		arg.AfterAttempt,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ExecutionStep{}
+	for rows.Next() {
+		var i ExecutionStep
+		if err := rows.Scan(
+			&i.Bucket,
+			&i.ExecutionID,
+			&i.Run,
+			&i.StepID,
+			&i.Attempt,
+			&i.Kind,
+			&i.Phase,
+			&i.Service,
+			&i.Action,
+			&i.Parameters,
+			&i.Status,
+			&i.StartedAt,
+			&i.FinishedAt,
+			&i.DurationSeconds,
+			&i.Error,
+			&i.Marks,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

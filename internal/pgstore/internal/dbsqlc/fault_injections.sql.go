@@ -11,6 +11,100 @@ import (
 	"time"
 )
 
+const activeFaults = `-- name: ActiveFaults :many
+SELECT e.execution_id, e.run, e.status AS execution_status, e.scenario_id, e.environment,
+  f.fault_id, f.fault_type, f.target_service, f.parameters, f.phase, f.step_id, f.blast_radius, f.fault_status, f.requested_at, f.injected_at, f.cleared_at, f.recovered_at,
+  f.recovery_seconds, f.error, f.clear_error
+FROM test_coordination.executions AS e
+CROSS JOIN LATERAL (
+  SELECT i.fault_id, i.fault_type, i.target_service, i.parameters, i.phase, i.step_id, i.blast_radius, i.status AS fault_status, i.requested_at, i.injected_at, i.cleared_at, i.recovered_at,
+    i.recovery_seconds, i.error, i.clear_error
+  FROM test_coordination.fault_injections AS i
+  WHERE i.execution_id = e.execution_id AND i.run = e.run AND i.bucket = e.bucket AND i.status IN ('injected', 'in_progress')
+    AND (i.execution_id, i.run, i.fault_id) > ($1::text, $2::integer, $3::text)
+  ORDER BY i.fault_id LIMIT $4) AS f
+WHERE e.faults_active > 0 AND (e.execution_id, e.run) >= ($1::text, $2::integer)
+ORDER BY e.execution_id, e.run, f.fault_id LIMIT $4
+`
+
+type ActiveFaultsParams struct {
+	AfterID    string
+	AfterRun   int32
+	AfterFault string
+	Page       int32
+}
+
+type ActiveFaultsRow struct {
+	ExecutionID     string
+	Run             int32
+	ExecutionStatus string
+	ScenarioID      string
+	Environment     string
+	FaultID         string
+	FaultType       string
+	TargetService   string
+	Parameters      json.RawMessage
+	Phase           string
+	StepID          string
+	BlastRadius     string
+	FaultStatus     string
+	RequestedAt     *time.Time
+	InjectedAt      *time.Time
+	ClearedAt       *time.Time
+	RecoveredAt     *time.Time
+	RecoverySeconds *float64
+	Error           string
+	ClearError      string
+}
+
+// ActiveFaults walks the faults that act on their targets, run by run, those of
+// ended runs included. The limit within keeps the plan from joining whole tables.
+func (q *Queries) ActiveFaults(ctx context.Context, arg ActiveFaultsParams) ([]ActiveFaultsRow, error) {
+	rows, err := q.db.Query(ctx, activeFaults,
+		arg.AfterID,
+		arg.AfterRun,
+		arg.AfterFault,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ActiveFaultsRow{}
+	for rows.Next() {
+		var i ActiveFaultsRow
+		if err := rows.Scan(
+			&i.ExecutionID,
+			&i.Run,
+			&i.ExecutionStatus,
+			&i.ScenarioID,
+			&i.Environment,
+			&i.FaultID,
+			&i.FaultType,
+			&i.TargetService,
+			&i.Parameters,
+			&i.Phase,
+			&i.StepID,
+			&i.BlastRadius,
+			&i.FaultStatus,
+			&i.RequestedAt,
+			&i.InjectedAt,
+			&i.ClearedAt,
+			&i.RecoveredAt,
+			&i.RecoverySeconds,
+			&i.Error,
+			&i.ClearError,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const faultsOfRun = `-- name: FaultsOfRun :many
 SELECT bucket, execution_id, run, fault_id, fault_type, target_service, parameters, phase, step_id, blast_radius, status, requested_at, injected_at, cleared_at, recovered_at, recovery_seconds, error, clear_error, injection, marks FROM test_coordination.fault_injections WHERE execution_id = $1 AND run = $2 AND bucket = $3 ORDER BY fault_id
 `
@@ -18,6 +112,68 @@ SELECT bucket, execution_id, run, fault_id, fault_type, target_service, paramete
 // FaultsOfRun are all faults of one run.
 func (q *Queries) FaultsOfRun(ctx context.Context, executionID string, run int32, bucket time.Time) ([]FaultInjection, error) {
 	rows, err := q.db.Query(ctx, faultsOfRun, executionID, run, bucket)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []FaultInjection{}
+	for rows.Next() {
+		var i FaultInjection
+		if err := rows.Scan(
+			&i.Bucket,
+			&i.ExecutionID,
+			&i.Run,
+			&i.FaultID,
+			&i.FaultType,
+			&i.TargetService,
+			&i.Parameters,
+			&i.Phase,
+			&i.StepID,
+			&i.BlastRadius,
+			&i.Status,
+			&i.RequestedAt,
+			&i.InjectedAt,
+			&i.ClearedAt,
+			&i.RecoveredAt,
+			&i.RecoverySeconds,
+			&i.Error,
+			&i.ClearError,
+			&i.Injection,
+			&i.Marks,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const faultsPage = `-- name: FaultsPage :many
+SELECT bucket, execution_id, run, fault_id, fault_type, target_service, parameters, phase, step_id, blast_radius, status, requested_at, injected_at, cleared_at, recovered_at, recovery_seconds, error, clear_error, injection, marks FROM test_coordination.fault_injections
+WHERE execution_id = $1 AND run = $2 AND bucket = $3 AND fault_id > $4
+ORDER BY fault_id LIMIT $5
+`
+
+type FaultsPageParams struct {
+	ExecutionID string
+	Run         int32
+	Bucket      time.Time
+	After       string
+	Page        int32
+}
+
+// FaultsPage is a page of the faults of a run.
+func (q *Queries) FaultsPage(ctx context.Context, arg FaultsPageParams) ([]FaultInjection, error) {
+	rows, err := q.db.Query(ctx, faultsPage,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.After,
+		arg.Page,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -479,6 +479,25 @@ type SchedulePlan struct {
 	NextDueAt *time.Time
 }
 
+// States of the system, or of one service, at moments of a run. Captured twice under one id, both are kept and the last in order is the one shown.
+type SystemSnapshot struct {
+	Bucket      time.Time
+	ExecutionID string
+	Run         int32
+	SnapshotID  string
+	// Of the event in execution_events that brought it.
+	Arrival    int64
+	OrderKey   []byte
+	Kind       string
+	Service    string
+	Phase      string
+	CapturedAt time.Time
+	Health     string
+	// json, not jsonb: given back byte for byte as it was accepted.
+	State   []byte
+	Metrics json.RawMessage
+}
+
 // Scenario templates with typed parameters: a pointer to the current version of each.
 type Template struct {
 	TemplateID string

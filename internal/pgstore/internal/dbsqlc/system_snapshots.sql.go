@@ -27,34 +27,44 @@ type InsertSnapshotsParams struct {
 	Metrics     json.RawMessage
 }
 
-const snapshotState = `-- name: SnapshotState :one
-SELECT state, metrics FROM test_coordination.system_snapshots
+const snapshotByID = `-- name: SnapshotByID :one
+SELECT bucket, execution_id, run, snapshot_id, arrival, order_key, kind, service, phase, captured_at, health, state, metrics FROM test_coordination.system_snapshots
 WHERE execution_id = $1 AND run = $2 AND bucket = $3 AND snapshot_id = $4
 ORDER BY order_key DESC LIMIT 1
 `
 
-type SnapshotStateParams struct {
+type SnapshotByIDParams struct {
 	ExecutionID string
 	Run         int32
 	Bucket      time.Time
 	SnapshotID  string
 }
 
-type SnapshotStateRow struct {
-	State   []byte
-	Metrics json.RawMessage
-}
-
-// SnapshotState is the big JSON of one snapshot: of the last in order where an id was captured twice.
-func (q *Queries) SnapshotState(ctx context.Context, arg SnapshotStateParams) (SnapshotStateRow, error) {
-	row := q.db.QueryRow(ctx, snapshotState,
+// SnapshotByID is one snapshot with its big JSON: of an id that was captured
+// twice the last in order.
+func (q *Queries) SnapshotByID(ctx context.Context, arg SnapshotByIDParams) (SystemSnapshot, error) {
+	row := q.db.QueryRow(ctx, snapshotByID,
 		arg.ExecutionID,
 		arg.Run,
 		arg.Bucket,
 		arg.SnapshotID,
 	)
-	var i SnapshotStateRow
-	err := row.Scan(&i.State, &i.Metrics)
+	var i SystemSnapshot
+	err := row.Scan(
+		&i.Bucket,
+		&i.ExecutionID,
+		&i.Run,
+		&i.SnapshotID,
+		&i.Arrival,
+		&i.OrderKey,
+		&i.Kind,
+		&i.Service,
+		&i.Phase,
+		&i.CapturedAt,
+		&i.Health,
+		&i.State,
+		&i.Metrics,
+	)
 	return i, err
 }
 
@@ -88,6 +98,67 @@ func (q *Queries) SnapshotsOfRun(ctx context.Context, executionID string, run in
 			&i.SnapshotID,
 			&i.Arrival,
 			&i.OrderKey,
+			&i.Kind,
+			&i.Service,
+			&i.Phase,
+			&i.CapturedAt,
+			&i.Health,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const snapshotsPage = `-- name: SnapshotsPage :many
+SELECT s.snapshot_id, s.kind, s.service, s.phase, s.captured_at, s.health FROM test_coordination.system_snapshots AS s
+WHERE s.execution_id = $1 AND s.run = $2 AND s.bucket = $3 AND s.snapshot_id > $4
+  AND s.order_key >= (SELECT l.order_key FROM test_coordination.system_snapshots AS l
+    WHERE l.execution_id = s.execution_id AND l.run = s.run AND l.snapshot_id = s.snapshot_id AND l.bucket = s.bucket ORDER BY l.order_key DESC LIMIT 1)
+ORDER BY s.snapshot_id LIMIT $5
+`
+
+type SnapshotsPageParams struct {
+	ExecutionID string
+	Run         int32
+	Bucket      time.Time
+	After       string
+	Page        int32
+}
+
+type SnapshotsPageRow struct {
+	SnapshotID string
+	Kind       string
+	Service    string
+	Phase      string
+	CapturedAt time.Time
+	Health     string
+}
+
+// SnapshotsPage is a page of the snapshots of a run by id, without their big
+// JSON: of an id that was captured twice the last in order. A join would say the
+// same, and be planned to read all snapshots of the run.
+func (q *Queries) SnapshotsPage(ctx context.Context, arg SnapshotsPageParams) ([]SnapshotsPageRow, error) {
+	rows, err := q.db.Query(ctx, snapshotsPage,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.After,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SnapshotsPageRow{}
+	for rows.Next() {
+		var i SnapshotsPageRow
+		if err := rows.Scan(
+			&i.SnapshotID,
 			&i.Kind,
 			&i.Service,
 			&i.Phase,

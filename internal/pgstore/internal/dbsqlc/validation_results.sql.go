@@ -164,3 +164,68 @@ func (q *Queries) ValidationsOfRun(ctx context.Context, executionID string, run 
 	}
 	return items, nil
 }
+
+const validationsPage = `-- name: ValidationsPage :many
+SELECT bucket, execution_id, run, validation_id, order_key, assertion_type, status, recorded_at, phase, step_id, fault_id, service, expected, actual, operator, threshold, unit, within_seconds, observed_after_seconds, message, evidence, steady_state, correlation_id FROM test_coordination.validation_results
+WHERE execution_id = $1 AND run = $2 AND bucket = $3 AND validation_id > $4
+ORDER BY validation_id LIMIT $5
+`
+
+type ValidationsPageParams struct {
+	ExecutionID string
+	Run         int32
+	Bucket      time.Time
+	After       string
+	Page        int32
+}
+
+// ValidationsPage is a page of the validations of a run.
+func (q *Queries) ValidationsPage(ctx context.Context, arg ValidationsPageParams) ([]ValidationResult, error) {
+	rows, err := q.db.Query(ctx, validationsPage,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Bucket,
+		arg.After,
+		arg.Page,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ValidationResult{}
+	for rows.Next() {
+		var i ValidationResult
+		if err := rows.Scan(
+			&i.Bucket,
+			&i.ExecutionID,
+			&i.Run,
+			&i.ValidationID,
+			&i.OrderKey,
+			&i.AssertionType,
+			&i.Status,
+			&i.RecordedAt,
+			&i.Phase,
+			&i.StepID,
+			&i.FaultID,
+			&i.Service,
+			&i.Expected,
+			&i.Actual,
+			&i.Operator,
+			&i.Threshold,
+			&i.Unit,
+			&i.WithinSeconds,
+			&i.ObservedAfterSeconds,
+			&i.Message,
+			&i.Evidence,
+			&i.SteadyState,
+			&i.CorrelationID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
