@@ -223,26 +223,33 @@ func (c *executionsExplain) Run(ctx context.Context, term console) error {
 		return err
 	}
 	return c.print(term, answer, func() error {
-		status := answer.GetStatus()
-		fmt.Fprintf(term.out, "%s: %s\n", term.status(status), escaped(answer.GetSummary()))
-		for _, part := range []struct {
-			name   string
-			events []*contract.DecidingEvent
-		}{{"decided by", answer.GetDecidedBy()}, {"overruled", answer.GetOverruled()}} {
-			if len(part.events) == 0 {
-				continue
-			}
-			rows := make([][]string, len(part.events))
-			for i, d := range part.events {
-				rows[i] = append(eventCells(d.GetEvent()), d.GetDecides(), d.GetBecause())
-			}
-			fmt.Fprintf(term.out, "\n%s:\n", part.name)
-			if err := term.table(append(eventHeading(), "DECIDES", "BECAUSE"), rows); err != nil {
+		fmt.Fprintln(term.out, term.status(answer.GetStatus()))
+		for _, d := range answer.GetDecisions() {
+			fmt.Fprintf(term.out, "\n%s: %s\n  %s\n", d.GetTopic(), escaped(d.GetValue()), escaped(d.GetReason()))
+			if err := printEvents(term, "", d.GetEvents()); err != nil {
 				return err
 			}
 		}
-		return nil
+		if err := printEvents(term, fmt.Sprintf("came after the end and changed nothing (%d)", answer.GetLateCount()), answer.GetLate()); err != nil {
+			return err
+		}
+		return printEvents(term, fmt.Sprintf("said otherwise and changed nothing (%d)", answer.GetConflictingCount()), answer.GetConflicting())
 	})
+}
+
+// printEvents prints events under a title, if there are any.
+func printEvents(term console, title string, events []*contract.TimelineEvent) error {
+	if len(events) == 0 {
+		return nil
+	}
+	if title != "" {
+		fmt.Fprintf(term.out, "\n%s:\n", title)
+	}
+	rows := make([][]string, len(events))
+	for i, e := range events {
+		rows[i] = eventCells(e)
+	}
+	return term.table(eventHeading(), rows)
 }
 
 type executionsFind struct {

@@ -78,7 +78,7 @@ func (c *snapshotDiff) Run(ctx context.Context, term console) error {
 	if err != nil {
 		return err
 	}
-	differ := len(answer.GetChanges())+len(answer.GetMetrics()) > 0
+	differ := len(answer.GetChanges()) > 0
 	err = c.print(term, answer, func() error {
 		if !differ {
 			fmt.Fprintln(term.out, "nothing differs")
@@ -86,16 +86,12 @@ func (c *snapshotDiff) Run(ctx context.Context, term console) error {
 		}
 		rows := make([][]string, len(answer.GetChanges()))
 		for i, d := range answer.GetChanges() {
-			rows[i] = []string{d.GetPath(), d.GetKind(), cut(d.GetFrom()), cut(d.GetTo())}
+			rows[i] = []string{d.GetPath(), d.GetKind(), cut(d.GetFrom()), cut(d.GetTo()), d.GetDelta(), percent(d.Relative)}
 		}
-		if err := printChanges(term, rows, answer.GetTruncated()); err != nil || len(answer.GetMetrics()) == 0 {
-			return err
+		if answer.GetTruncated() {
+			fmt.Fprintln(term.err, "there is more than is shown")
 		}
-		rows = make([][]string, len(answer.GetMetrics()))
-		for i, m := range answer.GetMetrics() {
-			rows[i] = []string{m.GetName(), figure(m.From), figure(m.To), figure(m.Delta), percent(m.Relative)}
-		}
-		return term.table([]string{"METRIC", "FROM", "TO", "DELTA", "RELATIVE"}, rows)
+		return term.table([]string{"PATH", "CHANGE", "FROM", "TO", "DELTA", "RELATIVE"}, rows)
 	})
 	if err == nil && differ && c.ExitCode {
 		return errReported
@@ -107,7 +103,7 @@ type snapshotCheck struct {
 	apiFlags
 	Snapshot  snapshotName `arg:"" name:"snapshot" help:"The snapshot, such as exec-1@after or exec-1/2@after."`
 	Baseline  snapshotName `arg:"" name:"baseline" help:"What it is held against."`
-	Tolerance []tolerance  `sep:"none" placeholder:"PATH=BOUND" help:"How far what lies at a path may be away: PATH=5 absolutely, PATH=10% of the baseline, PATH=5,10% either, PATH=ignore not looked at. * is one part of a path, ** any number. Once for each, the first that fits counts."`
+	Tolerance []tolerance  `sep:"none" placeholder:"PATH=BOUND" help:"How far what lies at a path may be away: PATH=5 absolutely, PATH=10% of the baseline, PATH=5,10% either, PATH=ignore not looked at. * is any characters of a key, [*] any item of a list, ** any number of both. Once for each, the first that fits counts."`
 }
 
 // Help is what --help says beyond the settings.
@@ -118,7 +114,7 @@ not known.`
 }
 
 // tolerance is the flag --tolerance=PATH=BOUND.
-type tolerance struct{ message *contract.StateTolerance }
+type tolerance struct{ message *contract.StateRule }
 
 // UnmarshalText reads the flag.
 func (t *tolerance) UnmarshalText(text []byte) error {
@@ -127,22 +123,23 @@ func (t *tolerance) UnmarshalText(text []byte) error {
 	if i <= 0 {
 		return wrong
 	}
-	t.message = &contract.StateTolerance{Path: string(text[:i])}
+	t.message = &contract.StateRule{Path: string(text[:i])}
 	if string(text[i+1:]) == "ignore" {
 		t.message.Ignore = true
 		return nil
 	}
+	t.message.Tolerance = &contract.StateTolerance{}
+	var absolute, relative bool // were given
 	for bound := range strings.SplitSeq(string(text[i+1:]), ",") {
-		share, relative := strings.CutSuffix(bound, "%")
+		share, isShare := strings.CutSuffix(bound, "%")
 		n, err := strconv.ParseFloat(share, 64)
 		switch {
 		case err != nil:
 			return wrong
-		case relative && t.message.Relative == nil:
-			n /= 100
-			t.message.Relative = &n
-		case !relative && t.message.Absolute == nil:
-			t.message.Absolute = &n
+		case isShare && !relative:
+			t.message.Tolerance.Relative, relative = n/100, true
+		case !isShare && !absolute:
+			t.message.Tolerance.Absolute, absolute = n, true
 		default:
 			return wrong
 		}
@@ -158,7 +155,7 @@ func (c *snapshotCheck) Run(ctx context.Context, term console) error {
 	}
 	request := &contract.ValidateSystemStateRequest{Snapshot: c.Snapshot.message(), Baseline: c.Baseline.message()}
 	for _, t := range c.Tolerance {
-		request.Tolerances = append(request.Tolerances, t.message)
+		request.Rules = append(request.Rules, t.message)
 	}
 	answer, err := call(ctx, api, api.executions.ValidateSystemState, request)
 	if err != nil {
@@ -168,7 +165,7 @@ func (c *snapshotCheck) Run(ctx context.Context, term console) error {
 		if len(answer.GetDeviations()) > 0 {
 			rows := make([][]string, len(answer.GetDeviations()))
 			for i, d := range answer.GetDeviations() {
-				rows[i] = []string{d.GetPath(), d.GetKind(), cut(d.GetBaseline()), cut(d.GetActual()), figure(d.Deviation), figure(d.Allowed)}
+				rows[i] = []string{d.GetPath(), d.GetKind(), cut(d.GetBaseline()), cut(d.GetActual()), d.GetDeviation(), d.GetAllowed()}
 			}
 			if err := term.table([]string{"PATH", "DEVIATION", "BASELINE", "ACTUAL", "AWAY BY", "ALLOWED"}, rows); err != nil {
 				return err
@@ -177,7 +174,7 @@ func (c *snapshotCheck) Run(ctx context.Context, term console) error {
 		if answer.GetTruncated() {
 			fmt.Fprintln(term.err, "there is more than is shown")
 		}
-		fmt.Fprintf(term.out, "places compared: %d, further away than they may be: %d\n", answer.GetCompared(), len(answer.GetDeviations()))
+		fmt.Fprintf(term.out, "places compared: %d, further away than they may be: %d\n", answer.GetCompared(), answer.GetDeviating())
 		return nil
 	})
 	if err == nil && !answer.GetValid() {
