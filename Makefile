@@ -116,6 +116,16 @@ bench-history: ## Measure what an event costs at 1, 10 and 50 million stored row
 	@$(MAKE) build
 	@bin/tcda-lab bench --history=1,10,50 --events=100000 --rounds=7 $(ARGS)
 
+.PHONY: seed
+seed: ## Fill a migrated, empty database with a million executions: ARGS='--database-url=postgres://... --executions=200000 --log-lines=2000000'
+	@$(MAKE) build
+	@bin/tcda-lab seed --executions=1000000 --log-lines=20000000 $(ARGS)
+
+.PHONY: bench-reads
+bench-reads: ## Measure what page 10,000 of each list costs beside page 1: ARGS='--executions=1000000 --log-lines=20000000'
+	@$(MAKE) build
+	@bin/tcda-lab bench --only=reads $(ARGS)
+
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks
 	go test -run='^$$' -bench=. -benchmem ./...

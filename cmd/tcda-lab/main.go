@@ -8,6 +8,7 @@
 //	summary.go    what happened in the end
 //	emit.go       send to any Kafka             ledger.go    hold the database against what was sent
 //	bench.go      measure the built service     server.go    servers in processes of their own, for bench
+//	seed.go       fill a database, to read it
 package main
 
 import (
@@ -34,6 +35,7 @@ type commandLine struct {
 	Emit   emitCmd   `cmd:"" help:"Send events to any Kafka: the simulated coordinator, a recording, or generated load."`
 	Ledger ledgerCmd `cmd:"" help:"Work with the ledger that emit writes."`
 	Bench  benchCmd  `cmd:"" help:"Measure the service against what its database can do at best."`
+	Seed   seedCmd   `cmd:"" help:"Fill a database with very many executions, to read them."`
 	Kafka  kafkaCmd  `cmd:"" hidden:"" help:"Serve the embedded Kafka; the first line of standard output is its address."`
 	Redis  redisCmd  `cmd:"" hidden:"" help:"Serve the embedded Redis likewise."`
 }

@@ -27,7 +27,7 @@ func quick(t testing.TB, only ...string) bench.Options {
 	}
 	return bench.Options{
 		TCDA: self, Lab: self, DataDir: testenv.DataDir(t), Only: only,
-		Rounds: 1, Events: 1500, Partitions: 3, SingleEvents: 200, MemoryEvents: 2000, LatencyTime: time.Second,
+		Rounds: 1, Events: 1500, Partitions: 3, SingleEvents: 200, MemoryEvents: 2000, Executions: 3000, LogLines: 6000, LatencyTime: time.Second,
 		Settings: map[string]string{"INGEST_BATCH_RECORDS": "50"},
 		Postgres: map[string]string{"shared_buffers": "64MB"},
 		Progress: testWriter{t},
