@@ -161,7 +161,7 @@ func list[R, A any](ctx context.Context, c *connection, l listing, do procedure[
 }
 
 // reflected is a message of the API.
-func reflected(m any) protoreflect.Message { return m.(proto.Message).ProtoReflect() } //nolint:errcheck,forcetypeassert // the API has no others
+func reflected(m any) protoreflect.Message { return m.(proto.Message).ProtoReflect() } // the API has no others
 
 // add appends a page to what there is, takes over its token, and counts its
 // entries.

@@ -72,6 +72,7 @@ func (c *connection) said(told *connect.Error) string {
 		said += ": the service at " + c.url + " is older than this program"
 	case connect.CodeUnauthenticated:
 		said += ": a token is given by --token-file or $" + config.EnvPrefix + "API_TOKEN"
+	default: // the service has said what to do
 	}
 	return said
 }

@@ -78,7 +78,7 @@ func one[A any](ctx context.Context, open opening[A], resume string, take func(*
 	if err != nil {
 		return &brokenStream{err}
 	}
-	defer stream.Close()
+	defer stream.Close() //nolint:errcheck // nothing more is wanted of it
 	for stream.Receive() {
 		alive.Reset(silence)
 		if err := take(stream.Msg()); err != nil {

@@ -51,7 +51,9 @@ func (c *completionWords) Run(ctx *kong.Context, term console) error {
 		words = words[1:]
 	}
 	for _, candidate := range candidates(ctx.Model, words) {
-		fmt.Fprintf(term.out, "%s\t%s\n", candidate.word, strings.ReplaceAll(candidate.help, "\n", " "))
+		if _, err := fmt.Fprintf(term.out, "%s\t%s\n", candidate.word, strings.ReplaceAll(candidate.help, "\n", " ")); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -118,7 +119,7 @@ type tolerance struct{ message *contract.StateRule }
 
 // UnmarshalText reads the flag.
 func (t *tolerance) UnmarshalText(text []byte) error {
-	i := strings.LastIndexByte(string(text), '=') // a path may hold one
+	i := bytes.LastIndexByte(text, '=') // a path may hold one
 	wrong := errors.New("must be PATH=5, PATH=10%, PATH=5,10% or PATH=ignore")
 	if i <= 0 {
 		return wrong

@@ -102,7 +102,7 @@ func (c *Client) Dial() (client *http.Client, token Secret, err error) {
 	if len(problems) > 0 {
 		return nil, "", problems
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert,errcheck // it is one, unless a program replaces it
+	transport := http.DefaultTransport.(*http.Transport).Clone() // it is one, unless a program replaces it
 	transport.TLSClientConfig = security
 	return &http.Client{Transport: transport}, token, nil
 }

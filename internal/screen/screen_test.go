@@ -96,7 +96,7 @@ func TestNoTerminalHasNoSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	t.Cleanup(func() { _ = file.Close() })
 	if screen.Of(&bytes.Buffer{}) != nil || screen.Of(file) != nil {
 		t.Error("a buffer or a file counts as a terminal")
 	}
