@@ -242,3 +242,12 @@ func TestLogs(t *testing.T) {
 		}
 	}
 }
+
+// The service itself tells how a run ended, and what it does not know.
+func TestWatchOverTheAPI(t *testing.T) {
+	t.Parallel()
+	c, w := calls(t)
+	w.Say(&contract.ExecutionStarted{ExecutionId: "exec-1"})
+	w.Say(&contract.ExecutionFinished{ExecutionId: "exec-1", Outcome: "passed"})
+	c.shows([]string{"exec-1/1  passed"}, "executions", "watch", "exec-1")
+}
