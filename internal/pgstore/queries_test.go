@@ -294,10 +294,6 @@ func reading(found *int) []call {
 			r, err := q.LogLinesByEvent(ctx, "exec-1", 1, bucket)
 			return rowsOf(found, r, err)
 		}),
-		rows("LogsOfRun", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.LogsOfRun(ctx, dbsqlc.LogsOfRunParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, AfterTime: now.Add(-time.Hour), Page: 10})
-			return rowsOf(found, r, err)
-		}),
 		rows("LogArrivals", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.LogArrivals(ctx, dbsqlc.LogArrivalsParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, Since: now.Add(-time.Hour), Until: 100, Page: 10})
 			return rowsOf(found, r, err)
@@ -617,7 +613,6 @@ func TestEveryGeneratedQueryOnASeededDatabase(t *testing.T) {
 	once := map[string]bool{
 		"InsertRuns": true, "InsertDetails": true, "InsertEvents": true, "InsertPhases": true, "InsertSteps": true, "InsertFaults": true,
 		"InsertValidations": true, "InsertSnapshots": true, "InsertLogs": true, "InsertDefinitionEvent": true, "InsertAnnotations": true,
-		"InsertValidations": true, "InsertSnapshots": true, "InsertLogs": true, "InsertAnnotations": true, "InsertDefinitionEvent": true,
 	}
 	for _, round := range []string{"first", "second"} {
 		for _, c := range calls {
