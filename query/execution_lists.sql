@@ -27,13 +27,13 @@ WHERE scenario_id = sqlc.arg(scenario_id)
   AND (created_at, execution_id, run) < (sqlc.arg(before)::timestamptz, sqlc.arg(before_id)::text, sqlc.arg(before_run)::integer) AND created_at >= sqlc.arg(since)::timestamptz
 ORDER BY created_at DESC, execution_id DESC, run DESC LIMIT sqlc.arg(page);
 
--- RunsOfStatuses lists the runs of some statuses: a page of each, and of those
--- the first ones.
+-- RunsOfStatuses lists the runs of some statuses, all of which are terminal: a
+-- page of each, and of those the first ones.
 -- name: RunsOfStatuses :many
 SELECT e.* FROM unnest(sqlc.arg(statuses)::text[]) AS w(status)
 CROSS JOIN LATERAL (
   SELECT r.* FROM test_coordination.executions AS r
-  WHERE r.status = w.status
+  WHERE r.status = w.status AND r.ended_at IS NOT NULL
     AND (r.created_at, r.execution_id, r.run) < (sqlc.arg(before)::timestamptz, sqlc.arg(before_id)::text, sqlc.arg(before_run)::integer) AND r.created_at >= sqlc.arg(since)::timestamptz
   ORDER BY r.created_at DESC, r.execution_id DESC, r.run DESC LIMIT sqlc.arg(page)) AS e
 ORDER BY e.created_at DESC, e.execution_id DESC, e.run DESC LIMIT sqlc.arg(page);

@@ -174,7 +174,9 @@ func (s *stage) close() error {
 func (s *stage) writeEnvironment(dataDir string) (string, error) {
 	text := ""
 	for _, variable := range [][2]string{
-		{"POSTGRES_URL", s.stack.PostgresURL}, {"REDIS_URL", s.stack.RedisURL}, {"KAFKA_BROKERS", strings.Join(s.stack.KafkaBrokers, ",")},
+		{"POSTGRES_URL", s.stack.PostgresURL},
+		{"REDIS_URL", s.stack.RedisURL},
+		{"KAFKA_BROKERS", strings.Join(s.stack.KafkaBrokers, ",")},
 		{"API", "http://" + s.http},
 	} {
 		text += fmt.Sprintf("export %s%s='%s'\n", config.EnvPrefix, variable[0], variable[1])

@@ -26,7 +26,15 @@ func runKey(r namesRun) pgstore.RunKey {
 
 // run is the run that a request names; it must be there.
 func (s *executions) run(ctx context.Context, r namesRun) (*execution.Run, error) {
-	run, err := s.Store.FindRun(ctx, runKey(r))
+	k := runKey(r)
+	if list, ok := r.(paged); ok && k.Number == 0 {
+		number, err := runOfToken(list)
+		if err != nil {
+			return nil, err
+		}
+		k.Number = execution.RunNumber(number)
+	}
+	run, err := s.Store.FindRun(ctx, k)
 	if err != nil {
 		return nil, orNoRun(err, r)
 	}
@@ -99,10 +107,10 @@ func runFilter(r *contract.ListExecutionsRequest) *pgstore.RunFilter {
 		f.Statuses = append(f.Statuses, execution.Status(status))
 	}
 	if r.GetCreatedFrom() != nil {
-		f.From = r.GetCreatedFrom().AsTime()
+		f.From = atLeast(r.GetCreatedFrom())
 	}
 	if r.GetCreatedUntil() != nil {
-		f.Until = r.GetCreatedUntil().AsTime()
+		f.Until = atLeast(r.GetCreatedUntil())
 	}
 	return f
 }

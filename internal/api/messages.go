@@ -18,6 +18,16 @@ func moment(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
+// atLeast is a moment of a filter, rounded up to the microseconds that rows keep:
+// what was before it still is.
+func atLeast(t *timestamppb.Timestamp) time.Time {
+	at := t.AsTime()
+	if down := at.Truncate(time.Microsecond); down.Before(at) {
+		return down.Add(time.Microsecond)
+	}
+	return at
+}
+
 // length is none for nil.
 func length(d *time.Duration) *durationpb.Duration {
 	if d == nil {

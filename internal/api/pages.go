@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -8,6 +9,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 )
 
 const (
@@ -35,6 +38,7 @@ func pageSize(r paged) int {
 type pageToken[C any] struct {
 	Filter []byte `json:"f"`
 	Cursor C      `json:"c"`
+	Run    int32  `json:"r,omitempty"` // that the list is of, where the request names the latest
 }
 
 // cursorOf is where the page begins that a request asks for: the zero cursor
@@ -44,21 +48,34 @@ func cursorOf[C any](r paged) (cursor C, err error) {
 	if r.GetPageToken() == "" {
 		return cursor, nil
 	}
-	wrong := invalid("page_token", "a next_page_token of the same list, with the same filter")
+	t, err := readToken[C](r)
+	return t.Cursor, err
+}
+
+func readToken[C any](r paged) (t pageToken[C], err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(r.GetPageToken())
-	if err != nil {
-		return cursor, wrong
+	if err != nil || json.Unmarshal(raw, &t) != nil || !bytes.Equal(t.Filter, filterOf(r)) {
+		return t, invalid("page_token", "a next_page_token of the same list, with the same filter")
 	}
-	var t pageToken[C]
-	if json.Unmarshal(raw, &t) != nil || string(t.Filter) != string(filterOf(r)) {
-		return cursor, wrong
+	return t, nil
+}
+
+// runOfToken is the run that a list is of whose first page was that of the latest
+// one: the next page is of the same run, also when another has begun. It is 0 for
+// the first page.
+func runOfToken(r paged) (int32, error) {
+	if r.GetPageToken() == "" {
+		return 0, nil
 	}
-	return t.Cursor, nil
+	t, err := readToken[json.RawMessage](r)
+	return t.Run, err
 }
 
 // tokenOf is the token of the page that begins at cursor.
-func tokenOf[C any](r paged, cursor C) string {
-	raw, err := json.Marshal(pageToken[C]{Filter: filterOf(r), Cursor: cursor})
+func tokenOf[C any](r paged, cursor C) string { return tokenOfRun(r, cursor, 0) }
+
+func tokenOfRun[C any](r paged, cursor C, run int32) string {
+	raw, err := json.Marshal(pageToken[C]{Filter: filterOf(r), Cursor: cursor, Run: run})
 	if err != nil {
 		panic("a cursor has a JSON form: " + err.Error())
 	}
@@ -104,6 +121,16 @@ type listing[R, C any, M proto.Message] struct {
 	matches func(*R) bool
 	// look bounds how many entries are looked at for a page, where not all match.
 	look int
+	// run is the run that the list is of; nil: it is of none.
+	run *execution.Run
+}
+
+// next is the token of the page behind a place.
+func (l *listing[R, C, M]) next(r paged, at C) string {
+	if l.run == nil {
+		return tokenOf(r, at)
+	}
+	return tokenOfRun(r, at, int32(l.run.Number))
 }
 
 // page is the page that a request asks for, and the token of the next one. It is
@@ -129,7 +156,7 @@ func (l *listing[R, C, M]) page(ctx context.Context, r paged) (entries []M, next
 				m := l.message(&found[i])
 				weight += proto.Size(m)
 				if len(entries) == size || len(entries) > 0 && weight > heaviest {
-					return entries, tokenOf(r, at), nil
+					return entries, l.next(r, at), nil
 				}
 				entries = append(entries, m)
 			}
@@ -140,7 +167,7 @@ func (l *listing[R, C, M]) page(ctx context.Context, r paged) (entries []M, next
 		case len(found) < bite:
 			return entries, "", nil
 		case len(entries) == size, l.matches != nil && looked >= l.look:
-			return entries, tokenOf(r, at), nil
+			return entries, l.next(r, at), nil
 		}
 	}
 }

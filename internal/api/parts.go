@@ -27,7 +27,7 @@ func (s *executions) ListPhases(ctx context.Context, r *connect.Request[contract
 	// A name may be longer than a token: its hash, by which it is found, stands for
 	// it.
 	l := listing[*execution.Phase, []byte, *contract.Phase]{
-		read: ofRun(run, s.Store.Phases), bite: bigBite,
+		run: run, read: ofRun(run, s.Store.Phases), bite: bigBite,
 		place: func(p **execution.Phase) []byte {
 			hash := sha256.Sum256([]byte((*p).Name))
 			return hash[:]
@@ -60,7 +60,7 @@ func (s *executions) ListSteps(ctx context.Context, r *connect.Request[contract.
 		return nil, err
 	}
 	l := listing[*execution.StepResult, execution.StepKey, *contract.Step]{
-		read: ofRun(run, s.Store.Steps), bite: bigBite,
+		run: run, read: ofRun(run, s.Store.Steps), bite: bigBite,
 		place:   func(t **execution.StepResult) execution.StepKey { return (*t).StepKey },
 		message: func(t **execution.StepResult) *contract.Step { return stepMessage(*t) },
 	}
@@ -84,7 +84,7 @@ func (s *executions) ListFaults(ctx context.Context, r *connect.Request[contract
 		return nil, err
 	}
 	l := listing[*execution.Fault, string, *contract.Fault]{
-		read: ofRun(run, s.Store.Faults), bite: bigBite,
+		run: run, read: ofRun(run, s.Store.Faults), bite: bigBite,
 		place:   func(f **execution.Fault) string { return (*f).FaultID },
 		message: func(f **execution.Fault) *contract.Fault { return faultMessage(*f) },
 	}
@@ -132,7 +132,7 @@ func (s *executions) ListValidations(ctx context.Context, r *connect.Request[con
 		return nil, err
 	}
 	l := listing[*execution.Validation, string, *contract.Validation]{
-		read: ofRun(run, s.Store.Validations), bite: bigBite,
+		run: run, read: ofRun(run, s.Store.Validations), bite: bigBite,
 		place:   func(v **execution.Validation) string { return (*v).ValidationID },
 		message: func(v **execution.Validation) *contract.Validation { return validationMessage(*v) },
 	}
@@ -158,7 +158,7 @@ func (s *executions) ListAnnotations(ctx context.Context, r *connect.Request[con
 		return nil, err
 	}
 	l := listing[pgstore.Annotation, fact.Order, *contract.Annotation]{
-		read: ofRun(run, s.Store.Annotations), bite: bigBite,
+		run: run, read: ofRun(run, s.Store.Annotations), bite: bigBite,
 		place: func(a *pgstore.Annotation) fact.Order { return a.Order },
 		message: func(a *pgstore.Annotation) *contract.Annotation {
 			return &contract.Annotation{Run: int32(run.Number), Author: a.Author, Time: moment(a.At), Text: a.Text}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -140,7 +141,7 @@ func (s *scenarios) DiffScenarioVersions(ctx context.Context, r *connect.Request
 		if to.Number == 1 {
 			return nil, &failure{code: connect.CodeFailedPrecondition, reason: "no_former_version", message: "version 1 has none before it", field: "from", rule: "a version to compare with"}
 		}
-		named = fmt.Sprint(to.Number - 1)
+		named = strconv.Itoa(int(to.Number - 1))
 	}
 	from, err := s.version(ctx, id, named)
 	if err != nil {

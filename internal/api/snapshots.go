@@ -21,7 +21,7 @@ func (s *executions) ListSnapshots(ctx context.Context, r *connect.Request[contr
 		return nil, err
 	}
 	l := listing[pgstore.Snapshot, string, *contract.Snapshot]{
-		read: ofRun(run, s.Store.Snapshots), bite: largestPage,
+		run: run, read: ofRun(run, s.Store.Snapshots), bite: largestPage,
 		place: func(v *pgstore.Snapshot) string { return v.ID }, message: snapshotMessage,
 	}
 	snapshots, next, err := l.page(ctx, r.Msg)

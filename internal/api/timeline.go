@@ -33,6 +33,7 @@ func (s *executions) GetTimeline(ctx context.Context, r *connect.Request[contrac
 		place:   func(e *pgstore.StoredEvent) fact.Order { return e.OrderColumn },
 		message: func(e *pgstore.StoredEvent) *contract.TimelineEvent { return timelineMessage(run, e) },
 		bite:    bigBite,
+		run:     run,
 	}
 	events, next, err := l.page(ctx, r.Msg)
 	if err != nil {
@@ -69,10 +70,10 @@ func (s *executions) ListLogs(ctx context.Context, r *connect.Request[contract.L
 	}
 	from, until := pgstore.LogPlace{}, pgstore.LogPlace{}
 	if m.GetFrom() != nil {
-		from.At = m.GetFrom().AsTime()
+		from.At = atLeast(m.GetFrom())
 	}
 	if m.GetUntil() != nil {
-		until.At = m.GetUntil().AsTime()
+		until.At = atLeast(m.GetUntil())
 	}
 	l := listing[pgstore.LogLine, pgstore.LogPlace, *contract.LogRecord]{
 		read: func(ctx context.Context, at pgstore.LogPlace, most int) ([]pgstore.LogLine, error) {
@@ -88,7 +89,7 @@ func (s *executions) ListLogs(ctx context.Context, r *connect.Request[contract.L
 			return s.Store.LogsAfter(ctx, run, at, until.At, most)
 		},
 		place:   func(l *pgstore.LogLine) pgstore.LogPlace { return l.Place },
-		message: logMessage, matches: logFilter(m.GetFilter()), bite: largestPage, look: mostLines,
+		message: logMessage, matches: logFilter(m.GetFilter()), bite: largestPage, look: mostLines, run: run,
 	}
 	lines, next, err := l.page(ctx, m)
 	if err != nil {

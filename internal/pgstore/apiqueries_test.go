@@ -92,12 +92,5 @@ func apiCalls(found *int) []call {
 			r, err := q.ActiveFaultsOfRun(ctx, "exec-1", 1, bucket)
 			return rowsOf(found, r, err)
 		}, false},
-		{"InsertAnnotations", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return wrote(1)(q.InsertAnnotations(ctx, []dbsqlc.InsertAnnotationsParams{{Bucket: bucket, ExecutionID: "exec-1", Run: 1, OrderKey: key, AnnotatedAt: now, Author: "me", Text: "t"}}))
-		}, false},
-		{"AnnotationsPage", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.AnnotationsPage(ctx, dbsqlc.AnnotationsPageParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, After: []byte{}, Page: 10})
-			return rowsOf(found, r, err)
-		}, true},
 	}
 }

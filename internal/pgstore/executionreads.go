@@ -74,7 +74,13 @@ func (f *RunFilter) ByIndex() bool {
 			others++
 		}
 	}
-	return others <= 1 && f.Environment == "" && (f.ID == "" || f.From.IsZero() && f.Until.IsZero())
+	return others <= 1 && (len(f.Statuses) == 0 || f.onlyTerminal()) && f.Environment == "" && (f.ID == "" || f.From.IsZero() && f.Until.IsZero())
+}
+
+// onlyTerminal tells whether all runs that are meant have ended: only those are in
+// the index of statuses. The others are among the newest.
+func (f *RunFilter) onlyTerminal() bool {
+	return !slices.ContainsFunc(f.Statuses, func(s execution.Status) bool { return !s.Terminal() })
 }
 
 // Matches tells whether a run is one that the filter means.
@@ -112,7 +118,7 @@ func (s *Store) RunsOnTheWay(ctx context.Context, f *RunFilter, at RunPlace, pag
 		rows, err = s.q.RunsOfGroup(ctx, dbsqlc.RunsOfGroupParams{GroupID: f.Group, Before: before.Before, BeforeID: before.BeforeID, BeforeRun: before.BeforeRun, Since: before.Since, Page: before.Page})
 	case f.Scenario != "":
 		rows, err = s.q.RunsOfScenario(ctx, dbsqlc.RunsOfScenarioParams{ScenarioID: f.Scenario, Before: before.Before, BeforeID: before.BeforeID, BeforeRun: before.BeforeRun, Since: before.Since, Page: before.Page})
-	case len(f.Statuses) > 0:
+	case len(f.Statuses) > 0 && f.onlyTerminal():
 		rows, err = s.q.RunsOfStatuses(ctx, dbsqlc.RunsOfStatusesParams{Statuses: textsOf(f.Statuses), Before: before.Before, BeforeID: before.BeforeID, BeforeRun: before.BeforeRun, Since: before.Since, Page: before.Page})
 	case f.Pinned:
 		rows, err = s.q.PinnedRuns(ctx, dbsqlc.PinnedRunsParams(before))

@@ -16,9 +16,9 @@ import (
 // events, lines, parts and snapshots.
 const fillListed = `
 SELECT test_coordination.ensure_partitions('2026-01-01', '2026-12-31', 'month');
-INSERT INTO test_coordination.executions (execution_id, run, bucket, version, status, lifecycle, scenario_id, group_id, pinned, faults_active, marks, created_at, updated_at)
+INSERT INTO test_coordination.executions (execution_id, run, bucket, version, status, lifecycle, scenario_id, group_id, pinned, faults_active, marks, created_at, updated_at, ended_at)
 SELECT 'exec-' || lpad(n::text, 6, '0'), 1, date '2026-01-01' + n % 300, 1, (ARRAY['passed', 'failed', 'error', 'running', 'timeout'])[1 + n % 5], 'running', 'scenario-' || n % 10, 'group-' || n % 10, n % 10 = 0,
-  CASE WHEN n % 10 = 0 THEN 2 ELSE 0 END, ''::bytea, timestamptz '2026-01-01Z' + n * interval '1 minute', now()
+  CASE WHEN n % 10 = 0 THEN 2 ELSE 0 END, ''::bytea, timestamptz '2026-01-01Z' + n * interval '1 minute', now(), CASE WHEN n % 5 <> 3 THEN now() END
 FROM generate_series(1, 40000) AS n;
 INSERT INTO test_coordination.executions (execution_id, run, bucket, version, status, lifecycle, marks, created_at, updated_at)
 SELECT 'again', n, date '2026-01-01', 1, 'passed', 'running', ''::bytea, timestamptz '2026-01-01Z' + n * interval '1 minute', now() FROM generate_series(1, 10000) AS n;

@@ -47,7 +47,8 @@ func readinessFacts(ctx context.Context, q *dbsqlc.Queries, id scenario.ID, vers
 		return in, nil, interpret("read dependencies", err)
 	}
 	in.Declared = graphOf(edges).Declarations(id)
-	return in, v, otherRuns(ctx, q, &in)
+	err = otherRuns(ctx, q, &in)
+	return in, v, err
 }
 
 // otherRuns reads the runs of other scenarios that decide.

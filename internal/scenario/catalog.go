@@ -85,7 +85,7 @@ func (c *Catalog) Admit(e *Event, g *Graph, template *Definition, limits Limits)
 // schedule that was removed, nothing is.
 func (c *Catalog) Knows(e *Event) bool {
 	s, ok := c.Schedules[ScheduleID(e.Subject)]
-	return !c.LastOrder(e).IsZero() && !(ok && s.Removed)
+	return !c.LastOrder(e).IsZero() && (!ok || !s.Removed)
 }
 
 // LastOrder is the order of the last event about the same scenario, template or

@@ -2,18 +2,14 @@ package service_test
 
 import (
 	"bytes"
-	"context"
-	"crypto/tls"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 
 	"connectrpc.com/connect"
-	"golang.org/x/net/http2"
 
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
@@ -22,12 +18,9 @@ import (
 
 // cleartext is a client that speaks HTTP/2 without TLS.
 func cleartext() *http.Client {
-	return &http.Client{Transport: &http2.Transport{
-		AllowHTTP: true,
-		DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, address)
-		},
-	}}
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: &http.Transport{Protocols: protocols}}
 }
 
 // The API is served beside health and metrics: by Connect as plain JSON, by gRPC
@@ -50,7 +43,9 @@ func TestTheAPIIsServed(t *testing.T) {
 	}
 	defer answer.Body.Close()
 	var published struct {
-		Version struct{ Number int }
+		Version struct {
+			Number int `json:"number"`
+		} `json:"version"`
 	}
 	raw, err := io.ReadAll(answer.Body)
 	if err != nil || json.Unmarshal(raw, &published) != nil || published.Version.Number != 1 {

@@ -688,7 +688,7 @@ const runsOfStatuses = `-- name: RunsOfStatuses :many
 SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at, e.cancel_requested_at, e.pinned FROM unnest($1::text[]) AS w(status)
 CROSS JOIN LATERAL (
   SELECT r.execution_id, r.run, r.bucket, r.version, r.run_id, r.status, r.reported_outcome, r.scenario_id, r.scenario_version, r.environment, r.coordinator_id, r.start_source, r.trigger_type, r.trigger_actor, r.trigger_uri, r.group_id, r.attempt, r.dry_run, r.requested_at, r.started_at, r.ended_at, r.deadline, r.last_event_at, r.last_heartbeat_at, r.progress, r.message, r.current_phase, r.pause_reason, r.exit_code, r.error_message, r.lifecycle, r.interrupt_cause, r.interrupt_events, r.interrupted_at, r.superseded_by, r.events, r.own_events, r.log_lines, r.snapshots, r.phases_total, r.steps_total, r.steps_failed, r.faults_total, r.faults_active, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error, r.end_order, r.marks, r.created_at, r.updated_at, r.settled_change_at, r.cancel_requested_at, r.pinned FROM test_coordination.executions AS r
-  WHERE r.status = w.status
+  WHERE r.status = w.status AND r.ended_at IS NOT NULL
     AND (r.created_at, r.execution_id, r.run) < ($2::timestamptz, $3::text, $4::integer) AND r.created_at >= $5::timestamptz
   ORDER BY r.created_at DESC, r.execution_id DESC, r.run DESC LIMIT $6) AS e
 ORDER BY e.created_at DESC, e.execution_id DESC, e.run DESC LIMIT $6
@@ -703,8 +703,8 @@ type RunsOfStatusesParams struct {
 	Page      int32
 }
 
-// RunsOfStatuses lists the runs of some statuses: a page of each, and of those
-// the first ones.
+// RunsOfStatuses lists the runs of some statuses, all of which are terminal: a
+// page of each, and of those the first ones.
 func (q *Queries) RunsOfStatuses(ctx context.Context, arg RunsOfStatusesParams) ([]Execution, error) {
 	rows, err := q.db.Query(ctx, runsOfStatuses,
 		arg.Statuses,
