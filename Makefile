@@ -117,7 +117,7 @@ bench-history: ## Measure what an event costs at 1, 10 and 50 million stored row
 	@bin/tcda-lab bench --history=1,10,50 --events=100000 --rounds=7 $(ARGS)
 
 .PHONY: seed
-seed: ## Fill a migrated, empty database with a million executions: ARGS='--database-url=postgres://... --executions=200000 --log-lines=2000000'
+seed: ## Fill a migrated, empty database with a million executions: ARGS='--postgres-url=postgres://... --executions=200000 --log-lines=2000000'
 	@$(MAKE) build
 	@bin/tcda-lab seed --executions=1000000 --log-lines=20000000 $(ARGS)
 

@@ -9,12 +9,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/bench"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 )
 
 type seedCmd struct {
-	DatabaseURL string `name:"database-url" env:"TCDA_DATABASE_URL" required:"" placeholder:"URL" help:"A database that is migrated and empty."`
-	Executions  int    `default:"1000000" help:"Runs, over half a year."`
-	LogLines    int    `default:"20000000" help:"Log lines, half of them of one run, which has as many events."`
+	PostgresURL config.URL `required:"" placeholder:"URL" help:"A database that is migrated and empty."`
+	Executions  int        `default:"1000000" help:"Runs, over half a year."`
+	LogLines    int        `default:"20000000" help:"Log lines, half of them of one run, which has as many events."`
 }
 
 // Help is what --help says beyond the flags.
@@ -26,7 +27,7 @@ folded again. The million and twenty million of the defaults take some 20 GB.`
 
 // Run fills the database.
 func (c *seedCmd) Run(ctx context.Context, term console) (err error) {
-	conn, err := pgx.Connect(ctx, c.DatabaseURL)
+	conn, err := pgx.Connect(ctx, c.PostgresURL.Reveal())
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
 	}

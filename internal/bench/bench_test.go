@@ -81,6 +81,12 @@ func TestBenchMeasuresEverything(t *testing.T) {
 		wantMeasured(t, report, "latency", name)
 	}
 	wantMeasured(t, report, "memory", "peak memory of tcda")
+	for _, name := range []string{"executions", "executions of two statuses", "active faults", "timeline", "log lines, the last first"} {
+		wantMeasured(t, report, "reads", name+", page 1")
+	}
+	if f := report.Find("reads", "executions, page 126"); f == nil || f.Of != "executions, page 1" || f.Ratio <= 0 {
+		t.Errorf("the page behind 2,500 executions: %+v", f)
+	}
 	wantReadable(t, report)
 
 	left, err := filepath.Glob(filepath.Join(o.DataDir, "tcda-bench-*"))

@@ -112,7 +112,7 @@ func (b *bench) measureReads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.note("read %d times each, by turns, through HTTP; the far page is the last one where there are fewer than %s", readRounds, count(farPage))
+	s.note("read %d times each, by turns, through HTTP; the far page is a nearer one where a list has fewer than %s", readRounds, count(farPage))
 	b.report.Sections = append(b.report.Sections, s)
 	return b.dropDatabase(ctx, database)
 }
@@ -173,8 +173,8 @@ func (b *bench) measureList(ctx context.Context, s *Section, l list) error {
 	return nil
 }
 
-// walk is the token of the far page, or of the last full one before it, and its
-// number.
+// walk is the token of the far page, and its number; where there are fewer pages,
+// of the last that steps of walkPage lead to.
 func (l *list) walk(ctx context.Context) (page int, token string, err error) {
 	passed := 0
 	for want := (farPage - 1) * readPage; passed < want; {
