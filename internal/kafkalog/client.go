@@ -29,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,9 +48,13 @@ type Config struct {
 	TLS      *tls.Config // nil: no TLS
 	SASL     *SASL       // nil: no authentication
 
-	// Topics are those that will be read or written. Their leaders are kept known; without
-	// any, those of all topics of the cluster are.
+	// Topics are those that will be read, and that Preflight asks for. Their leaders are
+	// kept known; without any, those of all topics of the cluster are.
 	Topics []string
+
+	// Written are topics that are only written: their leaders are kept known, too, but
+	// the service can do its work without them, so that Preflight does not ask for them.
+	Written []string
 
 	DialTimeout    time.Duration // connect, TLS and SASL together: 5 s
 	RequestTimeout time.Duration // one round trip, beside the wait of a fetch: 10 s
@@ -148,12 +153,20 @@ func Open(config Config) (*Client, error) {
 			Dial:           config.dial,
 			DialTimeout:    config.DialTimeout,
 			MetadataTTL:    config.MetadataAge,
-			MetadataTopics: config.Topics,
+			MetadataTopics: known(config),
 			ClientID:       config.ClientID,
 			TLS:            config.TLS,
 			SASL:           mechanism,
 		},
 	}, nil
+}
+
+// known are the topics whose leaders are kept known; nil means all.
+func known(c Config) []string {
+	if len(c.Topics) == 0 {
+		return nil
+	}
+	return append(slices.Clone(c.Topics), c.Written...)
 }
 
 // dial makes connections on which nothing waits for ever.

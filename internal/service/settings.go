@@ -91,7 +91,8 @@ func Kafka(cfg *config.Config) (kafkalog.Config, error) {
 		ClientID:       c.ClientID,
 		TLS:            secured,
 		SASL:           kafkaSASL(c),
-		Topics:         append(inputTopics(cfg), cfg.Kafka.TopicCommands, cfg.Kafka.TopicReports, cfg.Kafka.TopicDeadLetters),
+		Topics:         inputTopics(cfg),
+		Written:        []string{cfg.Kafka.TopicCommands, cfg.Kafka.TopicReports, cfg.Kafka.TopicDeadLetters},
 		DialTimeout:    c.DialTimeout,
 		RequestTimeout: c.RequestTimeout,
 	}, nil
