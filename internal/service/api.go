@@ -30,6 +30,7 @@ func (s *service) openAPI(ctx context.Context, decoder *event.Decoder) error {
 		return nil
 	}
 	parts.Store, parts.Redis, parts.Commands, parts.Log = s.store, s.redis, s.commands, s.log
+	parts.Stopping = s.stopping
 	parts.AtWork = func() error { return s.isAtWork(ctx) }
 	parts.Interceptors = []connect.Interceptor{s.access.Interceptor()}
 	handler, err := api.NewHandler(parts)

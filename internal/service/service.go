@@ -82,6 +82,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	parts.Go(func() error { s.access.Watch(web); return nil })
 	parts.Go(func() error {
 		defer stopWeb()
+		defer close(s.stopping) // streams end before HTTP does
 		return s.work(working)
 	})
 	return s.await(ctx, parts)
@@ -109,12 +110,14 @@ type service struct {
 	grpc     net.Listener    // for the API alone; nil: not asked for
 	onlyAPI  *opshttp.Server // on it
 
+	stopping chan struct{} // closed when the roles have ended
+
 	phase atomic.Pointer[string] // what is waited for; empty: at work
 }
 
 // open makes all parts. None of them needs its server yet.
 func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, err error) {
-	s := &service{cfg: cfg, ready: opts.Ready}
+	s := &service{cfg: cfg, ready: opts.Ready, stopping: make(chan struct{})}
 	s.enter("starting")
 	defer func() {
 		if err != nil {
