@@ -25,9 +25,10 @@ func quick(t testing.TB, only ...string) bench.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// So many events take longer than Redis waits for its next states at the longest.
 	return bench.Options{
 		TCDA: self, Lab: self, DataDir: testenv.DataDir(t), Only: only,
-		Rounds: 1, Events: 1500, Partitions: 3, SingleEvents: 200, MemoryEvents: 2000, Executions: 3000, LogLines: 6000, LatencyTime: time.Second,
+		Rounds: 1, Events: 5000, Partitions: 3, SingleEvents: 200, MemoryEvents: 2000, Executions: 3000, LogLines: 6000, LatencyTime: time.Second,
 		Settings: map[string]string{"INGEST_BATCH_RECORDS": "50"},
 		Postgres: map[string]string{"shared_buffers": "64MB"},
 		Progress: testWriter{t},
