@@ -1,3 +1,8 @@
+-- Writers begin with execution_ids: those under way end first, and none begins
+-- until this is done. Without it one that had written some of the tables below
+-- would run into a deadlock with the order in which they are changed here. Readers
+-- go on.
+LOCK TABLE "test_coordination"."execution_ids" IN SHARE ROW EXCLUSIVE MODE;
 -- create index "execution_events_correlation_idx" to table: "execution_events"
 CREATE INDEX "execution_events_correlation_idx" ON "test_coordination"."execution_events" ("correlation_id", "execution_id", "run") WHERE (correlation_id <> ''::text);
 -- modify "executions" table
