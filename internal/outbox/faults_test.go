@@ -199,6 +199,7 @@ func TestTheBrokerIsAway(t *testing.T) {
 	r := w.reader(pgstore.OutboxCommands)
 	w.enqueue(w.command("exec-1", 0))
 	r.await("the first event", atLeast(1))
+	w.eventually("the first is noted as published", func() bool { return w.statuses()["pending"] == 0 }) // its answer shall not be cut
 	for n, fault := range []func(){func() { proxy.Refuse() }, func() { proxy.Swallow() }} {
 		fault()
 		w.enqueue(w.command("exec-1", 2*n+1), w.command("exec-1", 2*n+2))
