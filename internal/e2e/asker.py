@@ -139,7 +139,7 @@ def main():
 
     asked = api.write("ExecutionService/RequestExecution", execution={"executionId": "py-asked", "scenarioId": "py-slow", "environment": "lab"})
     command = commands.next("execution.requested")
-    assert command["runid"] == asked["execution"]["runId"] and command["data"]["scenarioVersion"] == published["version"]["hash"], command
+    assert command["runid"] == asked["execution"]["runId"] and command["data"]["scenario_version"] == published["version"]["hash"], command
     try:
         api.call("ExecutionService/RequestExecution", requestId="py-twice", execution={"executionId": "py-asked", "scenarioId": "py-slow"})
         raise AssertionError("asked for twice at once, and accepted")
