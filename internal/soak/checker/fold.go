@@ -52,7 +52,7 @@ func fold(events []placed, owns []*own) *folded {
 }
 
 func emptyRun() Row {
-	r := Row{"lifecycle": "pending"}
+	r := Row{"lifecycle": "pending", "pinned": false} // nobody pins or cancels through the API here
 	for _, text := range []string{
 		"reported_outcome", "scenario_id", "scenario_version", "environment", "coordinator_id", "start_source", "trigger_type", "trigger_actor", "trigger_uri",
 		"group_id", "message", "current_phase", "pause_reason", "error_message", "interrupt_cause",
@@ -61,7 +61,7 @@ func emptyRun() Row {
 	}
 	for _, unknown := range []string{
 		"run_id", "attempt", "dry_run", "requested_at", "started_at", "ended_at", "deadline", "last_event_at", "last_heartbeat_at", "progress", "exit_code",
-		"interrupt_events", "interrupted_at", "superseded_by", "end_order",
+		"interrupt_events", "interrupted_at", "superseded_by", "end_order", "cancel_requested_at",
 	} {
 		r[unknown] = nil
 	}

@@ -222,6 +222,7 @@ func runRow(id string, run int64, differs checker.Row) checker.Row {
 		"interrupt_events": nil, "interrupted_at": nil, "superseded_by": nil, "events": int64(0), "own_events": int64(0), "log_lines": int64(0), "snapshots": int64(0),
 		"phases_total": int64(0), "steps_total": int64(0), "steps_failed": int64(0), "faults_total": int64(0), "faults_active": int64(0),
 		"validations_passed": int64(0), "validations_failed": int64(0), "validations_skipped": int64(0), "validations_error": int64(0), "end_order": nil,
+		"pinned": false, "cancel_requested_at": nil,
 	}
 	maps.Copy(row, differs)
 	return row
