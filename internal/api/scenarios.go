@@ -75,31 +75,20 @@ func (s *scenarios) GetScenario(ctx context.Context, r *connect.Request[contract
 const mostLooked = 1000
 
 func (s *scenarios) ListScenarios(ctx context.Context, r *connect.Request[contract.ListScenariosRequest]) (*connect.Response[contract.ListScenariosResponse], error) {
-	after, err := cursorOf[string](r.Msg)
+	l := listing[pgstore.NamedScenario, scenario.ID, *contract.Scenario]{
+		read:    s.Store.ScenariosAfter,
+		place:   func(f *pgstore.NamedScenario) scenario.ID { return f.ID },
+		message: func(f *pgstore.NamedScenario) *contract.Scenario { return scenarioMessage(*f) },
+		bite:    largestPage, look: mostLooked,
+	}
+	if m := r.Msg; m.GetStatus() != "" || m.GetScenarioType() != "" || m.GetTag() != "" {
+		l.matches = func(f *pgstore.NamedScenario) bool { return matches(*f, m) }
+	}
+	found, next, err := l.page(ctx, r.Msg)
 	if err != nil {
 		return nil, err
 	}
-	// There are thousands of scenarios at most: a filter looks at so many and the
-	// page may be short.
-	look := pageSize(r.Msg)
-	if r.Msg.GetStatus() != "" || r.Msg.GetScenarioType() != "" || r.Msg.GetTag() != "" {
-		look = mostLooked
-	}
-	found, err := s.Store.ScenariosAfter(ctx, scenario.ID(after), look)
-	if err != nil {
-		return nil, err
-	}
-	answer := &contract.ListScenariosResponse{}
-	for i, f := range found {
-		if matches(f, r.Msg) {
-			answer.Scenarios = append(answer.Scenarios, scenarioMessage(f))
-		}
-		if last := i == len(found)-1; len(answer.GetScenarios()) == pageSize(r.Msg) && !last || last && len(found) == look {
-			answer.NextPageToken = tokenOf(r.Msg, string(f.ID))
-			break
-		}
-	}
-	return connect.NewResponse(answer), nil
+	return connect.NewResponse(&contract.ListScenariosResponse{Scenarios: found, NextPageToken: next}), nil
 }
 
 func matches(f pgstore.NamedScenario, r *contract.ListScenariosRequest) bool {

@@ -10,6 +10,13 @@ import (
 
 // apiCalls calls the methods that only the API needs.
 func apiCalls(found *int) []call {
+	rows := func(method string, run func(context.Context, *dbsqlc.Queries) error) call {
+		return call{method, run, true}
+	}
+	writes := func(method string, run func(context.Context, *dbsqlc.Queries) error) call {
+		return call{method, run, false}
+	}
+	affected := func(_ int64, err error) error { return err }
 	return []call{
 		{"BeginRequest", func(ctx context.Context, q *dbsqlc.Queries) error {
 			_, err := q.BeginRequest(ctx, dbsqlc.BeginRequestParams{RequestID: "r", Procedure: "p", Parameters: key, Caller: "me", ReceivedAt: now})
@@ -92,5 +99,120 @@ func apiCalls(found *int) []call {
 			r, err := q.ActiveFaultsOfRun(ctx, "exec-1", 1, bucket)
 			return rowsOf(found, r, err)
 		}, false},
+		rows("WatchedTriggers", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return batchOf(found, q.WatchedTriggers(ctx, []string{""}).Query)
+		}),
+		rows("SchedulesWaiting", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SchedulesWaiting(ctx, []string{"type"}, []string{"s"})
+			return rowsOf(found, r, err)
+		}),
+		rows("LockDuePlans", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockDuePlans(ctx, now, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("LockPlans", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockPlans(ctx, []string{"n"})
+			return rowsOf(found, r, err)
+		}),
+		writes("SavePlans", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.SavePlans(ctx, dbsqlc.SavePlansParams{Now: now, Ids: []string{"n", "bare"}, Versions: []int64{1, 1}, NextDue: []time.Time{now, {}}})
+		}),
+		rows("LockDueOf", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockDueOf(ctx, []string{"n"}, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("LockDue", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockDue(ctx, dbsqlc.LockDueParams{Page: 10})
+			return rowsOf(found, r, err)
+		}),
+		rows("ClaimOccurrences", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.ClaimOccurrences(ctx, dbsqlc.ClaimOccurrencesParams{
+				Claimer: "c", LeaseSeconds: -half, ScheduleIds: []string{"n"}, OccurrenceIds: []string{"claimed"}, StartBy: []time.Time{now},
+			})
+			return rowsOf(found, r, err)
+		}),
+		rows("LockExpired", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LockExpired(ctx, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("OccurrenceByID", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.OccurrenceByID(ctx, "n", "event")
+			return oneOf(found, r, err)
+		}),
+		rows("RenewClaim", func(ctx context.Context, q *dbsqlc.Queries) error {
+			o, err := q.OccurrenceByID(ctx, "n", "claimed")
+			if err != nil {
+				return err
+			}
+			r, err := q.RenewClaim(ctx, dbsqlc.RenewClaimParams{LeaseSeconds: -half, ScheduleID: "n", OccurrenceID: "claimed", Token: o.ClaimToken})
+			return oneOf(found, r, err)
+		}),
+		writes("CompleteClaim", func(ctx context.Context, q *dbsqlc.Queries) error {
+			o, err := q.OccurrenceByID(ctx, "n", "completed")
+			if err != nil || o.Status != "due" { // completed by a former call
+				return err
+			}
+			if _, err := q.ClaimOccurrences(ctx, dbsqlc.ClaimOccurrencesParams{LeaseSeconds: half, ScheduleIds: []string{"n"}, OccurrenceIds: []string{"completed"}, StartBy: []time.Time{{}}}); err != nil {
+				return err
+			}
+			_, err = q.CompleteClaim(ctx, dbsqlc.CompleteClaimParams{
+				Outcome: "started", Detail: "d", ExecutionID: "exec-1", Run: number(1), Now: now, ScheduleID: "n", OccurrenceID: "completed", Token: 1,
+			})
+			return err
+		}),
+		rows("RivalsOf", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.RivalsOf(ctx, now, []string{"n"}, 10)
+			return rowsOf(found, r, err)
+		}),
+		writes("EndRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.EndRuns(ctx, []string{"n"}, []string{"completed"})
+		}),
+		writes("MoveStartBy", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.MoveStartBy(ctx, []string{"n", "n"}, []string{"event", "late"}, []time.Time{{}, now})
+		}),
+		writes("SettleLate", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.SettleLate(ctx, now.Add(time.Second), 10))
+		}),
+		writes("SettleOccurrences", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.SettleOccurrences(ctx, dbsqlc.SettleOccurrencesParams{
+				Now: now, ScheduleIds: []string{"n"}, OccurrenceIds: []string{"late"}, Statuses: []string{"skipped"}, Reasons: []string{"removed"}, Details: []string{"d"},
+			})
+		}),
+		rows("OccurrencesPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.OccurrencesPage(ctx, dbsqlc.OccurrencesPageParams{ScheduleID: "n", Before: now.Add(time.Hour), Page: 10})
+			return rowsOf(found, r, err)
+		}),
+		rows("RenewLock", func(ctx context.Context, q *dbsqlc.Queries) error {
+			l, err := q.RenewLock(ctx, 60, "held", 1)
+			return oneOf(found, l, err)
+		}),
+		rows("GuardLock", func(ctx context.Context, q *dbsqlc.Queries) error {
+			l, err := q.GuardLock(ctx, "held")
+			return oneOf(found, l, err)
+		}),
+		rows("LockByName", func(ctx context.Context, q *dbsqlc.Queries) error {
+			l, err := q.LockByName(ctx, "held")
+			return oneOf(found, l, err)
+		}),
+		rows("HeldLocks", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.HeldLocks(ctx, "", 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("AllLocks", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AllLocks(ctx, "", 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("AuditPage", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AuditPage(ctx, math.MaxInt64, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("AuditPageByActor", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AuditPageByActor(ctx, "me", math.MaxInt64, 10)
+			return rowsOf(found, r, err)
+		}),
+		rows("AuditPageBySubject", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AuditPageBySubject(ctx, "broken", math.MaxInt64, 10)
+			return rowsOf(found, r, err)
+		}),
 	}
 }

@@ -41,7 +41,7 @@ func TestStatementsAboutOccurrencesGoAlongTheirIndexes(t *testing.T) {
 		"SchedulesWaiting":    {"schedules_after_scenario_idx", false},
 	}
 	conn := planningConn(t)
-	for _, c := range reading(new(int)) {
+	for _, c := range append(reading(new(int)), apiCalls(new(int))...) {
 		if _, ok := indexes[c.method]; ok {
 			if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 				t.Fatalf("%s: %v", c.method, err)

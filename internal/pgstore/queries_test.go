@@ -2,19 +2,13 @@ package pgstore_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"reflect"
-	"slices"
-	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // call is one use of a generated method, named as it is.
@@ -371,89 +365,6 @@ func reading(found *int) []call {
 			r, err := q.SchedulesOfScenario(ctx, "s", "", 10)
 			return rowsOf(found, r, err)
 		}),
-		rows("WatchedTriggers", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return batchOf(found, q.WatchedTriggers(ctx, []string{""}).Query)
-		}),
-		rows("SchedulesWaiting", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.SchedulesWaiting(ctx, []string{"type"}, []string{"s"})
-			return rowsOf(found, r, err)
-		}),
-		rows("LockDuePlans", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.LockDuePlans(ctx, now, 10)
-			return rowsOf(found, r, err)
-		}),
-		rows("LockPlans", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.LockPlans(ctx, []string{"n"})
-			return rowsOf(found, r, err)
-		}),
-		writes("SavePlans", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return q.SavePlans(ctx, dbsqlc.SavePlansParams{Now: now, Ids: []string{"n", "bare"}, Versions: []int64{1, 1}, NextDue: []time.Time{now, {}}})
-		}),
-		rows("LockDueOf", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.LockDueOf(ctx, []string{"n"}, 10)
-			return rowsOf(found, r, err)
-		}),
-		rows("LockDue", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.LockDue(ctx, dbsqlc.LockDueParams{Page: 10})
-			return rowsOf(found, r, err)
-		}),
-		rows("ClaimOccurrences", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.ClaimOccurrences(ctx, dbsqlc.ClaimOccurrencesParams{
-				Claimer: "c", LeaseSeconds: -half, ScheduleIds: []string{"n"}, OccurrenceIds: []string{"claimed"}, StartBy: []time.Time{now},
-			})
-			return rowsOf(found, r, err)
-		}),
-		rows("LockExpired", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.LockExpired(ctx, 10)
-			return rowsOf(found, r, err)
-		}),
-		rows("OccurrenceByID", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.OccurrenceByID(ctx, "n", "event")
-			return oneOf(found, r, err)
-		}),
-		rows("RenewClaim", func(ctx context.Context, q *dbsqlc.Queries) error {
-			o, err := q.OccurrenceByID(ctx, "n", "claimed")
-			if err != nil {
-				return err
-			}
-			r, err := q.RenewClaim(ctx, dbsqlc.RenewClaimParams{LeaseSeconds: -half, ScheduleID: "n", OccurrenceID: "claimed", Token: o.ClaimToken})
-			return oneOf(found, r, err)
-		}),
-		writes("CompleteClaim", func(ctx context.Context, q *dbsqlc.Queries) error {
-			o, err := q.OccurrenceByID(ctx, "n", "completed")
-			if err != nil || o.Status != "due" { // completed by a former call
-				return err
-			}
-			if _, err := q.ClaimOccurrences(ctx, dbsqlc.ClaimOccurrencesParams{LeaseSeconds: half, ScheduleIds: []string{"n"}, OccurrenceIds: []string{"completed"}, StartBy: []time.Time{{}}}); err != nil {
-				return err
-			}
-			_, err = q.CompleteClaim(ctx, dbsqlc.CompleteClaimParams{
-				Outcome: "started", Detail: "d", ExecutionID: "exec-1", Run: number(1), Now: now, ScheduleID: "n", OccurrenceID: "completed", Token: 1,
-			})
-			return err
-		}),
-		rows("RivalsOf", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.RivalsOf(ctx, now, []string{"n"}, 10)
-			return rowsOf(found, r, err)
-		}),
-		writes("EndRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return q.EndRuns(ctx, []string{"n"}, []string{"completed"})
-		}),
-		writes("MoveStartBy", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return q.MoveStartBy(ctx, []string{"n", "n"}, []string{"event", "late"}, []time.Time{{}, now})
-		}),
-		writes("SettleLate", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return affected(q.SettleLate(ctx, now.Add(time.Second), 10))
-		}),
-		writes("SettleOccurrences", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return q.SettleOccurrences(ctx, dbsqlc.SettleOccurrencesParams{
-				Now: now, ScheduleIds: []string{"n"}, OccurrenceIds: []string{"late"}, Statuses: []string{"skipped"}, Reasons: []string{"removed"}, Details: []string{"d"},
-			})
-		}),
-		rows("OccurrencesPage", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.OccurrencesPage(ctx, dbsqlc.OccurrencesPageParams{ScheduleID: "n", Before: now.Add(time.Hour), Page: 10})
-			return rowsOf(found, r, err)
-		}),
 		rows("RunKeys", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.RunKeys(ctx, "", 0, 10)
 			return rowsOf(found, r, err)
@@ -529,103 +440,6 @@ func reading(found *int) []call {
 			r, err := q.EndStalledSessions(ctx, time.Hour.Seconds())
 			return oneOf(found, r, err)
 		}),
-		rows("RenewLock", func(ctx context.Context, q *dbsqlc.Queries) error {
-			l, err := q.RenewLock(ctx, 60, "held", 1)
-			return oneOf(found, l, err)
-		}),
-		rows("GuardLock", func(ctx context.Context, q *dbsqlc.Queries) error {
-			l, err := q.GuardLock(ctx, "held")
-			return oneOf(found, l, err)
-		}),
-		rows("LockByName", func(ctx context.Context, q *dbsqlc.Queries) error {
-			l, err := q.LockByName(ctx, "held")
-			return oneOf(found, l, err)
-		}),
-		rows("HeldLocks", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.HeldLocks(ctx, "", 10)
-			return rowsOf(found, r, err)
-		}),
-		rows("AllLocks", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.AllLocks(ctx, "", 10)
-			return rowsOf(found, r, err)
-		}),
-		rows("AuditPage", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.AuditPage(ctx, math.MaxInt64, 10)
-			return rowsOf(found, r, err)
-		}),
-		rows("AuditPageByActor", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.AuditPageByActor(ctx, "me", math.MaxInt64, 10)
-			return rowsOf(found, r, err)
-		}),
-		rows("AuditPageBySubject", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.AuditPageBySubject(ctx, "broken", math.MaxInt64, 10)
-			return rowsOf(found, r, err)
-		}),
 		writes("LockDefinitions", func(ctx context.Context, q *dbsqlc.Queries) error { return q.LockDefinitions(ctx) }),
 	}...)
-}
-
-// sqlc cannot see that a parameter or a column has a type that the driver will
-// not encode or scan: only a call does.
-func TestEveryGeneratedQueryIsCalled(t *testing.T) {
-	t.Parallel()
-	called := map[string]bool{}
-	for _, c := range slices.Concat(seeding(), reading(new(int)), apiCalls(new(int))) {
-		called[c.method] = true
-	}
-	for m := range reflect.TypeFor[*dbsqlc.Queries]().Methods() {
-		if m.Name != "WithTx" && !called[m.Name] {
-			t.Errorf("generated method %s is never called by the tests of this file", m.Name)
-		}
-	}
-}
-
-func TestEveryGeneratedQueryOnAnEmptyDatabase(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	pool := testenv.Postgres(t).Pool(t)
-	for _, c := range slices.Concat(seeding(), reading(new(int)), apiCalls(new(int))) {
-		tx, err := pool.Begin(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		q := dbsqlc.New(tx)
-		if c.method == "SaveDetails" || c.method == "InsertDetails" { // those with a foreign key
-			if err := allOf(q.SaveRun(ctx, []dbsqlc.SaveRunParams{fullRun(), bareRun()}).Exec); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := c.run(ctx, q); err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			t.Errorf("%s: %v", c.method, err)
-		}
-		if err := tx.Rollback(ctx); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func TestEveryGeneratedQueryOnASeededDatabase(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	pool := testenv.Postgres(t).Pool(t)
-	var found int
-	calls := slices.Concat(seeding(), reading(&found), apiCalls(&found))
-	once := map[string]bool{
-		"InsertRuns": true, "InsertDetails": true, "InsertEvents": true, "InsertPhases": true, "InsertSteps": true, "InsertFaults": true,
-		"InsertValidations": true, "InsertSnapshots": true, "InsertLogs": true, "InsertDefinitionEvent": true, "InsertAnnotations": true,
-	}
-	for _, round := range []string{"first", "second"} {
-		for _, c := range calls {
-			if round == "second" && once[c.method] {
-				continue
-			}
-			found = 0
-			if err := c.run(ctx, dbsqlc.New(pool)); err != nil {
-				t.Errorf("%s, %s call: %v", c.method, round, err)
-			}
-			if c.finds && found == 0 {
-				t.Errorf("%s, %s call: finds nothing", c.method, round)
-			}
-		}
-	}
 }
