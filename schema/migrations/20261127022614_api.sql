@@ -1,8 +1,9 @@
 -- Writers begin with execution_ids: those under way end first, and none begins
 -- until this is done. Without it one that had written some of the tables below
 -- would run into a deadlock with the order in which they are changed here. Readers
--- go on.
-LOCK TABLE "test_coordination"."execution_ids" IN SHARE ROW EXCLUSIVE MODE;
+-- go on. In a block, because tools that replay migrations do it without a
+-- transaction, where LOCK by itself is an error.
+DO $$ BEGIN LOCK TABLE "test_coordination"."execution_ids" IN SHARE ROW EXCLUSIVE MODE; END $$;
 -- create index "execution_events_correlation_idx" to table: "execution_events"
 CREATE INDEX "execution_events_correlation_idx" ON "test_coordination"."execution_events" ("correlation_id", "execution_id", "run") WHERE (correlation_id <> ''::text);
 -- modify "executions" table
