@@ -114,7 +114,13 @@ func (w *world) wantLive(id execution.ID) {
 func (w *world) count(query string) int {
 	w.Helper()
 	var n int
-	err := pgx.BeginFunc(w.Context(), w.db.Pool(w), func(tx pgx.Tx) error {
+	// Not w.db.Pool, which stays open until the test ends: rows ask this again and again.
+	conn, err := pgx.Connect(w.Context(), w.db.URL)
+	if err != nil {
+		w.Fatalf("%s: %v", query, err)
+	}
+	defer conn.Close(w.Context()) //nolint:errcheck // all of it was read
+	err = pgx.BeginFunc(w.Context(), conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(w.Context(), "SET LOCAL search_path = test_coordination"); err != nil {
 			return err
 		}
