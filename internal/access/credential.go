@@ -154,7 +154,7 @@ func (e Entry) caller(now time.Time) (Caller, *refusal) {
 // on this machine that shows a page whose name leads here.
 func fromThisMachine(r *http.Request) *refusal {
 	local := isLoopbackHost(r.Host)
-	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
+	for _, header := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
 		local = local && len(r.Header.Values(header)) == 0
 	}
 	if local {
