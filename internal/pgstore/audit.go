@@ -17,6 +17,8 @@ const (
 	ActionReleaseKillSwitch = "kill_switch.release"
 	ActionDiscardRecord     = "quarantine.discard"
 	ActionRequeueRecord     = "quarantine.requeue"
+	ActionReleaseParked     = "outbox.release"
+	ActionDiscardParked     = "outbox.discard"
 	ActionAcceptGap         = "partition.accept_gap"
 	ActionResetPartition    = "partition.reset"
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
@@ -247,16 +248,26 @@ func (s *Store) ParkedRows(ctx context.Context, after int64, page int) ([]Parked
 // ReleaseParked has a parked row tried again, and notes who wanted that and why.
 // ErrNotFound says that it is not parked (any more).
 func (s *Store) ReleaseParked(ctx context.Context, id int64, by, why string, now time.Time) error {
-	n, err := s.q.ReleaseParked(ctx, dbsqlc.ReleaseParkedParams{Now: now, ResolvedBy: by, Resolution: why, ID: id})
-	return oneRow("release parked outbox row", n, err)
+	return s.Batch(ctx, now, func(tx *Tx) error {
+		n, err := tx.q.ReleaseParked(ctx, dbsqlc.ReleaseParkedParams{Now: now, ResolvedBy: by, Resolution: why, ID: id})
+		if err := oneRow("release parked outbox row", n, err); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, AuditEntry{Actor: by, Action: ActionReleaseParked, Subject: strconv.FormatInt(id, 10), Reason: why})
+	})
 }
 
 // DiscardParked gives a parked row up: it is never published, and those behind it
 // follow without it. Who wanted that and why is noted. ErrNotFound says that it is
 // not parked (any more).
 func (s *Store) DiscardParked(ctx context.Context, id int64, by, why string, now time.Time) error {
-	n, err := s.q.DiscardParked(ctx, dbsqlc.DiscardParkedParams{Now: now, ResolvedBy: by, Resolution: why, ID: id})
-	return oneRow("discard parked outbox row", n, err)
+	return s.Batch(ctx, now, func(tx *Tx) error {
+		n, err := tx.q.DiscardParked(ctx, dbsqlc.DiscardParkedParams{Now: now, ResolvedBy: by, Resolution: why, ID: id})
+		if err := oneRow("discard parked outbox row", n, err); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, AuditEntry{Actor: by, Action: ActionDiscardParked, Subject: strconv.FormatInt(id, 10), Reason: why})
+	})
 }
 
 func oneRow(op string, n int64, err error) error {
