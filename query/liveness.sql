@@ -1,7 +1,7 @@
--- LiveSigns walks the runs that have not ended, whichever of their id, with what
--- tells how long they have been silent.
+-- LiveSigns walks the runs that have not ended, whichever of their id, with how
+-- much others have said of them.
 -- name: LiveSigns :many
-SELECT execution_id, run, scenario_id, scenario_version, events, own_events, updated_at FROM test_coordination.executions
+SELECT execution_id, run, scenario_id, scenario_version, events FROM test_coordination.executions
 WHERE status IN ('pending', 'running', 'paused') AND (execution_id, run) > (sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer)
 ORDER BY execution_id, run LIMIT sqlc.arg(page);
 

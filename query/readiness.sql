@@ -18,8 +18,8 @@ CROSS JOIN LATERAL (
   SELECT r.execution_id, r.run, r.scenario_id, r.environment, r.status, r.ended_at::timestamptz AS ended_at FROM test_coordination.executions AS r
   WHERE r.scenario_id = s.id AND r.environment = v.environment AND r.status = w.status AND r.ended_at IS NOT NULL ORDER BY r.ended_at DESC LIMIT 1) AS e;
 
--- ActiveRunsOf are the runs of the scenarios that have not ended, each the latest
--- of its id (the condition is that of LiveRuns). Terminal runs are those with an
+-- ActiveRunsOf are the runs of the scenarios that have not ended, also where a
+-- newer one of its id has begun: both go on. Terminal runs are those with an
 -- end: said so, and not by their status, the statement does not take LiveRuns'
 -- index, nor LiveRuns this one's.
 -- name: ActiveRunsOf :many
@@ -28,5 +28,4 @@ FROM unnest(sqlc.arg(scenarios)::text[]) AS s(id)
 CROSS JOIN LATERAL (
   SELECT r.execution_id, r.run, r.scenario_id, r.environment, r.started_at, r.requested_at, r.created_at FROM test_coordination.executions AS r
   WHERE r.scenario_id = s.id AND r.ended_at IS NULL
-    AND r.run >= (SELECT i.latest_run FROM test_coordination.execution_ids AS i WHERE i.execution_id = r.execution_id)
   ORDER BY r.execution_id, r.run) AS e;

@@ -14,10 +14,10 @@ import (
 )
 
 // InterruptSilent says that a run is interrupted, because nothing was heard of
-// it for too long; unless it has been heard of since its latest event had the
-// number arrival, or has ended. A later real event revives it, or settles it.
+// it for too long; unless it has another number of events of others by now, or has
+// ended. A later real event revives it, or settles it.
 // It tells whether it was said.
-func (c *Commands) InterruptSilent(ctx context.Context, k pgstore.RunKey, arrival int64) (said bool, err error) {
+func (c *Commands) InterruptSilent(ctx context.Context, k pgstore.RunKey, events int64) (said bool, err error) {
 	err = c.Do(ctx, func(ctx context.Context, t *Tx) error {
 		said = false
 		f, _, err := t.fold(ctx, k.ID)
@@ -29,7 +29,7 @@ func (c *Commands) InterruptSilent(ctx context.Context, k pgstore.RunKey, arriva
 			return err
 		}
 		s := f.Add(r)
-		if s.Run.Status.Terminal() || s.Run.Arrival() != arrival {
+		if s.Run.Status.Terminal() || s.Run.Counts.Events != events {
 			return nil
 		}
 		f.Say(s, event.NewInterrupted(event.Interruption{
@@ -65,11 +65,7 @@ func (c *Commands) AskToClear(ctx context.Context, k pgstore.RunKey) (asked []*e
 			return err
 		}
 		for _, fault := range faults {
-			end := s.Run.EndedAt
-			if end.After(t.Now()) { // by a producer's clock that is fast
-				end = fault.InjectedAt
-			}
-			if fault.ClearRequestedAt().After(end) {
+			if fault.ClearRequestedAt().After(s.Run.EndedAt) {
 				continue
 			}
 			if err := t.askToClear(ctx, f, s, fault); err != nil {
@@ -88,9 +84,12 @@ func (t *Tx) askToClear(ctx context.Context, f *accept.Fold, s *execution.State,
 		ExecutionId: string(r.ID), Run: int32(r.Number), RunId: r.RunID, FaultId: fault.FaultID, FaultType: fault.FaultType, TargetService: fault.TargetService,
 		Reason: fmt.Sprintf("the run is %s and the fault was not cleared", r.Status),
 	}
-	// The id follows from the end that it is about, so that a repeat is known as one.
+	// It is dated after the end that it is about, however fast the producer's clock,
+	// and its id follows from that end: so it is asked for once.
+	follows := r.Marks.Latest()
+	follows.Time = r.EndedAt
 	id := event.OutboundID("clear", string(r.ID), strconv.Itoa(int(r.Number)), fault.FaultID, r.EndedAt.Format(time.RFC3339Nano))
-	decoded, err := t.own(statement{message: m, id: id, runID: r.RunID, follows: credible(r.Marks.Latest(), t.Now())})
+	decoded, err := t.own(statement{message: m, id: id, runID: r.RunID, follows: follows})
 	if err != nil {
 		return err
 	}

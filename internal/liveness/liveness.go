@@ -3,9 +3,10 @@
 // A run that has not ended, and of which nothing was heard for longer than its
 // limit, is interrupted: by an event of our own, which any later real event
 // overrides. The limit is the timeout of the run's definition, or else a
-// setting. What counts is when something was last accepted here: while the
-// service was away, or was behind, nothing could be heard, so that silence is
-// counted from the beginning of the loop at the earliest.
+// setting. Silence is what this loop has heard itself: it counts from when the
+// loop first saw the run with so many events, and anew whenever nothing could be
+// heard, because ingest was stopped or behind. What this service itself says of a
+// run is no sign of its life.
 //
 // A run that has ended with faults that still act on their targets has orphaned
 // them: an alarm is raised, and the coordinator is asked, once for each end, to
@@ -18,7 +19,6 @@ package liveness
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -44,14 +44,23 @@ type Parts struct {
 	Metrics  *telemetry.Metrics
 	Log      zerolog.Logger
 	Now      func() time.Time // nil: the system's clock
+
+	// Deaf says why nothing can be heard just now; nil: all that was said is. A nil
+	// Deaf means that everything is heard.
+	Deaf func(context.Context) error
 }
 
 // Loop looks after runs. Make it with New, then Run.
 type Loop struct {
 	cfg Config
 	Parts
-	began sync.Once
-	since time.Time // silence counts from here at the earliest
+	heard map[pgstore.RunKey]heard // of the runs that have not ended
+}
+
+// heard is how much others had said of a run, and since when that is all.
+type heard struct {
+	events int64
+	since  time.Time
 }
 
 // New makes the loop.
@@ -80,14 +89,22 @@ func (l *Loop) Run(ctx context.Context) {
 
 const page = 500
 
-// Pass looks once at all runs that may have been left alone.
+// Pass looks once at all runs that may have been left alone. Passes go one after
+// the other.
 func (l *Loop) Pass(ctx context.Context) error {
-	l.began.Do(func() { l.since = l.Now() })
+	if l.Deaf != nil {
+		if err := l.Deaf(ctx); err != nil {
+			l.Log.Info().Err(err).Msg("silence says nothing just now: not all that was said has been heard")
+			clear(l.heard)
+			return nil
+		}
+	}
 	return errors.Join(l.interruptSilent(ctx), l.lookForOrphans(ctx))
 }
 
 func (l *Loop) interruptSilent(ctx context.Context) error {
-	now, limits := l.Now(), map[version]time.Duration{}
+	now, limits, before := l.Now(), map[version]time.Duration{}, l.heard
+	l.heard = make(map[pgstore.RunKey]heard, len(before)) // those that have ended are forgotten
 	for after := (pgstore.RunKey{}); ; {
 		signs, err := l.Store.LiveSignsAfter(ctx, after, page)
 		if err != nil {
@@ -95,19 +112,21 @@ func (l *Loop) interruptSilent(ctx context.Context) error {
 		}
 		for _, s := range signs {
 			after = s.RunKey
-			silent := now.Sub(s.HeardAt)
-			if heard := now.Sub(l.since); heard < silent {
-				silent = heard
+			last, known := before[s.RunKey]
+			if !known || last.events != s.Events {
+				last = heard{events: s.Events, since: now}
 			}
+			l.heard[s.RunKey] = last
 			limit, err := l.limit(ctx, limits, version{s.ScenarioID, s.ScenarioVersion})
 			if err != nil {
 				return err
 			}
+			silent := now.Sub(last.since)
 			if silent <= limit {
 				continue
 			}
-			said, err := l.Commands.InterruptSilent(ctx, s.RunKey, s.Arrival)
-			if err != nil {
+			said, err := l.Commands.InterruptSilent(ctx, s.RunKey, s.Events)
+			if err := l.only(s.RunKey, err); err != nil {
 				return err
 			}
 			if said {
@@ -119,6 +138,20 @@ func (l *Loop) interruptSilent(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// only logs an error that is about this one run, and gives one that is not: the
+// others must not wait for a run that cannot be helped.
+func (l *Loop) only(k pgstore.RunKey, err error) error {
+	var rejected *command.Rejected
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &rejected), errors.Is(err, pgstore.ErrNotFound), pgstore.ClassOf(err) != pgstore.Infrastructure:
+		l.Log.Error().Err(err).Str("execution_id", string(k.ID)).Int32("run", int32(k.Number)).Msg("nothing can be said of this run; going on with the others")
+		return nil
+	}
+	return err
 }
 
 // version names a version of a scenario as a coordinator does.
@@ -160,7 +193,7 @@ func (l *Loop) lookForOrphans(ctx context.Context) error {
 			}
 			orphaned += int(r.Counts.FaultsActive)
 			asked, err := l.Commands.AskToClear(ctx, after)
-			if err != nil {
+			if err := l.only(after, err); err != nil {
 				return err
 			}
 			for _, f := range asked {

@@ -1,6 +1,8 @@
 package liveness_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -45,7 +47,9 @@ func newWorld(t testing.TB) *world {
 }
 
 // loop is that of an instance; it counts silence from its first pass on.
-func (w *world) loop(instance string) *liveness.Loop {
+func (w *world) loop(instance string) *liveness.Loop { return w.deafLoop(instance, nil) }
+
+func (w *world) deafLoop(instance string, deaf func(context.Context) error) *liveness.Loop {
 	w.Helper()
 	metrics, err := telemetry.NewMetrics(prometheus.NewRegistry(), telemetry.Build{})
 	if err != nil {
@@ -53,8 +57,14 @@ func (w *world) loop(instance string) *liveness.Loop {
 	}
 	clock := func() time.Time { return w.now }
 	return liveness.New(liveness.Config{Every: time.Hour, Silence: 10 * time.Minute, Grace: time.Minute}, liveness.Parts{
-		Store: w.store, Limits: scenario.DefaultLimits(), Metrics: metrics, Log: zerolog.New(zerolog.NewTestWriter(w)), Now: clock,
-		Commands: command.New(command.Parts{Store: w.store, Decoder: w.decoder, Limits: scenario.DefaultLimits(), Source: "/tcda/" + instance, Now: clock}),
+		Store: w.store, Limits: scenario.DefaultLimits(), Metrics: metrics, Log: zerolog.New(zerolog.NewTestWriter(w)), Now: clock, Deaf: deaf,
+		Commands: w.commandsOf(instance),
+	})
+}
+
+func (w *world) commandsOf(instance string) *command.Commands {
+	return command.New(command.Parts{
+		Store: w.store, Decoder: w.decoder, Limits: scenario.DefaultLimits(), Source: "/tcda/" + instance, Now: func() time.Time { return w.now },
 	})
 }
 
@@ -159,7 +169,9 @@ func TestSilentRunsAreInterrupted(t *testing.T) {
 
 	w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-silent"})
 	w.wantStatus("exec-silent", execution.StatusRunning)
-	w.pass(w.loop("b"), 0)
+	w.pass(w.loop("b"), 11*time.Minute) // another instance leads now: it has heard no silence yet
+	w.wantStatus("exec-silent", execution.StatusRunning)
+	w.pass(l, 0) // the first one hears of the heartbeat now
 	w.wantStatus("exec-silent", execution.StatusRunning)
 	w.pass(l, 11*time.Minute)
 	w.wantStatus("exec-silent", execution.StatusInterrupted)
@@ -167,6 +179,68 @@ func TestSilentRunsAreInterrupted(t *testing.T) {
 	w.wantStatus("exec-silent", execution.StatusPassed)
 	w.pass(l, 41*time.Hour)
 	w.wantStatus("exec-patient", execution.StatusInterrupted)
+}
+
+// What the service says of a run, for a caller or of its own accord, does not
+// show that its coordinator is alive.
+func TestWordsOfOurOwnAreNoSignOfLife(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"})
+	l := w.loop("a")
+	w.pass(l, 0)
+	w.pass(l, 9*time.Minute)
+	err := w.commandsOf("a").Do(w.Context(), func(ctx context.Context, tx *command.Tx) error {
+		_, err := tx.PinExecution(ctx, "exec-1", 1, true, "evidence")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.pass(l, 2*time.Minute)
+	w.wantStatus("exec-1", execution.StatusInterrupted)
+}
+
+// While nothing can be heard nobody is silent, and silence counts anew after it.
+func TestNobodyIsSilentToTheDeaf(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"})
+	var why error
+	l := w.deafLoop("a", func(context.Context) error { return why })
+	w.pass(l, 0)
+	w.pass(l, 9*time.Minute)
+	why = errors.New("a partition is stopped")
+	w.pass(l, time.Hour)
+	why = nil
+	w.pass(l, time.Minute)
+	w.pass(l, 9*time.Minute)
+	w.wantStatus("exec-1", execution.StatusRunning)
+	w.pass(l, 2*time.Minute)
+	w.wantStatus("exec-1", execution.StatusInterrupted)
+}
+
+// A producer whose clock is ahead ends its run in our future: what we ask of it
+// is dated after that, and asked for once, and other runs are looked after too.
+func TestFaultsOfRunsThatEndInTheFutureAreAskedForOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, id := range []string{"exec-1", "exec-2"} {
+		w.say(&contract.ExecutionStarted{ExecutionId: id})
+		w.say(&contract.ExecutionFaultInjected{ExecutionId: id, FaultId: "latency", FaultType: "network", TargetService: "exchange"})
+	}
+	now := w.now
+	w.now = now.Add(4 * time.Minute)
+	w.say(&contract.ExecutionFinished{ExecutionId: "exec-1", Outcome: "passed"})
+	w.now = now
+	w.say(&contract.ExecutionFinished{ExecutionId: "exec-2", Outcome: "passed"})
+	l := w.loop("a")
+	for range 5 {
+		w.pass(l, 2*time.Minute)
+	}
+	if got := w.commands(); len(got) != 2 {
+		t.Errorf("the coordinator is told %v, want to clear the fault of each", got)
+	}
 }
 
 func TestOrphanedFaultsAreAskedToBeCleared(t *testing.T) {

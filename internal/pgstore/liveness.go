@@ -2,19 +2,17 @@ package pgstore
 
 import (
 	"context"
-	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
 )
 
-// LiveSign is a run that has not ended, and when it was last heard of here.
+// LiveSign is a run that has not ended, and how much was heard of it.
 type LiveSign struct {
 	RunKey
 	ScenarioID      string
-	ScenarioVersion string    // as the coordinator named it; empty: the one current now
-	Arrival         int64     // number of its latest event: another one is a sign of life
-	HeardAt         time.Time // by our clock
+	ScenarioVersion string // as the coordinator named it; empty: the one current now
+	Events          int64  // of others; what this service says of a run is no sign of its life
 }
 
 // LiveSignsAfter is a page of the runs that have not ended, in the order of
@@ -28,7 +26,7 @@ func (s *Store) LiveSignsAfter(ctx context.Context, after RunKey, page int) ([]L
 	for i, r := range rows {
 		signs[i] = LiveSign{
 			RunKey: RunKey{execution.ID(r.ExecutionID), execution.RunNumber(r.Run)}, ScenarioID: r.ScenarioID, ScenarioVersion: r.ScenarioVersion,
-			Arrival: r.Events + r.OwnEvents, HeardAt: r.UpdatedAt.UTC(),
+			Events: r.Events,
 		}
 	}
 	return signs, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +65,38 @@ func (s *service) partitionsRun(ctx context.Context) error {
 	}
 	if len(stopped) > 0 {
 		return fmt.Errorf("%s; see tcda partitions list", strings.Join(stopped, "; "))
+	}
+	return nil
+}
+
+// mostBehind is how many records may wait in a partition while all that was said
+// still counts as heard: a steady flow always has some under way.
+const mostBehind = 10_000
+
+// hearsAll fails while there may be more in the input topics than has been
+// ingested, by whichever instance: a partition is stopped, or far behind, or Kafka
+// cannot be asked.
+func (s *service) hearsAll(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	if err := s.partitionsRun(bounded); err != nil {
+		return err
+	}
+	all, err := s.store.Partitions(bounded)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if !slices.Contains(inputTopics(s.cfg), p.Topic) {
+			continue
+		}
+		at, err := s.kafka.Offsets(bounded, p.Topic, p.Number)
+		if err != nil {
+			return err
+		}
+		if behind := at.LastStable - p.Next; behind > mostBehind {
+			return fmt.Errorf("%s/%d is %d records behind", p.Topic, p.Number, behind)
+		}
 	}
 	return nil
 }

@@ -181,7 +181,7 @@ func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, er
 	if err := s.openAPI(ctx, decoder); err != nil {
 		return nil, err
 	}
-	s.liveness = liveness.New(Liveness(cfg), liveness.Parts{Store: s.store, Commands: s.commands, Limits: DefinitionLimits(cfg), Metrics: metrics, Log: s.log})
+	s.liveness = liveness.New(Liveness(cfg), liveness.Parts{Store: s.store, Commands: s.commands, Limits: DefinitionLimits(cfg), Metrics: metrics, Log: s.log, Deaf: s.hearsAll})
 	return s, nil
 }
 

@@ -59,7 +59,7 @@ func (q *Queries) ActiveFaultsOfRun(ctx context.Context, executionID string, run
 }
 
 const liveSigns = `-- name: LiveSigns :many
-SELECT execution_id, run, scenario_id, scenario_version, events, own_events, updated_at FROM test_coordination.executions
+SELECT execution_id, run, scenario_id, scenario_version, events FROM test_coordination.executions
 WHERE status IN ('pending', 'running', 'paused') AND (execution_id, run) > ($1::text, $2::integer)
 ORDER BY execution_id, run LIMIT $3
 `
@@ -70,12 +70,10 @@ type LiveSignsRow struct {
 	ScenarioID      string
 	ScenarioVersion string
 	Events          int64
-	OwnEvents       int64
-	UpdatedAt       time.Time
 }
 
-// LiveSigns walks the runs that have not ended, whichever of their id, with what
-// tells how long they have been silent.
+// LiveSigns walks the runs that have not ended, whichever of their id, with how
+// much others have said of them.
 func (q *Queries) LiveSigns(ctx context.Context, afterID string, afterRun int32, page int32) ([]LiveSignsRow, error) {
 	rows, err := q.db.Query(ctx, liveSigns, afterID, afterRun, page)
 	if err != nil {
@@ -91,8 +89,6 @@ func (q *Queries) LiveSigns(ctx context.Context, afterID string, afterRun int32,
 			&i.ScenarioID,
 			&i.ScenarioVersion,
 			&i.Events,
-			&i.OwnEvents,
-			&i.UpdatedAt,
 		); err != nil {
 			return nil, err
 		}

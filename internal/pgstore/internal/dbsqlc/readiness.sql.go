@@ -16,7 +16,6 @@ FROM unnest($1::text[]) AS s(id)
 CROSS JOIN LATERAL (
   SELECT r.execution_id, r.run, r.scenario_id, r.environment, r.started_at, r.requested_at, r.created_at FROM test_coordination.executions AS r
   WHERE r.scenario_id = s.id AND r.ended_at IS NULL
-    AND r.run >= (SELECT i.latest_run FROM test_coordination.execution_ids AS i WHERE i.execution_id = r.execution_id)
   ORDER BY r.execution_id, r.run) AS e
 `
 
@@ -30,8 +29,8 @@ type ActiveRunsOfRow struct {
 	CreatedAt   time.Time
 }
 
-// ActiveRunsOf are the runs of the scenarios that have not ended, each the latest
-// of its id (the condition is that of LiveRuns). Terminal runs are those with an
+// ActiveRunsOf are the runs of the scenarios that have not ended, also where a
+// newer one of its id has begun: both go on. Terminal runs are those with an
 // end: said so, and not by their status, the statement does not take LiveRuns'
 // index, nor LiveRuns this one's.
 func (q *Queries) ActiveRunsOf(ctx context.Context, scenarios []string) ([]ActiveRunsOfRow, error) {
