@@ -218,3 +218,23 @@ func TestExcludingRequestsAreNeverBothAccepted(t *testing.T) {
 		t.Errorf("%d pairs of runs overlap, error %v; want none", overlapping, err)
 	}
 }
+
+// What a request stated is not stated again when its answer has been forgotten.
+func TestForgottenRequestsAreNotCarriedOutAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.publish("slow", definition("100"))
+	w.say(&contract.ExecutionStarted{ExecutionId: "exec-1", ScenarioId: "slow"})
+	cancel := &contract.CancelExecutionRequest{RequestId: "cancel", ExecutionId: "exec-1", Reason: "enough"}
+	pin := &contract.PinExecutionRequest{RequestId: "pin", ExecutionId: "exec-1", Pinned: true}
+	archive := &contract.ChangeScenarioStatusRequest{RequestId: "archive", Change: &contract.ScenarioStatusChanged{ScenarioId: "slow", Status: "archived"}}
+	call(w, w.executions.CancelExecution, cancel)
+	call(w, w.executions.PinExecution, pin)
+	call(w, w.scenarios.ChangeScenarioStatus, archive)
+	if n, err := w.Store.ForgetRequests(w.Context(), time.Now().Add(time.Hour), 100); err != nil || n != 4 {
+		t.Fatalf("forgot %d requests, %v; want 4", n, err)
+	}
+	refused(w, w.executions.CancelExecution, cancel, connect.CodeAlreadyExists, "request_id_conflict", "request_id")
+	refused(w, w.executions.PinExecution, pin, connect.CodeAlreadyExists, "request_id_conflict", "request_id")
+	refused(w, w.scenarios.ChangeScenarioStatus, archive, connect.CodeAlreadyExists, "request_id_conflict", "request_id")
+}

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 )
 
@@ -88,11 +91,19 @@ func TestPublishScenario(t *testing.T) {
 func TestPublicationsOfTheAPIAndOfCountingProducersTakeTurns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.publish("slow", "one")
-	w.publish("slow", "two")
-	now := call(w, w.scenarios.GetScenario, &contract.GetScenarioRequest{ScenarioId: "slow"})
-	if now.GetVersion().GetDefinition() != "two" {
-		t.Errorf("current is %q, want what was published last", now.GetVersion().GetDefinition())
+	said := fact.Sequence(0)
+	says := func(text string) {
+		said++
+		w.say(&contract.ScenarioPublished{ScenarioId: "slow", Definition: text}, func(o *event.Outgoing) { o.Sequence = said })
+	}
+	publishes := func(text string) { w.publish("slow", text) }
+	for i, publish := range []func(string){publishes, says, publishes, publishes, says, says, publishes} {
+		text := fmt.Sprint("text ", i)
+		publish(text)
+		now := call(w, w.scenarios.GetScenario, &contract.GetScenarioRequest{ScenarioId: "slow"})
+		if got := now.GetVersion().GetDefinition(); got != text {
+			t.Errorf("after publication %d current is %q", i, got)
+		}
 	}
 }
 

@@ -29,10 +29,6 @@ func (e *NotReady) Error() string {
 	return "the scenario may not run now"
 }
 
-// firstSequence is that of a request in its run: whatever the coordinator says
-// of it comes later, whether it counts or not.
-const firstSequence fact.Sequence = 1
-
 // RequestExecution records that somebody asks for a run, if the scenario may
 // run now, and tells the coordinator. Requests go one at a time, so that two
 // that exclude each other cannot both be accepted. A *NotReady says why not. m
@@ -55,7 +51,7 @@ func (t *Tx) RequestExecution(ctx context.Context, m *contract.ExecutionRequeste
 		return nil, ready, &NotReady{ready}
 	}
 	m.ScenarioVersion = ready.Version.Hash.String()
-	decoded, err := t.own(statement{message: m, runID: "request:" + t.request, sequence: firstSequence})
+	decoded, err := t.own(statement{message: m, runID: "request:" + t.request})
 	if err != nil {
 		return nil, ready, err
 	}
@@ -64,12 +60,8 @@ func (t *Tx) RequestExecution(ctx context.Context, m *contract.ExecutionRequeste
 	if err != nil {
 		return nil, ready, err
 	}
-	stored, err := t.Tx.KnownExecutionEvents(ctx, []*execution.Event{e}, known)
-	if err != nil {
+	if err := t.unknown(ctx, e, known); err != nil {
 		return nil, ready, err
-	}
-	if _, ok := stored[e.Key]; ok {
-		return nil, ready, requestForgotten()
 	}
 	if latest := f.Latest[e.ExecutionID()]; latest != nil && !latest.Run.Status.Terminal() {
 		return nil, ready, &Refusal{
@@ -135,7 +127,7 @@ const (
 
 // say states something of a run that must be there.
 func (t *Tx) say(ctx context.Context, id execution.ID, number execution.RunNumber, to audience, what func(*execution.Run) (proto.Message, error)) (*execution.Run, error) {
-	f, _, err := t.fold(ctx, id)
+	f, known, err := t.fold(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +150,9 @@ func (t *Tx) say(ctx context.Context, id execution.ID, number execution.RunNumbe
 	if err != nil {
 		return nil, err
 	}
+	if err := t.unknown(ctx, decoded.Execution, known); err != nil {
+		return nil, err
+	}
 	f.Say(s, decoded.Execution)
 	if to == telling {
 		if err := t.tell(ctx, &decoded.Execution.Header, m); err != nil {
@@ -165,6 +160,19 @@ func (t *Tx) say(ctx context.Context, id execution.ID, number execution.RunNumbe
 		}
 	}
 	return &s.Run, t.save(ctx, f)
+}
+
+// unknown refuses an event that is stored already: its request has been carried
+// out, and was forgotten since.
+func (t *Tx) unknown(ctx context.Context, e *execution.Event, known map[execution.ID]pgstore.KnownID) error {
+	stored, err := t.Tx.KnownExecutionEvents(ctx, []*execution.Event{e}, known)
+	if err != nil {
+		return err
+	}
+	if _, ok := stored[e.Key]; ok {
+		return requestForgotten()
+	}
+	return nil
 }
 
 // credible is the order of the last event of a run, for one of ours that

@@ -18,18 +18,13 @@ type statement struct {
 	id      string        // empty: of the request
 	runID   string
 	follows fact.Order // of the last event of its aggregate; zero: none
-
-	sequence fact.Sequence // instead of that of what it follows
 }
 
 // own makes an event of our own: through the decoder, so that the rules and
 // limits of Kafka's events hold for it.
 func (t *Tx) own(s statement) (event.Decoded, error) {
-	o := event.Outgoing{Source: t.commands.Source, ID: s.id, RunID: s.runID, Message: s.message}
+	o := event.Outgoing{Source: t.commands.Source, ID: s.id, RunID: s.runID, Message: s.message, Extensions: map[string]string{"caller": t.Caller}}
 	o.Time, o.Sequence = after(s.follows, t.Now())
-	if s.sequence != fact.NoSequence {
-		o.Sequence = s.sequence
-	}
 	if o.ID == "" {
 		o.ID = t.nextID()
 	}
@@ -55,7 +50,7 @@ func (t *Tx) tell(ctx context.Context, h *fact.Header, m proto.Message) error {
 		return err
 	}
 	t.told = true
-	return t.Tx.Enqueue(ctx, []pgstore.OutboxRow{{Topic: pgstore.OutboxCommands, EventID: out.ID, Type: out.Type, Subject: out.Subject, Time: out.Time, Record: out.Record}})
+	return t.Tx.Enqueue(ctx, []pgstore.OutboxRow{{Topic: pgstore.OutboxCommands, EventID: h.Key.String(), Type: out.Type, Subject: out.Subject, Time: out.Time, Record: out.Record}})
 }
 
 // nextID is the id of the next event that the request states.
@@ -64,8 +59,13 @@ func (t *Tx) nextID() string {
 	if t.events == 1 {
 		return "request:" + t.request
 	}
-	return fmt.Sprintf("request:%s:%d", t.request, t.events)
+	return fmt.Sprintf("request.%d:%s", t.events, t.request) // never the first of another request
 }
+
+// firstSequence is that of the first event of ours about something that nothing
+// is known of: whatever its producer says of it comes later, whether it counts or
+// not.
+const firstSequence fact.Sequence = 1
 
 // after is the time and sequence of an event that is stated now, and comes right
 // after the last event of its aggregate.
@@ -73,7 +73,10 @@ func after(last fact.Order, now time.Time) (time.Time, fact.Sequence) {
 	if !now.After(last.Time) {
 		now = last.Time.Truncate(time.Microsecond).Add(time.Microsecond)
 	}
-	if last.IsZero() || last.Sequence > fact.MaxSequence {
+	switch {
+	case last.IsZero():
+		return now, firstSequence
+	case last.Sequence > fact.MaxSequence:
 		return now, fact.NoSequence
 	}
 	return now, last.Sequence

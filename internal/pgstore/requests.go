@@ -27,17 +27,23 @@ type AnsweredRequest struct {
 // request of that id has been carried out before, nothing is noted, and it is
 // returned. A repeat that comes while the first is under way waits for it.
 func (tx *Tx) BeginRequest(ctx context.Context, r Request) (before *AnsweredRequest, err error) {
-	noted, err := tx.q.BeginRequest(ctx, dbsqlc.BeginRequestParams{
-		RequestID: r.ID, Procedure: r.Procedure, Parameters: r.Parameters[:], Caller: r.Caller, ReceivedAt: tx.now,
-	})
-	if err != nil || noted > 0 {
-		return nil, interpret("note request", err)
+	for {
+		noted, err := tx.q.BeginRequest(ctx, dbsqlc.BeginRequestParams{
+			RequestID: r.ID, Procedure: r.Procedure, Parameters: r.Parameters[:], Caller: r.Caller, ReceivedAt: tx.now,
+		})
+		if err != nil || noted > 0 {
+			return nil, interpret("note request", err)
+		}
+		row, err := tx.q.FindRequest(ctx, r.ID)
+		err = interpret("find request", err)
+		switch {
+		case isNotFound(err): // forgotten just now: it is new
+		case err != nil:
+			return nil, err
+		default:
+			return &AnsweredRequest{Procedure: row.Procedure, Parameters: array32[[32]byte](row.Parameters), Answer: row.Answer}, nil
+		}
 	}
-	row, err := tx.q.FindRequest(ctx, r.ID)
-	if err != nil {
-		return nil, interpret("find request", err)
-	}
-	return &AnsweredRequest{Procedure: row.Procedure, Parameters: array32[[32]byte](row.Parameters), Answer: row.Answer}, nil
 }
 
 // AnswerRequest notes the answer of the request that this transaction carries

@@ -70,7 +70,10 @@ func (s *service) forgetRequests(ctx context.Context) {
 	tick := time.NewTicker(forgetEvery)
 	defer tick.Stop()
 	for {
-		if err := forget(ctx, s.store, time.Now().Add(-s.cfg.API.RequestMemory)); err != nil && ctx.Err() == nil {
+		_, err := s.store.Lead(ctx, "forget-requests", func(ctx context.Context) error {
+			return forget(ctx, s.store, time.Now().Add(-s.cfg.API.RequestMemory))
+		})
+		if err != nil && ctx.Err() == nil {
 			s.log.Warn().Err(err).Msg("old requests not forgotten; tried again later")
 		}
 		select {
