@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -48,7 +46,7 @@ func (s *executions) FollowLogs(ctx context.Context, r *connect.Request[contract
 	if err != nil {
 		return err
 	}
-	stream := &logStream{stream: lasting, filter: r.Msg.GetFilter(), now: s.Now}
+	stream := &logStream{stream: lasting, wants: logFilter(r.Msg.GetFilter()), now: s.Now}
 	defer stream.close()
 	if err := stream.tail(last, lines.Mark()); err != nil {
 		return err
@@ -62,10 +60,17 @@ func (s *executions) FollowLogs(ctx context.Context, r *connect.Request[contract
 			return followFailure(err)
 		}
 		if due {
-			if err := stream.send(&contract.FollowLogsResponse{ResumeToken: lines.Mark().Token()}); err != nil {
+			if err := stream.send(signOf(lines)()); err != nil {
 				return err
 			}
 		}
+	}
+}
+
+// signOf is the sign of life of a stream that has come so far.
+func signOf(lines *watch.Lines) func() *contract.FollowLogsResponse {
+	return func() *contract.FollowLogsResponse {
+		return &contract.FollowLogsResponse{ResumeToken: lines.Mark().Token()}
 	}
 }
 
@@ -93,7 +98,7 @@ func (s *logStream) next(ctx context.Context, lines *watch.Lines, followed *watc
 	if lines.Quiet(s.now(), 0) {
 		again = quietAfter
 	}
-	if err := s.pause(ctx, max(defaultInterval, looksRest*time.Since(asked))); err != nil {
+	if err := s.pause(ctx, max(defaultInterval, looksRest*time.Since(asked)), signOf(lines)); err != nil {
 		return false, err
 	}
 	return s.wait(ctx, followed.Changed(), again)
@@ -127,8 +132,8 @@ func (s *executions) linesOf(ctx context.Context, m *contract.FollowLogsRequest,
 // logStream cuts lines into answers of a moderate size.
 type logStream struct {
 	*stream[contract.FollowLogsResponse]
-	filter *contract.LogFilter
-	now    func() time.Time
+	wants func(*execution.LogLine) bool
+	now   func() time.Time
 }
 
 // tail tells the lines before a mark. Only the last answer has a token: after a part
@@ -159,8 +164,8 @@ func (s *logStream) tell(lines []pgstore.StoredLine, token func(rest []pgstore.S
 	m := &contract.FollowLogsResponse{}
 	size := 0
 	for i := range lines {
-		if l := &lines[i]; passes(s.filter, l) {
-			m.Lines = append(m.Lines, lineMessage(l))
+		if l := &lines[i].LogLine; s.wants(l) {
+			m.Lines = append(m.Lines, logMessage(l))
 			size += len(l.Message) + len(l.Attributes) + len(l.Service) + len(l.Phase)
 		}
 		rest := lines[i+1:]
@@ -175,19 +180,4 @@ func (s *logStream) tell(lines []pgstore.StoredLine, token func(rest []pgstore.S
 		m, size = &contract.FollowLogsResponse{}, 0
 	}
 	return nil
-}
-
-// passes tells whether a line is one of those that are wanted.
-func passes(f *contract.LogFilter, l *pgstore.StoredLine) bool {
-	return (len(f.GetLevels()) == 0 || slices.Contains(f.GetLevels(), l.Level)) &&
-		(f.GetService() == "" || f.GetService() == l.Service) &&
-		(f.GetPhase() == "" || f.GetPhase() == l.Phase) &&
-		(f.GetContains() == "" || strings.Contains(strings.ToLower(l.Message), strings.ToLower(f.GetContains())))
-}
-
-// lineMessage is a line as callers see it.
-func lineMessage(l *pgstore.StoredLine) *contract.LogRecord {
-	return &contract.LogRecord{
-		Time: moment(l.Time), Level: l.Level, Service: l.Service, Phase: l.Phase, StepId: l.StepID, Message: l.Message, Attributes: object(l.Attributes),
-	}
 }

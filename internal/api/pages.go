@@ -54,7 +54,7 @@ func cursorOf[C any](r paged) (cursor C, err error) {
 
 func readToken[C any](r paged) (t pageToken[C], err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(r.GetPageToken())
-	if err != nil || json.Unmarshal(raw, &t) != nil || !bytes.Equal(t.Filter, filterOf(r)) {
+	if err != nil || bytes.Contains(raw, []byte(`\u0000`)) || json.Unmarshal(raw, &t) != nil || !bytes.Equal(t.Filter, filterOf(r)) {
 		return t, invalid("page_token", "a next_page_token of the same list, with the same filter")
 	}
 	return t, nil

@@ -98,25 +98,25 @@ func matches(f pgstore.NamedScenario, r *contract.ListScenariosRequest) bool {
 }
 
 func (s *scenarios) ListScenarioVersions(ctx context.Context, r *connect.Request[contract.ListScenarioVersionsRequest]) (*connect.Response[contract.ListScenarioVersionsResponse], error) {
-	before, err := cursorOf[int32](r.Msg)
-	if err != nil {
-		return nil, err
-	}
 	id := scenario.ID(r.Msg.GetScenarioId())
-	found, err := s.Store.ScenarioVersionsBefore(ctx, id, before, pageSize(r.Msg))
+	l := listing[*scenario.Version, int32, *contract.DefinitionVersion]{
+		read: func(ctx context.Context, before int32, most int) ([]*scenario.Version, error) {
+			return s.Store.ScenarioVersionsBefore(ctx, id, before, most)
+		},
+		place:   func(v **scenario.Version) int32 { return (*v).Number },
+		message: func(v **scenario.Version) *contract.DefinitionVersion { return versionMessage(*v, false) },
+		bite:    bigBite,
+	}
+	found, next, err := l.page(ctx, r.Msg)
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 && before == 0 {
+	if len(found) == 0 && r.Msg.GetPageToken() == "" {
 		if _, err := s.Store.Scenario(ctx, id); err != nil {
 			return nil, orNotFound(err, "scenario", string(id))
 		}
 	}
-	answer := &contract.ListScenarioVersionsResponse{NextPageToken: nextToken(r.Msg, found, func(v **scenario.Version) int32 { return (*v).Number })}
-	for _, v := range found {
-		answer.Versions = append(answer.Versions, versionMessage(v, false))
-	}
-	return connect.NewResponse(answer), nil
+	return connect.NewResponse(&contract.ListScenarioVersionsResponse{Versions: found, NextPageToken: next}), nil
 }
 
 func (s *scenarios) DiffScenarioVersions(ctx context.Context, r *connect.Request[contract.DiffScenarioVersionsRequest]) (*connect.Response[contract.DiffScenarioVersionsResponse], error) {

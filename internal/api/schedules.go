@@ -57,22 +57,20 @@ func (s *schedules) schedule(ctx context.Context, id string) (*scenario.Schedule
 }
 
 func (s *schedules) ListSchedules(ctx context.Context, r *connect.Request[contract.ListSchedulesRequest]) (*connect.Response[contract.ListSchedulesResponse], error) {
-	after, err := cursorOf[scenario.ScheduleID](r.Msg)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.Store.Schedules(ctx, pgstore.ScheduleFilter{ScenarioID: scenario.ID(r.Msg.GetScenarioId()), After: after, Page: pageSize(r.Msg)})
-	if err != nil {
-		return nil, err
-	}
-	answer := &contract.ListSchedulesResponse{
-		NextPageToken: nextToken(r.Msg, found, func(f **scenario.ScheduleState) scenario.ScheduleID { return (*f).ScheduleID }),
-	}
 	now := s.Now()
-	for _, f := range found {
-		answer.Schedules = append(answer.Schedules, scheduleMessage(f, now))
+	l := listing[*scenario.ScheduleState, scenario.ScheduleID, *contract.Schedule]{
+		read: func(ctx context.Context, after scenario.ScheduleID, most int) ([]*scenario.ScheduleState, error) {
+			return s.Store.Schedules(ctx, pgstore.ScheduleFilter{ScenarioID: scenario.ID(r.Msg.GetScenarioId()), After: after, Page: most})
+		},
+		place:   func(f **scenario.ScheduleState) scenario.ScheduleID { return (*f).ScheduleID },
+		message: func(f **scenario.ScheduleState) *contract.Schedule { return scheduleMessage(*f, now) },
+		bite:    bigBite,
 	}
-	return connect.NewResponse(answer), nil
+	found, next, err := l.page(ctx, r.Msg)
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&contract.ListSchedulesResponse{Schedules: found, NextPageToken: next}), nil
 }
 
 // countByDefault is how many times a preview shows where the caller does not say.

@@ -118,16 +118,23 @@ func (s *stream[M]) glance(ctx context.Context) (due bool, err error) {
 	}
 }
 
-// pause waits for some time, whatever happens.
-func (s *stream[M]) pause(ctx context.Context, some time.Duration) error {
+// pause waits for some time, whatever changes; sign is the sign of life that is
+// sent when one is due.
+func (s *stream[M]) pause(ctx context.Context, some time.Duration, sign func() *M) error {
 	t := time.NewTimer(some)
 	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.stopping:
-		return errShuttingDown
-	case <-t.C:
-		return nil
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.stopping:
+			return errShuttingDown
+		case <-s.silent.C:
+			if err := s.send(sign()); err != nil {
+				return err
+			}
+		case <-t.C:
+			return nil
+		}
 	}
 }

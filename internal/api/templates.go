@@ -42,19 +42,17 @@ func (s *scenarios) GetTemplate(ctx context.Context, r *connect.Request[contract
 }
 
 func (s *scenarios) ListTemplates(ctx context.Context, r *connect.Request[contract.ListTemplatesRequest]) (*connect.Response[contract.ListTemplatesResponse], error) {
-	after, err := cursorOf[string](r.Msg)
+	l := listing[pgstore.NamedTemplate, scenario.TemplateID, *contract.Template]{
+		read:    s.Store.TemplatesAfter,
+		place:   func(t *pgstore.NamedTemplate) scenario.TemplateID { return t.ID },
+		message: func(t *pgstore.NamedTemplate) *contract.Template { return templateMessage(*t) },
+		bite:    bigBite,
+	}
+	found, next, err := l.page(ctx, r.Msg)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Store.TemplatesAfter(ctx, scenario.TemplateID(after), pageSize(r.Msg))
-	if err != nil {
-		return nil, err
-	}
-	answer := &contract.ListTemplatesResponse{NextPageToken: nextToken(r.Msg, found, func(t *pgstore.NamedTemplate) string { return string(t.ID) })}
-	for _, t := range found {
-		answer.Templates = append(answer.Templates, templateMessage(t))
-	}
-	return connect.NewResponse(answer), nil
+	return connect.NewResponse(&contract.ListTemplatesResponse{Templates: found, NextPageToken: next}), nil
 }
 
 func (s *scenarios) RenderTemplate(ctx context.Context, r *connect.Request[contract.RenderTemplateRequest]) (*connect.Response[contract.RenderTemplateResponse], error) {

@@ -89,7 +89,11 @@ func (s *executions) ListLogs(ctx context.Context, r *connect.Request[contract.L
 			return s.Store.LogsAfter(ctx, run, at, until.At, most)
 		},
 		place:   func(l *pgstore.LogLine) pgstore.LogPlace { return l.Place },
-		message: logMessage, matches: logFilter(m.GetFilter()), bite: largestPage, look: mostLines, run: run,
+		message: func(l *pgstore.LogLine) *contract.LogRecord { return logMessage(&l.LogLine) },
+		bite:    largestPage, look: mostLines, run: run,
+	}
+	if wants := logFilter(m.GetFilter()); !wantsAll(m.GetFilter()) {
+		l.matches = func(l *pgstore.LogLine) bool { return wants(&l.LogLine) }
 	}
 	lines, next, err := l.page(ctx, m)
 	if err != nil {
@@ -101,20 +105,22 @@ func (s *executions) ListLogs(ctx context.Context, r *connect.Request[contract.L
 	return connect.NewResponse(&contract.ListLogsResponse{Lines: lines, NextPageToken: next}), nil
 }
 
-func logMessage(l *pgstore.LogLine) *contract.LogRecord {
+// logMessage is a line as callers see it.
+func logMessage(l *execution.LogLine) *contract.LogRecord {
 	return &contract.LogRecord{
 		Time: moment(l.Time), Level: l.Level, Service: l.Service, Phase: l.Phase, StepId: l.StepID, Message: l.Message, Attributes: object(l.Attributes),
 	}
 }
 
-// logFilter tells whether a line is one that the filter means; nil where it means
-// all.
-func logFilter(f *contract.LogFilter) func(*pgstore.LogLine) bool {
+// wantsAll tells whether a filter leaves nothing out.
+func wantsAll(f *contract.LogFilter) bool {
+	return len(f.GetLevels()) == 0 && f.GetService() == "" && f.GetPhase() == "" && f.GetContains() == ""
+}
+
+// logFilter tells whether a line is one that the filter means.
+func logFilter(f *contract.LogFilter) func(*execution.LogLine) bool {
 	contains := strings.ToLower(f.GetContains())
-	if len(f.GetLevels()) == 0 && f.GetService() == "" && f.GetPhase() == "" && contains == "" {
-		return nil
-	}
-	return func(l *pgstore.LogLine) bool {
+	return func(l *execution.LogLine) bool {
 		return (len(f.GetLevels()) == 0 || slices.Contains(f.GetLevels(), l.Level)) &&
 			(f.GetService() == "" || l.Service == f.GetService()) && (f.GetPhase() == "" || l.Phase == f.GetPhase()) &&
 			strings.Contains(strings.ToLower(l.Message), contains)

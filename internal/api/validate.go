@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"buf.build/go/protovalidate"
 	"connectrpc.com/connect"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protopath"
+	"google.golang.org/protobuf/reflect/protorange"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
@@ -63,7 +66,7 @@ func (v *validation) check(m proto.Message) error {
 	var broken *protovalidate.ValidationError
 	switch {
 	case err == nil:
-		return nil
+		return withoutNUL(m)
 	case !errors.As(err, &broken) || len(broken.Violations) == 0:
 		return err
 	}
@@ -80,6 +83,19 @@ func (v *validation) check(m proto.Message) error {
 	}
 	f.details = []proto.Message{all}
 	return f
+}
+
+// withoutNUL refuses a text that PostgreSQL cannot hold, wherever it stands.
+func withoutNUL(m proto.Message) error {
+	return protorange.Range(m.ProtoReflect(), func(at protopath.Values) error {
+		last := at.Index(-1)
+		text, ok := last.Value.Interface().(string)
+		if !ok || !strings.Contains(text, "\x00") {
+			return nil
+		}
+		field := strings.TrimPrefix(at.Path[1:].String(), ".")
+		return &failure{code: connect.CodeInvalidArgument, reason: string(fact.ReasonNUL), message: field + ": text without NUL", field: field, rule: "text without NUL"}
+	})
 }
 
 // named is a violation in one line: field, value (cut) and rule.

@@ -39,6 +39,9 @@ func (s *executions) WatchExecutions(ctx context.Context, r *connect.Request[con
 		return err
 	}
 	defer stream.close()
+	sign := func() *contract.WatchExecutionsResponse {
+		return &contract.WatchExecutionsResponse{ResumeToken: told.Token(ids)}
+	}
 	for {
 		news, err := followed.News(told)
 		if err != nil {
@@ -54,7 +57,7 @@ func (s *executions) WatchExecutions(ctx context.Context, r *connect.Request[con
 			return nil
 		}
 		if len(news) > 0 {
-			if err := stream.pause(ctx, interval); err != nil { // what changes meanwhile is one change
+			if err := stream.pause(ctx, interval, sign); err != nil { // what changes meanwhile is one change
 				return err
 			}
 		}
@@ -66,7 +69,7 @@ func (s *executions) WatchExecutions(ctx context.Context, r *connect.Request[con
 			if time.Since(followed.AsOf()) > signOfLife {
 				return errBlind
 			}
-			if err := stream.send(&contract.WatchExecutionsResponse{ResumeToken: told.Token(ids)}); err != nil {
+			if err := stream.send(sign()); err != nil {
 				return err
 			}
 		}

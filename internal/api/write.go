@@ -44,6 +44,12 @@ func once[R, A any, PR writing[R], PA answering[A]](
 		if err != nil {
 			return nil, err
 		}
+		if proto.Size(answer) > heaviest {
+			return nil, &failure{
+				code: connect.CodeFailedPrecondition, reason: "answer_too_large",
+				message: "what would be answered is more than a client takes; nothing was done: ask for less at once, by limit", field: "limit", rule: "a smaller one",
+			}
+		}
 		return proto.Marshal(answer)
 	})
 	if err != nil {
