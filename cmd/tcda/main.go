@@ -118,9 +118,9 @@ func run(ctx context.Context, args []string, lookupEnv func(string) (string, boo
 }
 
 // printHelp leaves the settings of the service out where they do not concern the
-// command.
+// command, and where it only lists commands.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
-	if callsAPI(ctx.Selected()) {
+	if at := ctx.Selected(); at != nil && (len(at.Children) > 0 || callsAPI(at)) {
 		for _, f := range ctx.Model.Flags {
 			f.Hidden = f.Hidden || f.Name != "help"
 		}
