@@ -32,10 +32,11 @@ SELECT * FROM test_coordination.schedule_occurrences
 WHERE status = 'due' AND (due_at, schedule_id, occurrence_id) > (sqlc.arg(after)::timestamptz, sqlc.arg(after_schedule)::text, sqlc.arg(after_occurrence)::text)
 ORDER BY due_at, schedule_id, occurrence_id LIMIT sqlc.arg(page) FOR UPDATE SKIP LOCKED;
 
--- LockExpired takes what was claimed by those who did not come back in time.
+-- LockExpired takes what was claimed by those who did not come back in time. The
+-- clock is read once, in a subquery: only so can it bound the index.
 -- name: LockExpired :many
 SELECT * FROM test_coordination.schedule_occurrences
-WHERE status = 'claimed' AND lease_expires_at < clock_timestamp()
+WHERE status = 'claimed' AND lease_expires_at < (SELECT clock_timestamp())
 ORDER BY lease_expires_at LIMIT sqlc.arg(page) FOR UPDATE SKIP LOCKED;
 
 -- SettleOccurrences settles due and expired ones that are locked. A claim that

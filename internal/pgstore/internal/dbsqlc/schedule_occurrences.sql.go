@@ -327,11 +327,12 @@ func (q *Queries) LockDueOf(ctx context.Context, ids []string, most int32) ([]Sc
 
 const lockExpired = `-- name: LockExpired :many
 SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
-WHERE status = 'claimed' AND lease_expires_at < clock_timestamp()
+WHERE status = 'claimed' AND lease_expires_at < (SELECT clock_timestamp())
 ORDER BY lease_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
 `
 
-// LockExpired takes what was claimed by those who did not come back in time.
+// LockExpired takes what was claimed by those who did not come back in time. The
+// clock is read once, in a subquery: only so can it bound the index.
 func (q *Queries) LockExpired(ctx context.Context, page int32) ([]ScheduleOccurrence, error) {
 	rows, err := q.db.Query(ctx, lockExpired, page)
 	if err != nil {
