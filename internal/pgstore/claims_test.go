@@ -222,6 +222,62 @@ func TestReplaceHasTheRunningOneCancelled(t *testing.T) {
 	}
 }
 
+// A run of which nothing was heard yet cannot be cancelled: who replaced it would
+// run beside it.
+func TestReplaceWaitsUntilTheRunIsHeardOf(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		heard func(p *planner)
+		at    time.Time
+		want  []scenario.RunRef
+	}{
+		"heard":       {func(p *planner) { p.run("e", 2, "running") }, clock(14, 1), []scenario.RunRef{{ExecutionID: "e", Run: 2}}},
+		"ended":       {func(p *planner) { p.run("e", 2, "passed") }, clock(14, 1), nil},
+		"never heard": {func(*planner) {}, clock(14, 6), nil},
+	} {
+		for _, number := range []int32{0, 2} {
+			t.Run(fmt.Sprint(name, ", run ", number), func(t *testing.T) {
+				t.Parallel()
+				p := newPlanner(t)
+				p.set(clock(12, 30), hourly(scenario.ConcurrencyReplace))
+				p.plan(clock(13, 0))
+				p.started(clock(13, 55), p.claim(clock(13, 55), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e", Run: number})
+				p.plan(clock(14, 0))
+				if early := p.claim(clock(14, 0), pgstore.ClaimDue{}); early != nil {
+					t.Errorf("claimed %s, cancelling %v, of which nothing was heard", dueTimes(early), early[0].Cancel)
+				}
+				p.wantList("before", "13:00 completed started", "14:00 due")
+				c.heard(p)
+				next := p.claim(c.at, pgstore.ClaimDue{})
+				if got := dueTimes(next); got != "14:00" {
+					t.Fatalf("claimed %q", got)
+				}
+				if diff := cmp.Diff(c.want, next[0].Cancel); diff != "" {
+					t.Errorf("to be cancelled (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// Two occurrences may have led to one run, and one of them did not know its number.
+func TestReplaceCancelsARunOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlanner(t)
+	p.set(clock(12, 30), hourly(""))
+	p.plan(clock(14, 0))
+	p.run("e", 2, "running")
+	for i, o := range p.claim(clock(14, 0), pgstore.ClaimDue{}) {
+		p.started(clock(14, 1), o, scenario.RunRef{ExecutionID: "e", Run: int32(2 * i)})
+	}
+	p.set(clock(14, 30), hourly(scenario.ConcurrencyReplace))
+	p.plan(clock(15, 0))
+	next := p.claim(clock(15, 0), pgstore.ClaimDue{})
+	if diff := cmp.Diff([]scenario.RunRef{{ExecutionID: "e", Run: 2}}, next[0].Cancel); dueTimes(next) != "15:00" || diff != "" {
+		t.Errorf("claimed %s, to be cancelled (-want +got):\n%s", dueTimes(next), diff)
+	}
+}
+
 // One that has to wait must not keep others from being claimed.
 func TestWhatWaitsIsPassedOver(t *testing.T) {
 	t.Parallel()

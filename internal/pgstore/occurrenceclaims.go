@@ -206,10 +206,12 @@ func (tx *Tx) rivalsOf(ctx context.Context, ids []string, most int32) (map[scena
 			over.schedules, over.occurrences = append(over.schedules, r.ScheduleID), append(over.occurrences, r.OccurrenceID)
 			continue
 		}
+		rival := scenario.Rival{ID: scenario.OccurrenceID(r.OccurrenceID), DueAt: r.DueAt.UTC(), Run: scenario.RunRef{ExecutionID: r.ExecutionID, Run: r.Run}}
+		if r.Heard {
+			rival.State = scenario.RivalRunning
+		}
 		id := scenario.ScheduleID(r.ScheduleID)
-		rivals[id] = append(rivals[id], scenario.Rival{
-			ID: scenario.OccurrenceID(r.OccurrenceID), DueAt: r.DueAt.UTC(), Run: scenario.RunRef{ExecutionID: r.ExecutionID, Run: r.Run},
-		})
+		rivals[id] = append(rivals[id], rival)
 	}
 	if len(over.schedules) == 0 {
 		return rivals, nil

@@ -1,14 +1,27 @@
 package scenario
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Rival is another occurrence of a schedule that an execution may come of, or has
 // come of and has not ended.
 type Rival struct {
 	ID    OccurrenceID
 	DueAt time.Time
-	Run   RunRef // the active run; zero while the occurrence is claimed and nothing has come of it yet
+	State RivalState
+	Run   RunRef // zero as long as its coordinator has not said what it started
 }
+
+// RivalState says how far a rival has come.
+type RivalState int
+
+// The states of a rival.
+const (
+	RivalStarting RivalState = iota // it is claimed, or nothing has been heard yet of the run that came of it
+	RivalRunning                    // its run is active, and can be cancelled
+)
 
 // Admission is what the concurrency policy says about an occurrence that is
 // about to be claimed: exactly one of Granted, Wait and Skipped.
@@ -17,7 +30,7 @@ type Admission struct {
 	Cancel  []RunRef // of one that is granted: the runs that it replaces, to be cancelled
 
 	// Wait leaves the occurrence due: it replaces one that is being started just
-	// now, and whose run is not known yet.
+	// now, and there is no run yet that could be cancelled.
 	Wait bool
 
 	Skipped OccurrenceReason
@@ -47,9 +60,9 @@ func replacing(o *Occurrence, rivals []Rival) Admission {
 		switch {
 		case r.DueAt.After(o.DueAt):
 			return Admission{Skipped: ReasonReplaced, Detail: r.String()}
-		case r.Run == RunRef{}:
+		case r.State == RivalStarting:
 			wait = true
-		default:
+		case !slices.Contains(cancel, r.Run): // one run may have come of several
 			cancel = append(cancel, r.Run)
 		}
 	}
@@ -61,8 +74,11 @@ func replacing(o *Occurrence, rivals []Rival) Admission {
 
 // String is the rival as people read it.
 func (r Rival) String() string {
-	if r.Run == (RunRef{}) {
+	switch {
+	case r.Run == RunRef{}:
 		return string(r.ID) + " is claimed"
+	case r.State == RivalStarting:
+		return string(r.ID) + " is starting as " + r.Run.String()
 	}
 	return string(r.ID) + " runs as " + r.Run.String()
 }

@@ -312,7 +312,10 @@ func TestAdmit(t *testing.T) {
 	early, noon, late := at(t, "2026-05-01T11:00:00Z"), at(t, "2026-05-01T12:00:00Z"), at(t, "2026-05-01T13:00:00Z")
 	claimed := func(due time.Time) scenario.Rival { return scenario.Rival{ID: "at:1", DueAt: due} }
 	running := func(due time.Time, id string) scenario.Rival {
-		return scenario.Rival{ID: "at:1", DueAt: due, Run: scenario.RunRef{ExecutionID: id, Run: 2}}
+		return scenario.Rival{ID: "at:1", DueAt: due, State: scenario.RivalRunning, Run: scenario.RunRef{ExecutionID: id, Run: 2}}
+	}
+	unheard := func(due time.Time) scenario.Rival {
+		return scenario.Rival{ID: "at:1", DueAt: due, Run: scenario.RunRef{ExecutionID: "x"}}
 	}
 	granted := scenario.Admission{Granted: true}
 	for name, c := range map[string]struct {
@@ -328,6 +331,9 @@ func TestAdmit(t *testing.T) {
 		"replace, alone":            {scenario.ConcurrencyReplace, nil, granted},
 		"replace, two run":          {scenario.ConcurrencyReplace, []scenario.Rival{running(early, "x"), running(noon, "y")}, scenario.Admission{Granted: true, Cancel: []scenario.RunRef{{"x", 2}, {"y", 2}}}},
 		"replace, one is starting":  {scenario.ConcurrencyReplace, []scenario.Rival{running(early, "x"), claimed(early)}, scenario.Admission{Wait: true}},
+		"forbid, one is unheard":    {scenario.ConcurrencyForbid, []scenario.Rival{unheard(early)}, scenario.Admission{Skipped: scenario.ReasonRunning, Detail: "at:1 is starting as x"}},
+		"replace, one runs twice":   {scenario.ConcurrencyReplace, []scenario.Rival{running(early, "x"), running(noon, "x")}, scenario.Admission{Granted: true, Cancel: []scenario.RunRef{{"x", 2}}}},
+		"replace, one is unheard":   {scenario.ConcurrencyReplace, []scenario.Rival{unheard(early), running(noon, "x")}, scenario.Admission{Wait: true}},
 		"replace, a later one runs": {scenario.ConcurrencyReplace, []scenario.Rival{claimed(early), running(late, "x")}, scenario.Admission{Skipped: scenario.ReasonReplaced, Detail: "at:1 runs as x/2"}},
 	} {
 		t.Run(name, func(t *testing.T) {

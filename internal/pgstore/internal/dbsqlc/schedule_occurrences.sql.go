@@ -541,12 +541,11 @@ func (q *Queries) RenewClaim(ctx context.Context, arg RenewClaimParams) (Schedul
 }
 
 const rivalsOf = `-- name: RivalsOf :many
-SELECT o.schedule_id, o.occurrence_id, o.due_at, o.status, o.execution_id, COALESCE(o.run, 0)::integer AS run,
-  (o.run_active AND NOT COALESCE(
-    (SELECT e.status IN ('pending', 'running', 'paused') FROM test_coordination.executions AS e
-     WHERE e.execution_id = o.execution_id AND e.run = COALESCE(o.run, (SELECT i.latest_run FROM test_coordination.execution_ids AS i WHERE i.execution_id = o.execution_id))),
-    o.settled_at > $1::timestamptz))::boolean AS over
+SELECT o.schedule_id, o.occurrence_id, o.due_at, o.execution_id, COALESCE(o.run, i.latest_run, 0)::integer AS run, (e.status IS NOT NULL)::boolean AS heard,
+  (o.run_active AND NOT COALESCE(e.status IN ('pending', 'running', 'paused'), o.settled_at > $1::timestamptz))::boolean AS over
 FROM test_coordination.schedule_occurrences AS o
+LEFT JOIN test_coordination.execution_ids AS i ON i.execution_id = o.execution_id
+LEFT JOIN test_coordination.executions AS e ON e.execution_id = o.execution_id AND e.run = COALESCE(o.run, i.latest_run)
 WHERE o.schedule_id = ANY ($2::text[]) AND (o.status IN ('due', 'claimed') OR o.run_active) AND (o.status = 'claimed' OR o.run_active)
 ORDER BY o.schedule_id, o.due_at LIMIT $3
 `
@@ -555,16 +554,17 @@ type RivalsOfRow struct {
 	ScheduleID   string
 	OccurrenceID string
 	DueAt        time.Time
-	Status       string
 	ExecutionID  string
 	Run          int32
+	Heard        bool
 	Over         bool
 }
 
 // RivalsOf are the occurrences of some schedules that are claimed, or whose run
 // was active when somebody looked last; over tells that it is not any more. A run
 // of which nothing was heard yet is active for some time: its first event may be
-// on the way.
+// on the way. Where nobody said which run of an execution came of it, it is the
+// latest; 0 when there is none.
 func (q *Queries) RivalsOf(ctx context.Context, unheardSince time.Time, ids []string, most int32) ([]RivalsOfRow, error) {
 	rows, err := q.db.Query(ctx, rivalsOf, unheardSince, ids, most)
 	if err != nil {
@@ -578,9 +578,9 @@ func (q *Queries) RivalsOf(ctx context.Context, unheardSince time.Time, ids []st
 			&i.ScheduleID,
 			&i.OccurrenceID,
 			&i.DueAt,
-			&i.Status,
 			&i.ExecutionID,
 			&i.Run,
+			&i.Heard,
 			&i.Over,
 		); err != nil {
 			return nil, err
