@@ -7,6 +7,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -16,6 +17,7 @@ import (
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/lock"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 func (w *world) schedule(m *contract.ScheduleSet) *contract.Schedule {
@@ -290,11 +292,10 @@ func TestACompletionIsGuardedByALock(t *testing.T) {
 	call(w, w.schedules.CompleteClaim, right)
 }
 
-// An occurrence of policy replace has the run cancelled that it takes the place
-// of, in the transaction that claims it.
-func TestAReplacingOccurrenceCancelsTheRunningOne(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+// dueAgain is a schedule of policy replace whose run exec-s is active, and that is
+// due again.
+func (w *world) dueAgain() {
+	w.Helper()
 	w.publish("slow", definition("100"))
 	m := once("s")
 	m.ConcurrencyPolicy = "replace"
@@ -306,10 +307,17 @@ func TestAReplacingOccurrenceCancelsTheRunningOne(t *testing.T) {
 	complete := w.completion(first.GetOccurrence())
 	complete.Run = run.GetRun()
 	call(w, w.schedules.CompleteClaim, complete)
-
 	again := once("s")
 	again.ConcurrencyPolicy = "replace"
 	w.schedule(again)
+}
+
+// An occurrence of policy replace has the run cancelled that it takes the place
+// of, in the transaction that claims it.
+func TestAReplacingOccurrenceCancelsTheRunningOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dueAgain()
 	second := w.claimDue(1, time.Minute).GetClaimed()
 	if len(second) != 1 {
 		t.Fatalf("claimed %v", second)
@@ -324,5 +332,48 @@ func TestAReplacingOccurrenceCancelsTheRunningOne(t *testing.T) {
 	}
 	if stored.CancelRequestedAt.IsZero() {
 		t.Error("nobody asked for the cancel of the run")
+	}
+}
+
+// The run may end while its cancel is being asked for: nothing was replaced then.
+func TestARunThatHasJustEndedIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dueAgain()
+	pool := w.db.Pool(t)
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	if _, err := tx.Exec(t.Context(), "SELECT FROM test_coordination.execution_ids WHERE execution_id = 'exec-s' FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	ask := &contract.ClaimDueOccurrencesRequest{RequestId: w.request(), Claimer: "coordinator-1", Lease: durationpb.New(time.Minute)}
+	var claimed *connect.Response[contract.ClaimDueOccurrencesResponse]
+	var claim errgroup.Group
+	claim.Go(func() (err error) {
+		claimed, err = w.schedules.ClaimDueOccurrences(w.Context(), connect.NewRequest(ask))
+		return err
+	})
+	testenv.Eventually(t, "the claim waits for the run", func() bool {
+		var waits bool
+		err := pool.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')").Scan(&waits)
+		return err == nil && waits
+	})
+	if _, err := tx.Exec(t.Context(), "UPDATE test_coordination.executions SET status = 'passed' WHERE execution_id = 'exec-s'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := claim.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := claimed.Msg.GetClaimed(); len(got) != 1 || len(got[0].GetReplaces()) != 0 {
+		t.Errorf("claimed %v, want one that replaces nothing", got)
+	}
+	if _, err := pool.Exec(t.Context(), "UPDATE test_coordination.executions SET status = 'pending'"); err != nil { // as its events say
+		t.Fatal(err)
 	}
 }

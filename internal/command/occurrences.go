@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -66,30 +67,37 @@ func (t *Tx) ClaimDue(ctx context.Context, ask pgstore.ClaimDue) ([]pgstore.Clai
 	if len(claimed) == 0 && claims.Settled == 0 {
 		return nil, ErrNothingDue
 	}
-	type replaced struct {
-		run scenario.RunRef
-		by  scenario.ScheduleID
-	}
-	var all []replaced
+	return claimed, t.replace(ctx, claimed)
+}
+
+// replace has the runs cancelled that occurrences replace. Those that have just
+// ended they do not replace.
+func (t *Tx) replace(ctx context.Context, claimed []pgstore.ClaimedOccurrence) error {
+	by := make(map[scenario.RunRef]scenario.ScheduleID)
 	for i := range claimed {
 		for _, run := range claimed[i].Cancel {
-			all = append(all, replaced{run, claimed[i].ScheduleID})
+			by[run] = claimed[i].ScheduleID
 		}
 	}
 	// All who lock several executions do it in byte order.
-	slices.SortFunc(all, func(a, b replaced) int {
-		return cmp.Or(cmp.Compare(a.run.ExecutionID, b.run.ExecutionID), cmp.Compare(a.run.Run, b.run.Run))
+	runs := slices.SortedFunc(maps.Keys(by), func(a, b scenario.RunRef) int {
+		return cmp.Or(cmp.Compare(a.ExecutionID, b.ExecutionID), cmp.Compare(a.Run, b.Run))
 	})
-	all = slices.CompactFunc(all, func(a, b replaced) bool { return a.run == b.run })
-	for _, r := range all {
-		why := fmt.Sprintf("schedule %s is due again, and replaces it", r.by)
-		_, err := t.CancelExecution(ctx, execution.ID(r.run.ExecutionID), execution.RunNumber(r.run.Run), why, nil)
+	for _, run := range runs {
+		why := fmt.Sprintf("schedule %s is due again, and replaces it", by[run])
+		_, err := t.CancelExecution(ctx, execution.ID(run.ExecutionID), execution.RunNumber(run.Run), why, nil)
 		var refusal *Refusal
-		if err != nil && !errors.As(err, &refusal) { // it has just ended, or nothing was ever heard of it
-			return nil, err
+		switch {
+		case errors.As(err, &refusal):
+			delete(by, run)
+		case err != nil:
+			return err
 		}
 	}
-	return claimed, nil
+	for i := range claimed {
+		claimed[i].Cancel = slices.DeleteFunc(claimed[i].Cancel, func(run scenario.RunRef) bool { return by[run] == "" })
+	}
+	return nil
 }
 
 // CompleteClaim says what came of an occurrence.
