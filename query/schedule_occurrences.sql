@@ -26,6 +26,16 @@ SELECT * FROM test_coordination.schedule_occurrences
 WHERE schedule_id = ANY (sqlc.arg(ids)::text[]) AND (status IN ('due', 'claimed') OR run_active) AND settled_at IS NULL AND lease_expires_at IS NULL
 ORDER BY schedule_id, due_at LIMIT sqlc.arg(most) FOR UPDATE SKIP LOCKED;
 
+-- LatestDueOf are the latest occurrences of each of some schedules that are due,
+-- also those that somebody has in hand.
+-- name: LatestDueOf :many
+SELECT o.* FROM unnest(sqlc.arg(ids)::text[]) AS s(id)
+CROSS JOIN LATERAL (
+  SELECT d.* FROM test_coordination.schedule_occurrences AS d
+  WHERE d.schedule_id = s.id AND (d.status IN ('due', 'claimed') OR d.run_active) AND d.settled_at IS NULL AND d.lease_expires_at IS NULL
+  ORDER BY d.due_at DESC LIMIT sqlc.arg(most)) AS o
+ORDER BY o.schedule_id, o.due_at DESC;
+
 -- LockDue takes a page of what is due, in due order.
 -- name: LockDue :many
 SELECT * FROM test_coordination.schedule_occurrences

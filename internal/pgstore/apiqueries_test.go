@@ -121,6 +121,10 @@ func apiCalls(found *int) []call {
 			r, err := q.LockDueOf(ctx, []string{"n"}, 10)
 			return rowsOf(found, r, err)
 		}),
+		rows("LatestDueOf", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.LatestDueOf(ctx, []string{"n"}, 10)
+			return rowsOf(found, r, err)
+		}),
 		rows("LockDue", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.LockDue(ctx, dbsqlc.LockDueParams{Page: 10})
 			return rowsOf(found, r, err)

@@ -14,6 +14,7 @@ const (
 	laterPage    = 100 // how many are looked at at once after a first page that did not give enough
 	mostPages    = 50  // how many pages of what cannot be claimed are settled or passed over
 	mostLookedAt = 100 // how many runs of a schedule are looked at when one of its claims is completed
+	latestLooked = 100 // how many that are due, from the latest back, are looked at for one that replaces the others
 )
 
 // unheard is for how long a run counts as active of which nothing was heard: its
@@ -48,7 +49,7 @@ type Claims struct {
 // more, by the schedule as it is now or by its concurrency policy, is settled on
 // the way.
 func (tx *Tx) ClaimDue(ctx context.Context, ask ClaimDue) (Claims, error) {
-	c := claiming{tx: tx, ask: ask}
+	c := claiming{tx: tx, ask: ask, latest: map[scenario.ScheduleID]scenario.Rival{}}
 	expired, err := tx.q.LockExpired(ctx, int32(ask.Most))
 	if err != nil {
 		return Claims{}, interpret("lock expired claims", err)
@@ -85,6 +86,10 @@ type claiming struct {
 	ask     ClaimDue
 	granted []ClaimedOccurrence
 	settled int
+
+	// latest are the occurrences that replace all of their schedules that came due
+	// before them; zero where there is none.
+	latest map[scenario.ScheduleID]scenario.Rival
 }
 
 // consider decides about occurrences that are locked.
@@ -107,8 +112,10 @@ func (c *claiming) consider(ctx context.Context, rows []dbsqlc.ScheduleOccurrenc
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(candidates, func(a, b Occurrence) int { return a.DueAt.Compare(b.DueAt) }) // expired ones came by their leases
 	var settled settlements
-	for _, o := range inTurn(candidates, schedules) {
+	for i := range candidates {
+		o := &candidates[i]
 		if len(c.granted) == c.ask.Most {
 			break
 		}
@@ -135,23 +142,6 @@ func (c *claiming) consider(ctx context.Context, rows []dbsqlc.ScheduleOccurrenc
 	}
 	c.settled += len(settled.statuses)
 	return c.tx.settleOccurrences(ctx, &settled)
-}
-
-// inTurn is the order in which the concurrency policies want the occurrences of
-// one schedule admitted.
-func inTurn(candidates []Occurrence, schedules map[scenario.ScheduleID]versionedSchedule) []*Occurrence {
-	turns := make([]*Occurrence, len(candidates))
-	for i := range candidates {
-		turns[i] = &candidates[i]
-	}
-	slices.SortStableFunc(turns, func(a, b *Occurrence) int {
-		order := a.DueAt.Compare(b.DueAt)
-		if a.ScheduleID == b.ScheduleID && schedules[a.ScheduleID].state.ConcurrencyPolicy == scenario.ConcurrencyReplace {
-			return -order
-		}
-		return order
-	})
-	return turns
 }
 
 // isCompared tells whether the concurrency policy compares occurrences.
@@ -185,11 +175,47 @@ func (c *claiming) rivals(ctx context.Context, schedules map[scenario.ScheduleID
 			rivals[scenario.ScheduleID(id)] = nil
 		}
 	}
+	if err := c.findLatest(ctx, locked, schedules); err != nil {
+		return nil, err
+	}
+	for _, id := range locked {
+		if latest := c.latest[scenario.ScheduleID(id)]; latest.ID != "" {
+			rivals[scenario.ScheduleID(id)] = append(rivals[scenario.ScheduleID(id)], latest)
+		}
+	}
 	for i := range c.granted { // they are not written yet
 		o := &c.granted[i]
 		rivals[o.ScheduleID] = append(rivals[o.ScheduleID], scenario.Rival{ID: o.ID, DueAt: o.DueAt})
 	}
 	return rivals, nil
+}
+
+// findLatest looks, once for a schedule of policy replace, which of what is due
+// replaces those before it: it may be on a later page, or locked by somebody else,
+// who cannot claim it without the plan that is locked here.
+func (c *claiming) findLatest(ctx context.Context, locked []string, schedules map[scenario.ScheduleID]versionedSchedule) error {
+	var ids []string
+	for _, id := range locked {
+		_, known := c.latest[scenario.ScheduleID(id)]
+		if !known && schedules[scenario.ScheduleID(id)].state.ConcurrencyPolicy == scenario.ConcurrencyReplace {
+			ids = append(ids, id)
+			c.latest[scenario.ScheduleID(id)] = scenario.Rival{}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := c.tx.q.LatestDueOf(ctx, ids, latestLooked)
+	if err != nil {
+		return interpret("read latest due occurrences", err)
+	}
+	for i := range rows {
+		o := occurrenceFromRow(&rows[i])
+		if c.latest[o.ScheduleID].ID == "" && !schedules[o.ScheduleID].state.Settle(&o.Occurrence, c.tx.now) {
+			c.latest[o.ScheduleID] = scenario.Rival{ID: o.ID, DueAt: o.DueAt, State: scenario.RivalDue}
+		}
+	}
+	return nil
 }
 
 // rivalsOf reads rivals, the earliest first, and notes which of their runs have

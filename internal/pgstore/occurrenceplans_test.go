@@ -23,6 +23,7 @@ func TestStatementsAboutOccurrencesGoAlongTheirIndexes(t *testing.T) {
 		"LockDue":             {"schedule_occurrences_due_idx", true},
 		"LockExpired":         {"schedule_occurrences_lease_idx", true},
 		"LockDueOf":           {"schedule_occurrences_open_idx", false},
+		"LatestDueOf":         {"Index Scan Backward using schedule_occurrences_open_idx", false},
 		"RivalsOf":            {"schedule_occurrences_open_idx", false},
 		"SettleLate":          {"schedule_occurrences_start_by_idx", true},
 		"OccurrencesPage":     {"schedule_occurrences_list_idx", true},

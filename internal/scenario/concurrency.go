@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Rival is another occurrence of a schedule that an execution may come of, or has
-// come of and has not ended.
+// Rival is another occurrence of a schedule that an execution will or may come of,
+// or has come of and has not ended.
 type Rival struct {
 	ID    OccurrenceID
 	DueAt time.Time
@@ -21,6 +21,7 @@ type RivalState int
 const (
 	RivalStarting RivalState = iota // it is claimed, or nothing has been heard yet of the run that came of it
 	RivalRunning                    // its run is active, and can be cancelled
+	RivalDue                        // nobody has claimed it yet; only the policy replace asks for such
 )
 
 // Admission is what the concurrency policy says about an occurrence that is
@@ -37,9 +38,10 @@ type Admission struct {
 	Detail  string
 }
 
-// Admit applies the concurrency policy to an occurrence. Among the occurrences
-// of one schedule that are due at the same time the policy forbid wants the
-// earliest admitted first, replace the latest.
+// Admit applies the concurrency policy to an occurrence. It wants the occurrences
+// of a schedule in due order: of several the policy forbid admits the earliest.
+// The policy replace admits the latest, and must know of it: it is a rival that
+// is due.
 func (s *Schedule) Admit(o *Occurrence, rivals []Rival) Admission {
 	switch s.ConcurrencyPolicy {
 	case ConcurrencyForbid:
@@ -58,6 +60,9 @@ func replacing(o *Occurrence, rivals []Rival) Admission {
 	wait := false
 	for _, r := range rivals {
 		switch {
+		case r.State == RivalDue && (o.Status == OccurrenceClaimed || !r.DueAt.After(o.DueAt)):
+			// Whoever held the claim may have started a run, and only who claims it
+			// again finds out: until then nothing can take its place.
 		case r.DueAt.After(o.DueAt):
 			return Admission{Skipped: ReasonReplaced, Detail: r.String()}
 		case r.State == RivalStarting:
@@ -75,6 +80,8 @@ func replacing(o *Occurrence, rivals []Rival) Admission {
 // String is the rival as people read it.
 func (r Rival) String() string {
 	switch {
+	case r.State == RivalDue:
+		return string(r.ID) + " is due"
 	case r.Run == RunRef{}:
 		return string(r.ID) + " is claimed"
 	case r.State == RivalStarting:

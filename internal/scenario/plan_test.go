@@ -317,6 +317,9 @@ func TestAdmit(t *testing.T) {
 	unheard := func(due time.Time) scenario.Rival {
 		return scenario.Rival{ID: "at:1", DueAt: due, Run: scenario.RunRef{ExecutionID: "x"}}
 	}
+	due := func(when time.Time) scenario.Rival {
+		return scenario.Rival{ID: "at:1", DueAt: when, State: scenario.RivalDue}
+	}
 	granted := scenario.Admission{Granted: true}
 	for name, c := range map[string]struct {
 		policy scenario.ConcurrencyPolicy
@@ -334,6 +337,8 @@ func TestAdmit(t *testing.T) {
 		"forbid, one is unheard":    {scenario.ConcurrencyForbid, []scenario.Rival{unheard(early)}, scenario.Admission{Skipped: scenario.ReasonRunning, Detail: "at:1 is starting as x"}},
 		"replace, one runs twice":   {scenario.ConcurrencyReplace, []scenario.Rival{running(early, "x"), running(noon, "x")}, scenario.Admission{Granted: true, Cancel: []scenario.RunRef{{"x", 2}}}},
 		"replace, one is unheard":   {scenario.ConcurrencyReplace, []scenario.Rival{unheard(early), running(noon, "x")}, scenario.Admission{Wait: true}},
+		"replace, a later is due":   {scenario.ConcurrencyReplace, []scenario.Rival{running(early, "x"), due(late)}, scenario.Admission{Skipped: scenario.ReasonReplaced, Detail: "at:1 is due"}},
+		"replace, others are due":   {scenario.ConcurrencyReplace, []scenario.Rival{due(early), due(noon)}, granted},
 		"replace, a later one runs": {scenario.ConcurrencyReplace, []scenario.Rival{claimed(early), running(late, "x")}, scenario.Admission{Skipped: scenario.ReasonReplaced, Detail: "at:1 runs as x/2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -344,6 +349,14 @@ func TestAdmit(t *testing.T) {
 			}
 		})
 	}
+	t.Run("replace, claimed before", func(t *testing.T) {
+		t.Parallel()
+		s := scenario.Schedule{ConcurrencyPolicy: scenario.ConcurrencyReplace}
+		o := scenario.Occurrence{ID: "at:2", DueAt: noon, Status: scenario.OccurrenceClaimed}
+		if diff := cmp.Diff(granted, s.Admit(&o, []scenario.Rival{due(late)})); diff != "" {
+			t.Errorf("admission (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestPreview(t *testing.T) {

@@ -211,6 +211,61 @@ func (q *Queries) InsertOccurrences(ctx context.Context, arg InsertOccurrencesPa
 	return err
 }
 
+const latestDueOf = `-- name: LatestDueOf :many
+SELECT o.schedule_id, o.occurrence_id, o.kind, o.due_at, o.due_until, o.trigger_source, o.trigger_execution_id, o.trigger_run, o.trigger_event_key, o.start_by, o.status, o.reason, o.detail, o.claim_token, o.claimed_by, o.claimed_at, o.lease_expires_at, o.outcome, o.execution_id, o.run, o.run_active, o.created_at, o.settled_at FROM unnest($1::text[]) AS s(id)
+CROSS JOIN LATERAL (
+  SELECT d.schedule_id, d.occurrence_id, d.kind, d.due_at, d.due_until, d.trigger_source, d.trigger_execution_id, d.trigger_run, d.trigger_event_key, d.start_by, d.status, d.reason, d.detail, d.claim_token, d.claimed_by, d.claimed_at, d.lease_expires_at, d.outcome, d.execution_id, d.run, d.run_active, d.created_at, d.settled_at FROM test_coordination.schedule_occurrences AS d
+  WHERE d.schedule_id = s.id AND (d.status IN ('due', 'claimed') OR d.run_active) AND d.settled_at IS NULL AND d.lease_expires_at IS NULL
+  ORDER BY d.due_at DESC LIMIT $2) AS o
+ORDER BY o.schedule_id, o.due_at DESC
+`
+
+// LatestDueOf are the latest occurrences of each of some schedules that are due,
+// also those that somebody has in hand.
+func (q *Queries) LatestDueOf(ctx context.Context, ids []string, most int32) ([]ScheduleOccurrence, error) {
+	rows, err := q.db.Query(ctx, latestDueOf, ids, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ScheduleOccurrence{}
+	for rows.Next() {
+		var i ScheduleOccurrence
+		if err := rows.Scan(
+			&i.ScheduleID,
+			&i.OccurrenceID,
+			&i.Kind,
+			&i.DueAt,
+			&i.DueUntil,
+			&i.TriggerSource,
+			&i.TriggerExecutionID,
+			&i.TriggerRun,
+			&i.TriggerEventKey,
+			&i.StartBy,
+			&i.Status,
+			&i.Reason,
+			&i.Detail,
+			&i.ClaimToken,
+			&i.ClaimedBy,
+			&i.ClaimedAt,
+			&i.LeaseExpiresAt,
+			&i.Outcome,
+			&i.ExecutionID,
+			&i.Run,
+			&i.RunActive,
+			&i.CreatedAt,
+			&i.SettledAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockDue = `-- name: LockDue :many
 SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
 WHERE status = 'due' AND (due_at, schedule_id, occurrence_id) > ($1::timestamptz, $2::text, $3::text)
