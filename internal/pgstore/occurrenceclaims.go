@@ -123,11 +123,12 @@ func (c *claiming) consider(ctx context.Context, rows []dbsqlc.ScheduleOccurrenc
 		if _, locked := rivals[o.ScheduleID]; !locked && isCompared(&s.Schedule) {
 			continue
 		}
+		others := slices.DeleteFunc(slices.Clone(rivals[o.ScheduleID]), func(r scenario.Rival) bool { return r.ID == o.ID })
 		if s.Settle(&o.Occurrence, c.tx.now) {
 			settled.add(&o.Occurrence)
+			rivals[o.ScheduleID] = others
 			continue
 		}
-		others := slices.DeleteFunc(slices.Clone(rivals[o.ScheduleID]), func(r scenario.Rival) bool { return r.ID == o.ID })
 		switch a := s.Admit(&o.Occurrence, others); {
 		case a.Granted:
 			c.granted = append(c.granted, ClaimedOccurrence{Occurrence: *o, Schedule: s.Schedule, Cancel: a.Cancel})
@@ -138,6 +139,7 @@ func (c *claiming) consider(ctx context.Context, rows []dbsqlc.ScheduleOccurrenc
 		default:
 			o.Status, o.Reason, o.Detail = scenario.OccurrenceSkipped, a.Skipped, a.Detail
 			settled.add(&o.Occurrence)
+			rivals[o.ScheduleID] = others // an expired claim was one of them
 		}
 	}
 	c.settled += len(settled.statuses)

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
@@ -92,4 +94,36 @@ func TestAnExpiredClaimIsNotReplacedByWhatIsDue(t *testing.T) {
 		t.Errorf("claimed %s", got)
 	}
 	p.wantList("claimed again", "13:00 claimed", "14:00 due")
+}
+
+// Claims that a former policy allowed beside each other may expire together: one
+// of them goes on.
+func TestOneOfManyExpiredClaimsGoesOn(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[scenario.ConcurrencyPolicy][]string{
+		scenario.ConcurrencyForbid:  {"13:00 skipped still_active", "14:00 claimed"},
+		scenario.ConcurrencyReplace: {"13:00 skipped replaced", "14:00 claimed"},
+	} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			p := newPlanner(t)
+			p.set(clock(12, 30), hourly(""))
+			p.plan(clock(14, 0))
+			if dead := p.claim(clock(14, 0), pgstore.ClaimDue{Lease: time.Microsecond}); len(dead) != 2 {
+				t.Fatalf("%d claimed, want 2", len(dead))
+			}
+			p.set(clock(14, 1), hourly(policy))
+			testenv.Eventually(t, "the leases have expired", func() bool {
+				var both bool
+				must(t, p.db.Pool(t).QueryRow(t.Context(), "SELECT max(lease_expires_at) < clock_timestamp() FROM test_coordination.schedule_occurrences").Scan(&both))
+				return both
+			})
+			if got := dueTimes(p.claim(clock(14, 2), pgstore.ClaimDue{})); got != "14:00" {
+				t.Errorf("claimed %q", got)
+			}
+			if diff := cmp.Diff(want, p.list()); diff != "" {
+				t.Errorf("occurrences (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
