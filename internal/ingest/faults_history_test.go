@@ -83,26 +83,25 @@ func TestFailoverLosesTheTail(t *testing.T) {
 	w.store = openStore(t, w.db.URL)
 	var standby *pgserver.Server
 	var kept [2]int64
-	w.withstand(&fault{
-		inject: func() {
-			standby = standbyOf(t, primary)
-			must(t, standby.Stop())
-			kept = nexts(t, w.store)
-		},
-		noticed: func() bool { return w.beyond(kept) },
-		works:   true,
-		heal: func() {
-			had := nexts(t, w.store)
-			must(t, primary.Kill())
-			must(t, standby.Restart(t.Context()))
-			promoteRunning(t, standby)
-			if has := nexts(t, openStore(t, standby.URL("migrated"))); has[0] >= had[0] || has[1] >= had[1] {
-				t.Errorf("the new primary has all that the old one had: %v of %v", has, had)
-			}
-			proxy.Redirect(standby.Addr())
-		},
-		engine: w.engineStore(w.db.URL),
-	})
+	f := &fault{noticed: func() bool { return w.beyond(kept) }, works: true, engine: w.engineStore(w.db.URL)}
+	f.inject = func() {
+		f.rest.Lock()
+		standby = standbyOf(t, primary)
+		must(t, standby.Stop())
+		kept = nexts(t, w.store)
+	}
+	f.heal = func() {
+		defer f.rest.Unlock()
+		had := nexts(t, w.store)
+		must(t, primary.Kill())
+		must(t, standby.Restart(t.Context()))
+		promoteRunning(t, standby)
+		if has := nexts(t, openStore(t, standby.URL("migrated"))); has[0] >= had[0] || has[1] >= had[1] {
+			t.Errorf("the new primary has all that the old one had: %v of %v", has, had)
+		}
+		proxy.Redirect(standby.Addr())
+	}
+	w.withstand(f)
 }
 
 // A backup from the middle of the load is put in place of a later state, of the
@@ -131,14 +130,11 @@ func TestPostgresIsRestored(t *testing.T) {
 				w, server := newPostgresWorld(t)
 				var kept [2]int64
 				var copied string
-				f := &fault{
-					inject: func() {
-						copied = backup(t, server)
-						kept = nexts(t, openStore(t, w.db.URL))
-					},
-					noticed: func() bool { return w.beyond(kept) },
-					works:   true,
-					engine:  w.engineStore(w.db.URL),
+				f := &fault{noticed: func() bool { return w.beyond(kept) }, works: true, engine: w.engineStore(w.db.URL)}
+				f.inject = func() {
+					f.rest.Lock()
+					copied = backup(t, server)
+					kept = nexts(t, openStore(t, w.db.URL))
 				}
 				stop := func() {}
 				// Who is stopped makes no pass after the backup.
@@ -152,6 +148,7 @@ func TestPostgresIsRestored(t *testing.T) {
 					return func() { stop() }
 				}
 				f.heal = func() {
+					defer f.rest.Unlock()
 					had := nexts(t, openStore(t, w.db.URL))
 					if stopped {
 						stop()

@@ -94,10 +94,9 @@ func TestFaultsOfKafka(t *testing.T) {
 				})
 				p.Swallow()
 			})
-			direct := *f
-			direct.engine = withShortSession
+			direct := &fault{engine: withShortSession}
 			f.start = func() func() {
-				stopCut, stopDirect := w.start("cut", w.underFault(f)), w.start("direct", w.underFault(&direct))
+				stopCut, stopDirect := w.start("cut", w.underFault(f)), w.start("direct", w.underFault(direct))
 				return func() {
 					stopCut()
 					stopDirect()

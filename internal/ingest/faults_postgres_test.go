@@ -206,21 +206,24 @@ func TestPostgresIsAStandby(t *testing.T) {
 // page is a write that is cut short, which PostgreSQL knows as a full disk.
 func TestPostgresDiskIsFull(t *testing.T) {
 	t.Parallel()
-	w, server := newPostgresWorld(t, map[string]string{"autovacuum": "off", "wal_segment_size": "1"})
+	w, server := newPostgresWorld(t, map[string]string{"autovacuum": "off", "wal_segment_size": "1", "full_page_writes": "on"})
 	restart := func(limit int64) {
 		must(t, server.Stop())
 		server.LimitFiles(limit)
 		must(t, server.Restart(t.Context()))
 	}
-	w.withstand(&fault{
-		inject: func() {
-			w.drain() // two that extend a table at once leave free pages
-			restart(w.fillEvents() + 512)
-		},
+	f := &fault{
 		noticed: func() bool { return w.said.says("batch not committed", "SQLSTATE 53100") },
 		heal:    func() { restart(0) },
 		engine:  w.engineStore(w.db.URL),
-	})
+	}
+	f.inject = func() {
+		f.rest.Lock() // two that extend a table at once leave free pages
+		defer f.rest.Unlock()
+		w.drain()
+		restart(w.fillEvents() + 512)
+	}
+	w.withstand(f)
 }
 
 // fillEvents makes the file of the events that are stored now larger than any

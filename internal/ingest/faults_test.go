@@ -68,6 +68,11 @@ type fault struct {
 	works bool
 	heal  func() // nil: the fault stays
 
+	// rest keeps the caller at rest while somebody holds it: where what is committed
+	// is lost when the fault is healed. Kafka sends its records again; nobody sends a
+	// request again that was answered.
+	rest sync.Mutex
+
 	// engine changes how the engine runs. By default its batches are small, so
 	// that the fault meets several in all stages.
 	engine func(*settings)
@@ -88,8 +93,8 @@ const (
 	liveAway                     // Redis is broken to the end: nothing is shown as if it were known
 )
 
-// withstand plays a load in three parts, with the fault in the middle, and
-// holds the outcome against all promises.
+// withstand plays a load in three parts, with the fault in the middle, while a
+// caller asks for runs, and holds the outcome against all promises.
 func (w *world) withstand(f *fault) {
 	w.Helper()
 	l := w.newFaultLoad()
@@ -98,11 +103,14 @@ func (w *world) withstand(f *fault) {
 		f.start = func() func() { return w.start("a", w.underFault(f)) }
 	}
 	var stop func()
+	var asking *caller
 	if f.early {
 		f.inject()
 		stop = f.start()
+		asking = w.callUnder(f)
 	} else {
 		stop = f.start()
+		asking = w.callUnder(f)
 		l.send()
 		testenv.Eventually(w, "the service is at work", func() bool { return w.partition(0).Next > 0 })
 		f.inject()
@@ -122,7 +130,8 @@ func (w *world) withstand(f *fault) {
 		w.drain()
 		w.wantOffsets(l)
 	}
-	w.wantPromises(l, f)
+	asking.stop()
+	w.wantPromises(l, asking, f)
 	stop()
 }
 
@@ -270,7 +279,7 @@ func (l *faultLoad) sendAll() {
 }
 
 // wantPromises holds everything that is stored and shown against what was sent.
-func (w *world) wantPromises(l *faultLoad, f *fault) {
+func (w *world) wantPromises(l *faultLoad, c *caller, f *fault) {
 	w.Helper()
 	for _, number := range []int32{0, 1} {
 		reason := w.partition(number).StoppedReason
@@ -281,7 +290,8 @@ func (w *world) wantPromises(l *faultLoad, f *fault) {
 			w.Errorf("partition %d is stopped for %q, want %q", number, reason, want)
 		}
 	}
-	w.wantEachEventOnce(l)
+	w.wantEachEventOnce(l, c)
+	w.wantAnswersKept(c)
 	w.wantOnlyMalformedQuarantined(l)
 
 	if f.live == liveWhole {
@@ -304,7 +314,7 @@ func (w *world) wantPromises(l *faultLoad, f *fault) {
 
 // wantEachEventOnce compares the sums, and the identities of what is stored,
 // with the ledger.
-func (w *world) wantEachEventOnce(l *faultLoad) {
+func (w *world) wantEachEventOnce(l *faultLoad, c *caller) {
 	w.Helper()
 	var sent, malformed int
 	for _, times := range l.events {
@@ -323,7 +333,9 @@ func (w *world) wantEachEventOnce(l *faultLoad) {
 		w.Fatal(err)
 	}
 	slices.Sort(stored)
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(l.events)), stored); diff != "" {
+	want := slices.AppendSeq(slices.Collect(maps.Keys(l.events)), maps.Keys(c.answered))
+	slices.Sort(want)
+	if diff := cmp.Diff(want, stored); diff != "" {
 		w.Errorf("stored events, by id (-sent +stored):\n%s", diff)
 	}
 }
