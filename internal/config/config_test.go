@@ -195,6 +195,7 @@ func TestRules(t *testing.T) {
 		{env{"INGEST_APPLY_BUDGET": "29s", "SHUTDOWN_TIMEOUT": "29s", "KAFKA_REBALANCE_TIMEOUT": "1m"}, "ingest-apply-budget"},
 		{env{"INGEST_APPLY_BUDGET": "27s", "SHUTDOWN_TIMEOUT": "27s", "KAFKA_REBALANCE_TIMEOUT": "1m"}, "ingest-apply-budget"},
 		{env{"KAFKA_REBALANCE_TIMEOUT": "26s"}, "kafka-rebalance-timeout"},
+		{env{"API_GRPC_LISTEN": ":50051", "ROLES": "ingest"}, "api-grpc-listen"},
 		{env{"INGEST_WATCHDOG": "19s"}, "ingest-watchdog"},
 		{env{"INGEST_BATCH_BYTES": "512KiB"}, "limits-record-bytes"},
 		{env{"LIMITS_DEFINITION_BYTES": "2MiB"}, "limits-definition-bytes"},

@@ -85,6 +85,10 @@ func (r *rules) checkTogether(c *Config) {
 		r.must(c.Access.File != "", "http-tls-client-ca-file", "must be given together with access-file: it says which certificate has which role")
 	}
 
+	if c.API.GRPCListen != "" {
+		r.must(c.Service.Plays(RoleAPI), "api-grpc-listen", "must be left out, or roles must have api")
+	}
+
 	r.must(c.Quarantine.SoftLimit <= c.Quarantine.HardLimit, "quarantine-soft-limit", "must not exceed quarantine-hard-limit")
 	r.must(c.Limits.RecordBytes <= c.Ingest.BatchBytes, "limits-record-bytes", "must not exceed ingest-batch-bytes")
 	r.must(c.Limits.DefinitionBytes <= c.Limits.RecordBytes, "limits-definition-bytes", "must not exceed limits-record-bytes")

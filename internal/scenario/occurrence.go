@@ -46,11 +46,6 @@ const (
 	OccurrenceSkipped   OccurrenceStatus = "skipped"   // it was not to be started
 )
 
-// OccurrenceStatuses is the closed list.
-func OccurrenceStatuses() []OccurrenceStatus {
-	return []OccurrenceStatus{OccurrenceDue, OccurrenceClaimed, OccurrenceCompleted, OccurrenceMissed, OccurrenceSkipped}
-}
-
 // OccurrenceReason says why an occurrence was missed or skipped.
 type OccurrenceReason string
 
@@ -74,11 +69,6 @@ const (
 	OutcomeStarted    OccurrenceOutcome = "started"     // an execution came of it
 	OutcomeNotStarted OccurrenceOutcome = "not_started" // none did, and the detail says why
 )
-
-// OccurrenceOutcomes is the closed list.
-func OccurrenceOutcomes() []OccurrenceOutcome {
-	return []OccurrenceOutcome{OutcomeStarted, OutcomeNotStarted}
-}
 
 // String is the run as people read it. A Run of 0 is not known, and the latest of
 // its execution id stands for it.

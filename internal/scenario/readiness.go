@@ -11,7 +11,7 @@ import (
 // at to tell.
 type Readiness struct {
 	Ready    bool
-	Findings []Finding // the refusals and the satisfied, in the order of FindingRules
+	Findings []Finding // the refusals and the satisfied, in the order in which the rules are declared
 
 	// What the definition itself asks for. This service does not observe the
 	// system under test: the coordinator checks them, and they decide nothing.
@@ -48,14 +48,6 @@ const (
 	RuleConflictsWith               = FindingRule(ConflictsWith)
 	RuleMustNotOverlap              = FindingRule(MustNotOverlap)
 )
-
-// FindingRules is the closed list.
-func FindingRules() []FindingRule {
-	return []FindingRule{
-		RuleKillSwitch, RuleKnown, RuleContent, RuleStatus,
-		RuleRequiresSuccess, RuleRequiresRun, RuleConflictsWith, RuleMustNotOverlap,
-	}
-}
 
 // RunRef names a run: execution ids are reused.
 type RunRef struct {

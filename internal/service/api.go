@@ -47,8 +47,8 @@ func (s *service) openAPI(ctx context.Context, decoder *event.Decoder) error {
 		return fmt.Errorf("listen for gRPC (api-grpc-listen): %w", err)
 	}
 	s.grpc = s.access.Listener(s.grpc)
-	s.onlyAPI = opshttp.New(prometheus.NewRegistry(), s.checks(), s.log)
-	s.onlyAPI.Mount(guarded(s.grpc.Addr()), true)
+	s.grpcHTTP = opshttp.New(prometheus.NewRegistry(), s.checks(), s.log)
+	s.grpcHTTP.Mount(guarded(s.grpc.Addr()), true)
 	return nil
 }
 

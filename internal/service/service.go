@@ -8,6 +8,7 @@
 // redisstore and kafkalog do, and each gets its part of the configuration by
 // one function in settings.go.
 //
+//	api.go        the API, on the listener of health and on one of its own
 //	start.go      what is waited for: PostgreSQL, the schema, Kafka, the topics
 //	health.go     what readiness rests on
 //	settings.go   configuration -> the parts' own
@@ -77,7 +78,7 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	parts, working := errgroup.WithContext(ctx)
 	parts.Go(func() error { return s.http.Run(web, s.listener, httpGrace) })
 	if s.grpc != nil {
-		parts.Go(func() error { return s.onlyAPI.Run(web, s.grpc, httpGrace) })
+		parts.Go(func() error { return s.grpcHTTP.Run(web, s.grpc, httpGrace) })
 	}
 	parts.Go(func() error { s.access.Watch(web); return nil })
 	parts.Go(func() error {
@@ -107,8 +108,8 @@ type service struct {
 	outbox   *outbox.Publisher // nil without the role
 	http     *opshttp.Server
 	listener net.Listener
-	grpc     net.Listener    // for the API alone; nil: not asked for
-	onlyAPI  *opshttp.Server // on it
+	grpc     net.Listener    // a further one for the API; nil: not asked for
+	grpcHTTP *opshttp.Server // on it: the API, and what says whether it is well
 
 	stopping chan struct{} // closed when the roles have ended
 

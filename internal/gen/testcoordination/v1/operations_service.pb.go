@@ -1279,7 +1279,7 @@ const file_testcoordination_v1_operations_service_proto_rawDesc = "" +
 	"\x06record\x18\x01 \x01(\v2&.testcoordination.v1.QuarantinedRecordR\x06record\"\xa7\x01\n" +
 	"\x19DiscardQuarantinedRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12\x17\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12\x17\n" +
 	"\x02id\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x02id\x12#\n" +
 	"\x06reason\x18\x03 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03(\x80 R\x06reason\"\x1c\n" +
 	"\x1aDiscardQuarantinedResponse\"\x16\n" +

@@ -1639,13 +1639,13 @@ const file_testcoordination_v1_schedule_service_proto_rawDesc = "" +
 	"\x03run\x18\x02 \x01(\x05R\x03run\"\xa8\x01\n" +
 	"\x12SetScheduleRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12D\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12D\n" +
 	"\bschedule\x18\x02 \x01(\v2 .testcoordination.v1.ScheduleSetB\x06\xbaH\x03\xc8\x01\x01R\bschedule\"P\n" +
 	"\x13SetScheduleResponse\x129\n" +
 	"\bschedule\x18\x01 \x01(\v2\x1d.testcoordination.v1.ScheduleR\bschedule\"\xb5\x01\n" +
 	"\x15RemoveScheduleRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12N\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12N\n" +
 	"\vschedule_id\x18\x02 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\n" +
 	"scheduleId\"S\n" +
 	"\x16RemoveScheduleResponse\x129\n" +
@@ -1683,7 +1683,7 @@ const file_testcoordination_v1_schedule_service_proto_rawDesc = "" +
 	"\x05twice\x18\x03 \x01(\bR\x05twice\"\x9a\x02\n" +
 	"\x1aClaimDueOccurrencesRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12G\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12G\n" +
 	"\aclaimer\x18\x02 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\aclaimer\x12 \n" +
 	"\x05limit\x18\x03 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\x05limit\x12C\n" +
@@ -1710,7 +1710,7 @@ const file_testcoordination_v1_schedule_service_proto_rawDesc = "" +
 	"\x10lease_expires_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x0eleaseExpiresAt\"\xa8\x06\n" +
 	"\x14CompleteClaimRequest\x12L\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\trequestId\x12N\n" +
+	"request_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,149}$R\trequestId\x12N\n" +
 	"\vschedule_id\x18\x02 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\n" +
 	"scheduleId\x12R\n" +
 	"\roccurrence_id\x18\x03 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\foccurrenceId\x12\x1d\n" +
