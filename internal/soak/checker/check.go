@@ -25,6 +25,10 @@ type check struct {
 	live        map[string]liveWant      // by execution id
 	seen        map[Partition][]Ack      // what lies in Kafka
 	applied     map[Partition]*rowCounts // by the rows of events
+
+	called   map[string]*Call // by the id of the request
+	owns     []*stated        // of the service, interruptions left out
+	versions map[string]int64 // of scenarios, by id and hash: the number
 }
 
 // tally counts the records of a partition.
@@ -40,10 +44,10 @@ func Check(ctx context.Context, h History) (*Report, error) {
 	c := &check{
 		History: &h, report: &Report{}, ahead: time.Now().Add(24 * time.Hour),
 		quarantined: map[Address]Row{}, judged: map[Partition]*tally{}, definitions: map[string][]*event{}, live: map[string]liveWant{},
-		seen: map[Partition][]Ack{}, applied: map[Partition]*rowCounts{},
+		seen: map[Partition][]Ack{}, applied: map[Partition]*rowCounts{}, called: map[string]*Call{}, versions: map[string]int64{},
 	}
 	for _, step := range []func(context.Context) error{
-		c.readEnds, c.readQuarantine, c.runs, c.definitionRows, c.leftovers, c.partitions, c.ledger, c.liveStates,
+		c.readCalls, c.readEnds, c.readQuarantine, c.runs, c.definitionRows, c.leftovers, c.partitions, c.ledger, c.calls, c.commands, c.liveStates,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("check the history: %w", err)
@@ -186,7 +190,7 @@ func (c *check) saw(r *Record) {
 // tables hold the rows of runs.
 var tables = []string{
 	"execution_events", "analytics_timeline", "executions", "execution_details", "execution_phases", "execution_steps", "fault_injections",
-	"validation_results", "system_snapshots", "execution_logs", "execution_ids",
+	"validation_results", "system_snapshots", "execution_logs", "execution_annotations", "execution_ids",
 }
 
 // judgeRange walks records and rows of a range side by side, by execution id.

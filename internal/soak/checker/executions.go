@@ -1,11 +1,11 @@
 package checker
 
 import (
-	"bytes"
+	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -29,7 +29,8 @@ func (x *execution) subject(run int64) string { return fmt.Sprintf("%s run %d", 
 
 func (x *execution) judge() {
 	rows, owns := x.eventRows()
-	placedEvents := x.matchEvents(rows)
+	owns, asked := apart(owns)
+	placedEvents := append(x.matchEvents(rows), asked...)
 	x.checkPlaces(placedEvents, owns)
 
 	byRun, ownsOf := map[int64][]placed{}, map[int64][]*own{}
@@ -56,6 +57,9 @@ func (x *execution) judge() {
 		}
 		f := fold(byRun[run], ownsOf[run])
 		x.compareRun(run, row, f)
+		x.checkAnswers(run, byRun[run], ownsOf[run])
+		x.checkOrders(run, ownsOf[run])
+		x.checkClears(run, byRun[run], ownsOf[run], f)
 		if run > latest {
 			latest = run
 		}
@@ -90,7 +94,9 @@ func (x *execution) eventRows() (map[Address]Row, []*own) {
 			arrivals[at] = true
 		}
 		if at, ok := row.address(); !ok {
-			owns = append(owns, x.ownEvent(where, row))
+			if o := x.ownEvent(where, row); o != nil {
+				owns = append(owns, o)
+			}
 		} else if rows[at] != nil {
 			x.add(Doubled, at.String(), "execution_events", "two rows", "one")
 		} else {
@@ -99,31 +105,6 @@ func (x *execution) eventRows() (map[Address]Row, []*own) {
 	}
 	x.report.counted(&x.report.OwnEvents, int64(len(owns)))
 	return rows, owns
-}
-
-func (x *execution) ownEvent(where string, row Row) *own {
-	o := &own{run: row.number("run"), arrival: row.number("arrival"), id: row.text("event_id"), order: order(row.bytes("order_key"))}
-	var data struct {
-		Cause        string `json:"cause"`
-		RealEvents   any    `json:"real_events"`
-		SupersededBy int64  `json:"superseded_by"`
-	}
-	raw, _ := row["data"].(json.RawMessage)
-	if err := json.Unmarshal(raw, &data); err != nil {
-		x.add(Wrong, where, "execution_events.data of an own event", string(raw), "JSON that states an interruption")
-	}
-	o.cause, o.by = data.Cause, data.SupersededBy
-	_, _ = fmt.Sscan(fmt.Sprint(data.RealEvents), &o.real) // a wrong one is found when it is held to the run
-	if at, ok := timeOfRow(row, "event_time"); ok {
-		o.when = at
-	}
-	if typ := row.text("type"); typ != typePrefix+"execution.interrupted"+typeSuffix || !strings.HasPrefix(row.text("source"), x.Sources) {
-		x.add(Wrong, where, "execution_events", "a row of type "+typ+" from "+row.text("source")+" without a record", "a record in Kafka")
-	}
-	if key := keyOf(row.text("source"), o.id, x.id); !bytes.Equal(row.bytes("event_key"), key[:]) || o.order != orderOf(0, o.when, key) {
-		x.add(Wrong, where, "execution_events.event_key of an own event", show(row["event_key"]), show(key[:]))
-	}
-	return o
 }
 
 // matchEvents finds out which records were applied, and holds their rows to
@@ -227,15 +208,22 @@ func (x *execution) checkPlaces(events []placed, owns []*own) {
 	for _, e := range events {
 		queues[e.at.partition()] = append(queues[e.at.partition()], e)
 	}
-	p := &placing{owns: map[[2]int64]*own{}, report: func(e placed, field string, got, want any) {
+	p := &placing{owns: map[[2]int64]*own{}, report: func(e *event, field string, got, want any) {
 		where := x.id
-		if e.event != nil {
+		switch {
+		case e == nil:
+		case e.at.Topic == "":
+			where = fmt.Sprintf("event %s of %s", e.id, x.id)
+		default:
 			where = fmt.Sprintf("%s, event %s of %s", e.at, e.id, x.id)
 		}
 		x.add(Wrong, where, field, fmt.Sprint(got), fmt.Sprint(want))
 	}}
 	for _, queue := range queues {
-		slices.SortFunc(queue, func(a, b placed) int { return int(a.at.Offset - b.at.Offset) })
+		// Those of our own, which have no address, open runs.
+		slices.SortFunc(queue, func(a, b placed) int {
+			return cmp.Or(cmp.Compare(a.at.Offset, b.at.Offset), cmp.Compare(a.run, b.run), cmp.Compare(a.arrival, b.arrival))
+		})
 		p.queues = append(p.queues, queue)
 	}
 	for _, o := range owns {
@@ -267,6 +255,7 @@ func (x *execution) compareRun(run int64, row Row, f *folded) {
 	compareParts(x, where, "fault_injections", of("fault_injections"), f.faults, func(r Row) string { return r.text("fault_id") })
 	compareParts(x, where, "validation_results", of("validation_results"), f.validations, func(r Row) string { return r.text("validation_id") })
 	compareParts(x, where, "system_snapshots", of("system_snapshots"), f.snapshots, func(r Row) int64 { return r.number("arrival") })
+	compareParts(x, where, "execution_annotations", of("execution_annotations"), f.notes, func(r Row) string { return hex.EncodeToString(r.bytes("order_key")) })
 	compareParts(x, where, "execution_logs", of("execution_logs"), f.lines, func(r Row) [2]int64 { return [2]int64{r.number("arrival"), r.number("line")} })
 	x.compareTimeline(where, of("analytics_timeline"), of("execution_events"), f)
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/prototext"
+
+	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 )
 
 // Decode tells what a record is: an event in words, or the reason why it is none.
@@ -37,7 +39,7 @@ func Places(records []Record, ahead time.Time) []string {
 		}
 		if r := runs[d.supersedes]; d.supersedes != 0 {
 			place += "!"
-			runs[d.supersedes] = r.withOwn(&own{real: r.events, when: e.when, by: d.run})
+			runs[d.supersedes] = r.withOwn(&own{event: &event{when: e.when, message: &contract.ExecutionInterrupted{RealEvents: r.events, SupersededBy: int32(d.run)}}})
 		}
 		r := runs[d.run]
 		if d.opens {

@@ -1,7 +1,10 @@
 package checker
 
 import (
+	"encoding/hex"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -26,6 +29,7 @@ type folded struct {
 	validations map[string]Row
 	snapshots   map[int64]Row    // by arrival
 	lines       map[[2]int64]Row // by arrival and line
+	notes       map[string]Row   // by order key in hex
 	end         order            // empty: not ended
 }
 
@@ -41,18 +45,18 @@ func fold(events []placed, owns []*own) *folded {
 	sort.Slice(events, func(i, k int) bool { return events[i].order < events[k].order })
 	f := &folded{
 		run: emptyRun(), phases: map[string]Row{}, steps: map[stepKey]Row{}, started: map[stepKey]bool{}, faults: map[string]Row{}, validations: map[string]Row{},
-		snapshots: map[int64]Row{}, lines: map[[2]int64]Row{},
+		snapshots: map[int64]Row{}, lines: map[[2]int64]Row{}, notes: map[string]Row{},
 	}
 	for i := range events {
 		f.read(&events[i])
 	}
 	f.count(int64(len(events)))
-	f.settle(owns)
+	f.settle(f.readOwns(owns))
 	return f
 }
 
 func emptyRun() Row {
-	r := Row{"lifecycle": "pending", "pinned": false} // nobody pins or cancels through the API here
+	r := Row{"lifecycle": "pending", "pinned": false}
 	for _, text := range []string{
 		"reported_outcome", "scenario_id", "scenario_version", "environment", "coordinator_id", "start_source", "trigger_type", "trigger_actor", "trigger_uri",
 		"group_id", "message", "current_phase", "pause_reason", "error_message", "interrupt_cause",
@@ -233,20 +237,37 @@ func (f *folded) count(events int64) {
 	f.details = nil // a row is made when there is something to hold
 }
 
-// settle derives the status.
-func (f *folded) settle(owns []*own) {
-	r := f.run
-	r["own_events"] = int64(len(owns))
-	var holds *own
+// readOwns reads what the service itself has said of the run, and gives the
+// interruption that counts: the one with the most events, of those the first.
+func (f *folded) readOwns(owns []*own) (holds *own) {
+	owns = slices.Clone(owns)
+	slices.SortFunc(owns, func(a, b *own) int { return strings.Compare(string(a.order), string(b.order)) })
+	f.run["own_events"] = int64(len(owns))
 	for _, o := range owns {
-		if holds == nil || o.real > holds.real || o.real == holds.real && o.order < holds.order {
-			holds = o
+		switch m := o.message.(type) {
+		case *contract.ExecutionInterrupted:
+			if holds == nil || m.GetRealEvents() > holds.interruption().GetRealEvents() {
+				holds = o
+			}
+		case *contract.ExecutionCancelRequested:
+			f.run.once("cancel_requested_at", o.when)
+		case *contract.ExecutionPinned:
+			f.run["pinned"] = m.GetPinned()
+		case *contract.ExecutionAnnotated:
+			f.notes[hex.EncodeToString([]byte(o.order))] = Row{"order_key": []byte(o.order), "annotated_at": o.when, "author": m.GetAuthor(), "text": m.GetText()}
 		}
 	}
+	return holds
+}
+
+// settle derives the status.
+func (f *folded) settle(holds *own) {
+	r := f.run
 	if holds != nil {
-		r["interrupt_cause"], r["interrupt_events"], r["interrupted_at"] = holds.cause, holds.real, holds.when
-		if holds.by != 0 {
-			r["superseded_by"] = holds.by
+		m := holds.interruption()
+		r["interrupt_cause"], r["interrupt_events"], r["interrupted_at"] = m.GetCause(), m.GetRealEvents(), holds.when
+		if m.GetSupersededBy() != 0 {
+			r["superseded_by"] = int64(m.GetSupersededBy())
 		}
 	}
 	switch {
@@ -255,7 +276,7 @@ func (f *folded) settle(owns []*own) {
 		if r["status"] == "passed" && r["validations_failed"].(int64) > 0 {
 			r["status"] = "failed"
 		}
-	case holds != nil && holds.real == r["events"].(int64):
+	case holds != nil && holds.interruption().GetRealEvents() == r["events"].(int64):
 		r["status"], r["ended_at"] = "interrupted", holds.when
 	default:
 		r["status"] = r["lifecycle"]

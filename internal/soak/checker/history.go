@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 )
 
 // Address is where a record lies in Kafka.
@@ -80,13 +82,32 @@ type Ack struct {
 	Sum    uint64 // of key and value; see Sum
 }
 
+// Call is a request to the API that writes, as who made it knows it. It may have
+// been sent several times.
+type Call struct {
+	ID      string        // of the request
+	Message proto.Message // the request
+	Answer  proto.Message // nil: it was refused, or never answered
+	Refusal string        // the reason, where it was refused
+
+	// Doubtful says that it is not answered with success, and that of a try nobody
+	// knows what became: it may have been carried out.
+	Doubtful bool
+}
+
 // History is what is judged.
 type History struct {
-	Ledger map[Partition][]Ack // what was acknowledged
-	Log    Log
-	Store  Store
-	Live   Live // nil: not in use
+	Ledger   map[Partition][]Ack // what was acknowledged
+	Calls    []Call              // what was asked for through the API, each request once
+	Log      Log
+	Commands Log // what was published to the coordinator; nil: not in use
+	Store    Store
+	Live     Live // nil: not in use
 
+	// Caller is what the service calls those who made the calls.
+	Caller string
+	// Cleared says that the service had the time to ask for all orphaned faults.
+	Cleared bool
 	// Sources begins the sources of the service's own events.
 	Sources string
 	// Grace is how long Redis may take to follow.

@@ -26,6 +26,9 @@ const (
 	prefix          = "test-coordination."
 )
 
+// caller is who has made the calls to the API.
+const caller = "anonymous"
+
 // noon is when the history begins.
 var noon = time.Date(2026, time.April, 1, 12, 0, 0, 0, time.UTC)
 
@@ -40,6 +43,10 @@ type history struct {
 	active   []string
 	ledger   map[checker.Partition][]checker.Ack
 	timeline uint32
+
+	calls    []checker.Call
+	commands *history // of its records alone; nil: not in use
+	cleared  bool
 }
 
 func (h *history) Ends(context.Context) (map[checker.Partition]int64, error) { return h.ends, nil }
@@ -88,7 +95,10 @@ func (h *history) Active(context.Context) ([]string, error) { return h.active, n
 // check judges it.
 func (h *history) check(t *testing.T, options ...func(*checker.History)) *checker.Report {
 	t.Helper()
-	in := checker.History{Ledger: h.ledger, Log: h, Store: h, Live: h, Sources: "/tcda/"}
+	in := checker.History{Ledger: h.ledger, Log: h, Store: h, Live: h, Sources: "/tcda/", Calls: h.calls, Caller: caller, Cleared: h.cleared}
+	if h.commands != nil {
+		in.Commands = h.commands
+	}
 	for _, o := range options {
 		o(&in)
 	}
@@ -106,6 +116,7 @@ type said struct {
 	sequence         int64
 	runID            string
 	source           string // /coordinator/a if empty
+	caller           string // of an event of the service
 	data             string // JSON
 }
 
@@ -176,6 +187,9 @@ func (h *history) accepted(at *checker.Address, s said, run, arrival int64, stor
 	}
 	if s.sequence != 0 {
 		row["sequence"] = s.sequence
+	}
+	if s.caller != "" {
+		row["extensions"] = json.RawMessage(`{"caller":"` + s.caller + `"}`)
 	}
 	if at != nil {
 		row["topic"], row["partition"], row["kafka_offset"] = at.Topic, int64(at.Partition), at.Offset

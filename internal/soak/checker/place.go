@@ -18,17 +18,6 @@ type placed struct {
 	written time.Time // by the service's clock
 }
 
-// own is an event of the service: it has interrupted a run.
-type own struct {
-	run, arrival int64
-	id           string
-	order        order
-	when         time.Time
-	cause        string
-	real         int64 // events of others that the run had
-	by           int64 // the run that took its place
-}
-
 // runSoFar is what the rule needs to know of a run while events come in.
 type runSoFar struct {
 	runID       string
@@ -42,7 +31,7 @@ type runSoFar struct {
 }
 
 func (r runSoFar) terminal() bool {
-	return r.finish != nil || r.interrupted != nil && r.interrupted.real == r.events
+	return r.finish != nil || r.interrupted != nil && r.interrupted.interruption().GetRealEvents() == r.events
 }
 
 // endedBefore tells whether the run had ended before the event happened.
@@ -98,8 +87,11 @@ func (r runSoFar) with(e *event) runSoFar {
 
 func (r runSoFar) withOwn(o *own) runSoFar {
 	r.arrivals++
-	if i := r.interrupted; i == nil || o.real > i.real || o.real == i.real && o.order < i.order {
-		r.interrupted = o
+	if m := o.interruption(); m != nil {
+		held, events := r.interrupted, m.GetRealEvents()
+		if held == nil || events > held.interruption().GetRealEvents() || events == held.interruption().GetRealEvents() && o.order < held.order {
+			r.interrupted = o
+		}
 	}
 	return r
 }
@@ -151,13 +143,13 @@ func decide(runs map[int64]runSoFar, e *event) decision {
 // arrival. Where that leaves a choice, every choice is tried, the one first that
 // was written first.
 type placing struct {
-	queues   [][]placed // of each partition
-	owns     map[[2]int64]*own
-	failed   map[string]bool // from where no choice leads on
+	queues   [][]placed        // of each partition, and of our own requests
+	owns     map[[2]int64]*own // what we said of runs, by run and arrival
+	failed   map[string]bool   // from where no choice leads on
 	tries    int
 	best     int    // how many events were placed at most
 	mismatch func() // reports where that ended
-	report   func(e placed, field string, got, want any)
+	report   func(e *event, field string, got, want any)
 }
 
 type placingState struct {
@@ -180,6 +172,9 @@ func (p *placing) replay() (follows, decided bool) {
 
 func (p *placing) from(s placingState) bool {
 	for {
+		if !p.absorb(&s) {
+			return false
+		}
 		var candidates []int
 		left := false
 		for q := range p.queues {
@@ -195,7 +190,7 @@ func (p *placing) from(s placingState) bool {
 		switch {
 		case !left:
 			if s.owns != len(p.owns) {
-				p.stuck(s, func() { p.report(placed{}, "own events", len(p.owns), s.owns) })
+				p.stuck(s, func() { p.report(nil, "own events", len(p.owns), s.owns) })
 				return false
 			}
 			return true
@@ -204,7 +199,7 @@ func (p *placing) from(s placingState) bool {
 				for q := range p.queues {
 					if s.heads[q] < len(p.queues[q]) {
 						e := p.queues[q][s.heads[q]]
-						p.report(e, "arrival", e.arrival, s.runs[e.run].arrivals+1)
+						p.report(e.event, "arrival", e.arrival, s.runs[e.run].arrivals+1)
 						return
 					}
 				}
@@ -237,27 +232,62 @@ func (p *placing) from(s placingState) bool {
 	}
 }
 
+// absorb takes what we have said of runs and comes next in them. It changes
+// nothing that the rule looks at, so it leaves no choice. An interruption comes
+// with the start that it is about.
+func (p *placing) absorb(s *placingState) bool {
+	for s.owns < len(p.owns) {
+		before := s.owns
+		for number, r := range s.runs {
+			o := p.owns[[2]int64{number, r.arrivals + 1}]
+			if o == nil || o.interruption() != nil {
+				continue
+			}
+			_, cancels := o.message.(*contract.ExecutionCancelRequested)
+			_, clears := o.message.(*contract.FaultClearRequested)
+			if cancels && r.terminal() || clears && !r.terminal() {
+				p.stuck(*s, func() { p.report(o.event, fmt.Sprintf("run %d ended", number), r.terminal(), !r.terminal()) })
+				return false
+			}
+			s.runs[number] = r.withOwn(o)
+			s.owns++
+		}
+		if s.owns == before {
+			return true
+		}
+	}
+	return true
+}
+
 // take accepts the next event of a partition, if the rule says what is stored.
 func (p *placing) take(s *placingState, q int) bool {
 	e := p.queues[q][s.heads[q]]
 	d := decide(s.runs, e.event)
+	latest, asked := s.runs[int64(len(s.runs))], e.at.Topic == ""
 	switch {
+	case asked && !d.opens:
+		p.stuck(*s, func() { p.report(e.event, "a run of its own", "none", "one: somebody asked for it") })
+		return false
+	case asked && len(s.runs) > 0 && !latest.terminal():
+		p.stuck(*s, func() { p.report(e.event, fmt.Sprintf("run %d ended", len(s.runs)), false, true) })
+		return false
 	case d.run != e.run:
-		p.stuck(*s, func() { p.report(e, "run", e.run, d.run) })
+		p.stuck(*s, func() { p.report(e.event, "run", e.run, d.run) })
 		return false
 	case d.guessed != e.guessed:
-		p.stuck(*s, func() { p.report(e, "run_guessed", e.guessed, d.guessed) })
+		p.stuck(*s, func() { p.report(e.event, "run_guessed", e.guessed, d.guessed) })
 		return false
 	}
 	if d.supersedes != 0 {
 		r := s.runs[d.supersedes]
 		o := p.owns[[2]int64{d.supersedes, r.arrivals + 1}]
 		switch {
-		case o == nil:
-			p.stuck(*s, func() { p.report(e, "interruption of the run before", "absent", d.supersedes) })
+		case o == nil || o.interruption() == nil:
+			p.stuck(*s, func() { p.report(e.event, "interruption of the run before", "absent", d.supersedes) })
 			return false
-		case o.real != r.events || o.by != d.run || o.cause != "superseded" || !o.when.Equal(e.when):
-			p.stuck(*s, func() { p.report(e, "interruption of the run before", *o, r.events) })
+		case o.interruption().GetRealEvents() != r.events || int64(o.interruption().GetSupersededBy()) != d.run ||
+			o.interruption().GetCause() != "superseded" || !o.when.Equal(e.when):
+			p.stuck(*s, func() { p.report(e.event, "interruption of the run before", o.interruption(), r.events) })
 			return false
 		}
 		s.runs[d.supersedes] = r.withOwn(o)

@@ -37,6 +37,8 @@ type Report struct {
 	Duplicates  int64 `json:"duplicates"`  // of those
 	Quarantined int64 `json:"quarantined"` // of those
 	OwnEvents   int64 `json:"own_events"`  // of the service
+	Calls       int64 `json:"calls"`       // to the API that write, answered
+	Commands    int64 `json:"commands"`    // published, repetitions included
 	Runs        int64 `json:"runs"`
 	Definitions int64 `json:"definitions"` // scenarios, templates, schedules
 	LiveStates  int64 `json:"live_states"` // in Redis
@@ -98,8 +100,8 @@ func (r *Report) Green() bool {
 
 // Write tells people of it.
 func (r *Report) Write(out io.Writer) {
-	fmt.Fprintf(out, "judged: %d records (%d applied, %d duplicates, %d quarantined), %d own events, %d runs, %d definitions, %d live states\n",
-		r.Records, r.Applied, r.Duplicates, r.Quarantined, r.OwnEvents, r.Runs, r.Definitions, r.LiveStates)
+	fmt.Fprintf(out, "judged: %d records (%d applied, %d duplicates, %d quarantined), %d own events, %d calls, %d commands, %d runs, %d definitions, %d live states\n",
+		r.Records, r.Applied, r.Duplicates, r.Quarantined, r.OwnEvents, r.Calls, r.Commands, r.Runs, r.Definitions, r.LiveStates)
 	fmt.Fprintf(out, "lost %d, doubled %d, wrong %d\n", r.Lost, r.Doubled, r.Wrong)
 	if r.Undecided > 0 {
 		fmt.Fprintf(out, "not decided for %d execution ids: in which order their events were accepted\n", r.Undecided)

@@ -13,21 +13,22 @@ import (
 // unjudged are columns that no event decides: when and in how many steps the
 // service wrote, and what it keeps for the next fold.
 var unjudged = map[string]string{
-	"executions":         "execution_id run bucket version marks created_at updated_at settled_change_at",
-	"execution_details":  "execution_id run",
-	"execution_events":   "bucket execution_id run arrival digest digest_version run_guessed time_suspect topic partition kafka_offset recorded_at",
-	"execution_phases":   "bucket execution_id run marks",
-	"execution_steps":    "bucket execution_id run marks",
-	"fault_injections":   "bucket execution_id run marks",
-	"validation_results": "bucket execution_id run",
-	"system_snapshots":   "bucket execution_id run",
-	"execution_logs":     "bucket execution_id run",
-	"definition_events":  "digest digest_version time_suspect topic partition kafka_offset recorded_at",
-	"templates":          "version marks changed_at",
-	"template_versions":  "marks",
-	"scenarios":          "version marks changed_at",
-	"scenario_versions":  "marks",
-	"schedules":          "version marks changed_at",
+	"executions":            "execution_id run bucket version marks created_at updated_at settled_change_at",
+	"execution_details":     "execution_id run",
+	"execution_events":      "bucket execution_id run arrival digest digest_version run_guessed time_suspect topic partition kafka_offset recorded_at",
+	"execution_phases":      "bucket execution_id run marks",
+	"execution_steps":       "bucket execution_id run marks",
+	"fault_injections":      "bucket execution_id run marks",
+	"validation_results":    "bucket execution_id run",
+	"system_snapshots":      "bucket execution_id run",
+	"execution_logs":        "bucket execution_id run",
+	"execution_annotations": "bucket execution_id run",
+	"definition_events":     "digest digest_version time_suspect topic partition kafka_offset recorded_at",
+	"templates":             "version marks changed_at",
+	"template_versions":     "marks",
+	"scenarios":             "version marks changed_at",
+	"scenario_versions":     "marks",
+	"schedules":             "version marks changed_at",
 }
 
 // compare holds a row to what it must say. A column that nobody judges is a
