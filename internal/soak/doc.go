@@ -5,14 +5,19 @@
 // that waits for its disk, a real redis-server and a real Apache Kafka, with a
 // proxy before each; a Kafka in this process, which is for tests, has none and
 // knows fewer faults. Storms of load (package coordsim) go into Kafka, and a
-// ledger keeps what was acknowledged. Faults of 28 kinds strike every second or
+// ledger keeps what was acknowledged. Callers write through the API of whichever
+// worker lives, send each request again until it is answered, and some after that;
+// they keep what they were told. A coordinator reads the commands that come of it
+// and plays the runs. Faults of 28 kinds strike every second or
 // so; a seed chooses them. In the end everything is mended, the workers take what
-// is left, and package checker, which shares no code with the service, reads all
-// of it. Package sabotage proves that it can see.
+// is left and ask and publish what they owe, and package checker, which shares no
+// code with the service, reads all of it. Package sabotage proves that it can see.
 //
 //	soak.go        a soak from beginning to end    summary.go   what came of it
 //	world.go       the servers                     worker.go    the service
 //	load.go        storms, senders, ledger         faultproxy   cut, slow, and the COMMIT that is never answered
+//	callers.go     who writes through the API      calls.go     what they ask, until it is answered
+//	coordinator.go the runs that were asked for    quiet.go     the end of what the service says by itself
 //	fault.go       faults, and when they strike
 //	faultsworker.go faultspostgres.go failover.go faultsredis.go faultskafka.go
 //

@@ -31,6 +31,15 @@ func TestAKindThatNeverHappenedIsRed(t *testing.T) {
 	}
 }
 
+// A soak is not passed where a kind of write was never answered.
+func TestAWriteThatNobodyMadeIsRed(t *testing.T) {
+	t.Parallel()
+	sum := soak.SumUp(map[string]int{"redis.flush": 1}, "PinExecution")
+	if sum.Passed || !slices.Equal(sum.Problems, []string{"no call of PinExecution was answered"}) {
+		t.Errorf("passed %t, with problems %v", sum.Passed, sum.Problems)
+	}
+}
+
 // What would never be enough ends, and says why; what only takes long goes on.
 func TestASoakThatIsInVainEnds(t *testing.T) {
 	t.Parallel()

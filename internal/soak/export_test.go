@@ -7,10 +7,17 @@ import (
 )
 
 // SumUp is what comes of a soak in which faults have happened that often, and
-// nothing else is amiss.
-func SumUp(counts map[string]int) *Summary {
+// nothing else is amiss but that these procedures were not called.
+func SumUp(counts map[string]int, uncalled ...string) *Summary {
 	w := &world{}
-	s := &soak{world: w, load: &load{world: w}, faults: &faults{world: w, counts: counts}, drained: true}
+	called := map[string]int64{}
+	for _, procedure := range procedures {
+		called[procedure] = 1
+	}
+	for _, procedure := range uncalled {
+		delete(called, procedure)
+	}
+	s := &soak{world: w, load: &load{world: w}, callers: &callers{world: w, sums: Calls{Procedures: called}}, faults: &faults{world: w, counts: counts}, drained: true}
 	return s.sumUp(&checker.Report{Records: 1, Applied: 1})
 }
 

@@ -31,6 +31,20 @@ func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	// What it will miss is gone for ever, unless somebody says it again. Kafka's
+	// records are read again. Callers and the service itself say nothing until it is
+	// promoted, and what they said before reaches it: else commands would have been
+	// published that nobody knows of afterwards.
+	w.calling.Lock()
+	defer w.calling.Unlock()
+	quiet, err := w.quieten(ctx)
+	if err == nil {
+		defer func() { _ = quiet.Close(context.WithoutCancel(ctx)) }()
+		err = w.reached(ctx, standby)
+	}
+	if err != nil {
+		return false, err
+	}
 	// From here on the standby misses everything.
 	if err := standby.Stop(); err != nil {
 		return false, err
@@ -68,6 +82,32 @@ func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
 
 // missed is how many records the standby must have missed.
 const missed = 200
+
+// reached waits until a standby has all that the primary has by now.
+func (w *world) reached(ctx context.Context, standby *pgserver.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	var at string
+	err := askOnce(ctx, w.databaseURL(false), "SELECT pg_current_wal_flush_lsn()::text", &at)
+	for err == nil {
+		there := false
+		if err = askOnce(ctx, standby.URL("postgres"), "SELECT coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false)", &there, at); there {
+			return nil
+		}
+		wait(ctx, 50*time.Millisecond)
+	}
+	return fmt.Errorf("wait for the standby to follow: %w", err)
+}
+
+// askOnce asks a database directly for one value.
+func askOnce(ctx context.Context, url, query string, value any, args ...any) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return conn.QueryRow(ctx, query, args...).Scan(value)
+}
 
 // newStandby makes a standby of the present primary, which follows it.
 func (w *world) newStandby(ctx context.Context) (*pgserver.Server, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ type ledger struct {
 	mu    sync.Mutex
 	acks  map[checker.Partition][]checker.Ack
 	count int64
+	last  [512]string // some of the executions that were told of last
 }
 
 func (l *ledger) note(r *coordsim.Record, at coordsim.Address) error {
@@ -30,7 +32,17 @@ func (l *ledger) note(r *coordsim.Record, at coordsim.Address) error {
 	}
 	l.acks[p] = append(l.acks[p], ack)
 	l.count++
+	if r.Topic == coordsim.Executions && r.Subject != "" {
+		l.last[l.count%int64(len(l.last))] = r.Subject
+	}
 	return nil
+}
+
+// recent is an execution that was told of not long ago; empty where there is none.
+func (l *ledger) recent(random *rand.Rand) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last[random.IntN(len(l.last))]
 }
 
 func (l *ledger) len() int64 {

@@ -41,6 +41,7 @@ const progressEvery = 5 * time.Second
 type soak struct {
 	*world
 	load    *load
+	callers *callers
 	faults  *faults
 	began   time.Time
 	last    position // as last seen
@@ -65,6 +66,7 @@ func Run(ctx context.Context, o Options) (summary *Summary, err error) {
 	}
 	defer func() { err = errors.Join(err, s.close(o.KeepFailed && (summary == nil || !summary.Passed))) }()
 	s.load = &load{world: s.world, enough: make(chan struct{})}
+	s.callers = newCallers(s.world, s.load)
 	if s.faults, err = newFaults(s.world); err != nil {
 		return nil, err
 	}
@@ -77,10 +79,7 @@ func Run(ctx context.Context, o Options) (summary *Summary, err error) {
 	if err := s.suffer(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.drain(ctx); err != nil {
-		return nil, err
-	}
-	report, err := s.check(ctx)
+	report, err := s.drainAndCheck(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -92,12 +91,34 @@ func (s *soak) tell(format string, args ...any) {
 	fmt.Fprintf(s.options.Progress, "%6.1fs  %s\n", time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
+// drainAndCheck waits until the service has done everything, and has it judged
+// while it says no more.
+func (s *soak) drainAndCheck(ctx context.Context) (*checker.Report, error) {
+	if err := s.drain(ctx); err != nil {
+		return nil, err
+	}
+	if s.drained {
+		holds, err := s.quiet(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if holds != nil {
+			defer func() { _ = holds.Close(context.WithoutCancel(ctx)) }()
+		}
+	}
+	return s.check(ctx)
+}
+
 // suffer sends load and lets faults strike until it is enough.
 func (s *soak) suffer(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	striking, calm := context.WithCancel(ctx)
 	defer calm()
 	all.Go(func() error { return s.load.send(ctx) })
+	all.Go(func() error { return s.callers.run(ctx) })
+	all.Go(func() error {
+		return (&coordinator{world: s.world, load: s.load, random: newRandom(s.options.Seed)}).run(ctx)
+	})
 	all.Go(func() error {
 		// A service at work is struck, not one that is about to begin.
 		for s.load.taken.Load() == 0 {
@@ -196,7 +217,7 @@ func (s *soak) tellProgress() {
 		kinds = append(kinds, kind)
 	}
 	s.faults.mu.Unlock()
-	s.tell("sent %8d  ingested %8d  lag %7d  faults %4d  %s", sent, s.last.taken, max(0, sent-s.last.taken), total, strings.Join(kinds, " "))
+	s.tell("sent %8d  ingested %8d  lag %7d  calls %6d  faults %4d  %s", sent, s.last.taken, max(0, sent-s.last.taken), s.callers.counted().Answered, total, strings.Join(kinds, " "))
 }
 
 // drain waits until the service has taken everything.
@@ -248,12 +269,16 @@ func (s *soak) check(ctx context.Context) (*checker.Report, error) {
 	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr(), ContextTimeoutEnabled: true, ReadTimeout: time.Minute})
 	defer func() { _ = client.Close() }()
 	return checker.Check(ctx, checker.History{
-		Ledger:  s.load.ledger.acks,
-		Log:     s.kafkaLog(),
-		Store:   store,
-		Live:    checker.Redis{Client: client, Prefix: "test:"},
-		Sources: "/tcda/",
-		Grace:   liveGrace,
+		Ledger:   s.load.ledger.acks,
+		Calls:    s.callers.ledger(),
+		Log:      s.kafkaLog(),
+		Commands: s.commandsLog(),
+		Store:    store,
+		Live:     checker.Redis{Client: client, Prefix: "test:"},
+		Caller:   callerName,
+		Cleared:  s.drained,
+		Sources:  "/tcda/",
+		Grace:    liveGrace,
 	})
 }
 

@@ -20,6 +20,7 @@ type Summary struct {
 	Seconds float64         `json:"seconds"`
 	Sent    int64           `json:"sent"`    // records acknowledged
 	Aborted int64           `json:"aborted"` // records in aborted transactions
+	Calls   Calls           `json:"calls"`   // to the API
 	Starts  int             `json:"starts"`  // of workers
 	Total   int             `json:"faults_total"`
 	Faults  map[string]int  `json:"faults"`    // by kind
@@ -34,7 +35,7 @@ type Summary struct {
 func (s *soak) sumUp(report *checker.Report) *Summary {
 	sum := &Summary{
 		Seed: s.options.Seed, Kafka: s.options.Kafka, Seconds: time.Since(s.began).Seconds(), Sent: s.load.ledger.len(), Aborted: s.load.aborted.Load(),
-		Total: s.faults.total, Faults: s.faults.counts, Tail: s.lostTail.Load(), Drained: s.drained, Report: report,
+		Calls: s.callers.counted(), Total: s.faults.total, Faults: s.faults.counts, Tail: s.lostTail.Load(), Drained: s.drained, Report: report,
 	}
 	for _, x := range s.workers {
 		sum.Starts += x.starts
@@ -45,6 +46,11 @@ func (s *soak) sumUp(report *checker.Report) *Summary {
 	for _, kind := range slices.Sorted(maps.Keys(sum.Faults)) {
 		if sum.Faults[kind] == 0 {
 			sum.Problems = append(sum.Problems, "fault "+kind+" never happened")
+		}
+	}
+	for _, procedure := range procedures {
+		if sum.Calls.Procedures[procedure] == 0 {
+			sum.Problems = append(sum.Problems, "no call of "+procedure+" was answered")
 		}
 	}
 	sum.Passed = report.Green() && s.drained && len(sum.Problems) == 0
@@ -65,6 +71,8 @@ func (s *Summary) Write(out io.Writer) {
 	t.Render()
 	fmt.Fprintf(out, "%d records acknowledged, %d in aborted transactions; workers started %d times; failovers lost the commits of %d records\n",
 		s.Sent, s.Aborted, s.Starts, s.Tail)
+	fmt.Fprintf(out, "%d writes through the API answered, %d refused, %d given up; %d answered again with the same, %d tries in vain\n",
+		s.Calls.Answered, s.Calls.Refused, s.Calls.Unanswered, s.Calls.Repeated, s.Calls.InVain)
 	s.Report.Write(out)
 	for _, problem := range s.Problems {
 		fmt.Fprintln(out, "problem: "+problem)

@@ -15,6 +15,7 @@ import (
 type worker struct {
 	*world
 	name    string
+	listen  string // where it serves its API, whenever it lives
 	process *childproc.Process
 	doomed  *atomic.Bool // the present process is to end
 	starts  int
@@ -24,7 +25,7 @@ type worker struct {
 func (w *worker) start() error {
 	w.starts++
 	process, err := childproc.Start(childproc.Spec{
-		Path: w.options.Program, Args: []string{"serve"}, Env: w.environment(w.name), Dir: w.dir, LogFile: w.log(), OnParentDeath: syscall.SIGKILL,
+		Path: w.options.Program, Args: []string{"serve"}, Env: w.environment(w.name, w.listen), Dir: w.dir, LogFile: w.log(), OnParentDeath: syscall.SIGKILL,
 	})
 	if err != nil {
 		return fmt.Errorf("start worker %s: %w", w.name, err)

@@ -1,9 +1,11 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/redisserver"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
@@ -41,10 +44,11 @@ const (
 
 var topics = coordsim.Topics{Executions: "test-coordination.executions", Scenarios: "test-coordination.scenarios"}
 
-// What the service writes; nobody reads it here.
+// What the service writes: the commands are judged, the reports are not.
 const (
-	commandsTopic = "test-coordination.commands"
-	reportsTopic  = "test-coordination.reports"
+	commandsTopic      = "test-coordination.commands"
+	commandsPartitions = 3
+	reportsTopic       = "test-coordination.reports"
 )
 
 // world is everything around the service, and the service.
@@ -59,6 +63,10 @@ type world struct {
 	nextFailover time.Time // there is none before; of the lane of PostgreSQL
 
 	kafkaProxy, redisProxy, postgresProxy *faultproxy.Proxy
+
+	// calling is held for reading while a caller's request is under way; who holds
+	// it for writing has them all at rest. See callers.
+	calling sync.RWMutex
 
 	workers  []*worker
 	lostTail atomic.Int64 // records whose commits were lost in failovers
@@ -107,7 +115,11 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 		}
 	}
 	for _, name := range []string{"a", "b"} {
-		w.workers = append(w.workers, &worker{world: w, name: name})
+		port, err := childproc.FreePort(ctx)
+		if err != nil {
+			return nil, err
+		}
+		w.workers = append(w.workers, &worker{world: w, name: name, listen: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))})
 	}
 	return w, nil
 }
@@ -185,7 +197,7 @@ func (w *world) createTopics(ctx context.Context) error {
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	for topic, partitions := range map[string]int32{topics.Executions: executionPartitions, topics.Scenarios: scenarioPartitions, commandsTopic: 1, reportsTopic: 1} {
+	for topic, partitions := range map[string]int32{topics.Executions: executionPartitions, topics.Scenarios: scenarioPartitions, commandsTopic: commandsPartitions, reportsTopic: 1} {
 		if _, err := admin.CreateTopic(ctx, partitions, 1, nil, topic); err != nil {
 			return fmt.Errorf("create topic %s: %w", topic, err)
 		}
@@ -195,7 +207,7 @@ func (w *world) createTopics(ctx context.Context) error {
 
 func (w *world) migrate(ctx context.Context) error {
 	command := exec.CommandContext(ctx, w.options.Program, "migrate", "up")
-	command.Env = w.environment("migrate")
+	command.Env = w.environment("migrate", "")
 	if said, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("migrate: %w: %s", err, said)
 	}
@@ -205,6 +217,11 @@ func (w *world) migrate(ctx context.Context) error {
 // kafkaLog is what Kafka holds, read beside the proxy.
 func (w *world) kafkaLog() checker.Kafka {
 	return checker.Kafka{Brokers: []string{w.kafka.Direct()}, Topics: []string{topics.Executions, topics.Scenarios}}
+}
+
+// commandsLog is what was published to the coordinator.
+func (w *world) commandsLog() checker.Kafka {
+	return checker.Kafka{Brokers: []string{w.kafka.Direct()}, Topics: []string{commandsTopic}}
 }
 
 // databaseURL leads to the primary by itself, or through the proxy.
@@ -218,8 +235,8 @@ func (w *world) databaseURL(through bool) string {
 }
 
 // environment are the settings of an instance, and nothing else of this
-// process's environment.
-func (w *world) environment(instance string) []string {
+// process's environment. It listens anywhere, if nothing is given.
+func (w *world) environment(instance, listen string) []string {
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir}
 	for name, value := range map[string]string{
 		"INSTANCE":               instance,
@@ -231,7 +248,7 @@ func (w *world) environment(instance string) []string {
 		"KAFKA_TOPIC_SCENARIOS":  topics.Scenarios,
 		"KAFKA_TOPIC_COMMANDS":   commandsTopic,
 		"KAFKA_TOPIC_REPORTS":    reportsTopic,
-		"HTTP_LISTEN":            "127.0.0.1:0",
+		"HTTP_LISTEN":            cmp.Or(listen, "127.0.0.1:0"),
 		"LOG_FORMAT":             "json",
 		// As short as the rules about deadlines allow: the group soon forgets who
 		// has died, and who hangs is soon passed over.
@@ -246,8 +263,11 @@ func (w *world) environment(instance string) []string {
 		"POSTGRES_LOCK_TIMEOUT":      "1500ms",
 		"POSTGRES_IDLE_TIMEOUT":      "1800ms",
 		"RECONCILE_INTERVAL":         "1s",
-		// The checker does not know yet what the service itself says of orphaned faults.
-		"LIVENESS_GRACE": "24h",
+		// Orphaned faults are asked for at once. Of silence the checker cannot tell who
+		// has heard it, so no run is interrupted for it.
+		"LIVENESS_INTERVAL": "1s",
+		"LIVENESS_GRACE":    "1s",
+		"LIVENESS_SILENCE":  "24h",
 	} {
 		env = append(env, config.EnvPrefix+name+"="+value)
 	}

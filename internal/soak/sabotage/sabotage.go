@@ -40,6 +40,7 @@ type Sabotage struct {
 const (
 	applyFile  = "internal/ingest/apply.go"
 	claimFile  = "internal/ingest/claim.go"
+	onceFile   = "internal/command/command.go"
 	decodeFile = "internal/ingest/decode.go"
 	fenceSQL   = "internal/pgstore/internal/dbsqlc/batch.go"
 )
@@ -98,6 +99,46 @@ func All() []Sabotage {
 		h := it.event.Header()
 		h.Key = fact.NewKey(h.Source, fmt.Sprint(h.ID, w.claim.Topic, w.claim.Number, it.record.Offset), h.Subject)
 	}
+`},
+			},
+		},
+		{
+			Name:   "forgotten-requests",
+			Breaks: "a request to the API is carried out once, however often it comes",
+			Faults: []string{"worker.kill"}, Strikes: 1,
+			Turns: checker.Wrong, // what is written again is something that nobody has asked for
+			Replacements: []Replacement{
+				{onceFile, "			answer = before.Answer\n			return sameRequest(r, before)\n", "			tx.request += c.Now().Format(\".again.150405.000000\")\n"},
+			},
+		},
+		{
+			Name:   "answered-early",
+			Breaks: "a request to the API is answered only after its commit",
+			Faults: []string{"worker.kill"}, Strikes: 3,
+			Turns: checker.Lost,
+			Replacements: []Replacement{
+				{onceFile, "func (c *Commands) Once(ctx context.Context, r Request, work func(context.Context, *Tx) (answer []byte, err error)) ([]byte, error) {\n", `func (c *Commands) Once(ctx context.Context, r Request, work func(context.Context, *Tx) (answer []byte, err error)) ([]byte, error) {
+	type outcome struct {
+		answer []byte
+		err    error
+	}
+	first := make(chan outcome, 2)
+	go func() {
+		answer, err := c.once(context.WithoutCancel(ctx), r, func(ctx context.Context, tx *Tx) ([]byte, error) {
+			answer, err := work(ctx, tx)
+			if err == nil {
+				first <- outcome{answer, nil}
+				time.Sleep(300 * time.Millisecond)
+			}
+			return answer, err
+		})
+		first <- outcome{answer, err}
+	}()
+	o := <-first
+	return o.answer, o.err
+}
+
+func (c *Commands) once(ctx context.Context, r Request, work func(context.Context, *Tx) (answer []byte, err error)) ([]byte, error) {
 `},
 			},
 		},

@@ -22,7 +22,7 @@ const repository = "../../.."
 func TestCheckerSeesABrokenRule(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds and soaks four programs")
+		t.Skip("builds and soaks six programs")
 	}
 	for _, s := range sabotage.All() {
 		t.Run(s.Name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestCheckerSeesABrokenRule(t *testing.T) {
 func TestEverySabotageFits(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("compiles the service four times")
+		t.Skip("compiles the service six times")
 	}
 	for _, s := range sabotage.All() {
 		if err := s.Compile(t.Context(), repository, t.TempDir()); err != nil {
