@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -50,6 +51,8 @@ type connection struct {
 	url     string
 	timeout time.Duration // of a call that is no stream
 
+	nameless bool // the connection is by TLS, and shows no certificate
+
 	scenarios  testcoordinationv1connect.ScenarioServiceClient
 	executions testcoordinationv1connect.ExecutionServiceClient
 	schedules  testcoordinationv1connect.ScheduleServiceClient
@@ -65,7 +68,7 @@ func (f *apiFlags) connect() (*connection, error) {
 	}
 	url, with := f.Client.URL.Reveal(), connect.WithInterceptors(bearer(token.Reveal()))
 	return &connection{
-		url: url, timeout: f.Client.Timeout,
+		url: url, timeout: f.Client.Timeout, nameless: strings.HasPrefix(url, "https:") && f.Client.CertFile == "",
 		scenarios:  testcoordinationv1connect.NewScenarioServiceClient(client, url, with),
 		executions: testcoordinationv1connect.NewExecutionServiceClient(client, url, with),
 		schedules:  testcoordinationv1connect.NewScheduleServiceClient(client, url, with),

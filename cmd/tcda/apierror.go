@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strings"
@@ -50,10 +51,13 @@ func (c *connection) said(told *connect.Error) string {
 	if !connect.IsWireError(told) {
 		switch told.Code() {
 		case connect.CodeUnavailable:
-			return "cannot reach the API at " + c.url + ": " + told.Message() + ": is tcda serve running there? Its address is given by --api or $" + config.EnvPrefix + "API"
+			return c.unreachable(told)
 		case connect.CodeDeadlineExceeded:
 			return "no answer from the API at " + c.url + " within " + c.timeout.String() + ": see --timeout"
-		case connect.CodeCanceled:
+		case connect.CodeCanceled: // so a connection that the other side has reset is called, too
+			if !errors.Is(told, context.Canceled) {
+				return c.unreachable(told)
+			}
 			return "stopped before the API had answered"
 		case connect.CodeUnimplemented, connect.CodeUnknown:
 			return "what answers at " + c.url + " does not speak this API: " + told.Message() + ": see --api"
@@ -75,6 +79,17 @@ func (c *connection) said(told *connect.Error) string {
 	default: // the service has said what to do
 	}
 	return said
+}
+
+// unreachable says that no service has answered. One that misses a certificate
+// says so only to those who still listen: others see it hang up.
+func (c *connection) unreachable(told *connect.Error) string {
+	said := "cannot reach the API at " + c.url + ": " + told.Message() + ": is tcda serve running there"
+	var network *net.OpError
+	if c.nameless && (errors.As(told, &network) && network.Op != "dial" || errors.Is(told, net.ErrClosed)) {
+		said += ", and does it want a client certificate (--cert-file and --key-file)"
+	}
+	return said + "? Its address is given by --api or $" + config.EnvPrefix + "API"
 }
 
 // inDoubt tells whether a request may have been carried out although an error

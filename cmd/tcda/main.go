@@ -32,12 +32,12 @@ const (
 type commandLine struct {
 	Settings settings `embed:""`
 
-	Serve   serveCmd   `cmd:"" help:"Take events from Kafka into PostgreSQL and Redis, until it is stopped."`
+	Serve   serveCmd   `cmd:"" help:"Take events from Kafka into PostgreSQL and Redis, and serve the API, until it is stopped."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database to this program's schema, and keep schema.sql and the migrations the same."`
 	Verify  verifyCmd  `cmd:"" help:"Fold everything again from the stored events and print what differs; exit 1 if anything does."`
 
-	Scenarios scenariosCmd `cmd:"" help:"Work with scenarios."`
-	Templates templatesCmd `cmd:"" help:"Work with templates."`
+	Scenarios scenariosCmd `cmd:"" help:"Publish, compare and find scenarios, and see whether they are ready to run."`
+	Templates templatesCmd `cmd:"" help:"Publish templates, and make scenarios of them."`
 
 	Executions executionsCmd `cmd:"" help:"Ask for runs, watch them, and look at everything that is known of them."`
 	Schedules  schedulesCmd  `cmd:"" help:"Work with schedules, and with what is due."`
@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, lookupEnv func(string) (string, boo
 		asked  = false // for help: kong writes it and goes on parsing
 		option = append(append(cfg.Sources(lookupEnv), config.ClientSources(lookupEnv)...),
 			kong.Name("tcda"),
-			kong.Description("Test Coordinator Data Adapter: events of chaos tests, from Kafka into PostgreSQL, once in effect."),
+			kong.Description("Test Coordinator Data Adapter: chaos tests, from their events on Kafka into PostgreSQL, once in effect, and as an API."),
 			kong.UsageOnError(),
 			kong.Help(printHelp),
 			kong.Writers(term.out, term.err),
@@ -118,9 +118,15 @@ func run(ctx context.Context, args []string, lookupEnv func(string) (string, boo
 }
 
 // printHelp leaves the settings of the service out where they do not concern the
-// command, and where it only lists commands.
+// command, and where it only lists commands. The whole program's lists the groups of
+// commands, and not what is in them.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
-	if at := ctx.Selected(); at != nil && (len(at.Children) > 0 || callsAPI(at)) {
+	at := ctx.Selected()
+	if at == nil {
+		options.NoExpandSubcommands = true
+		ctx.Model.Detail = "The settings: tcda serve --help, or tcda config print for their values."
+	}
+	if at == nil || len(at.Children) > 0 || callsAPI(at) {
 		for _, f := range ctx.Model.Flags {
 			f.Hidden = f.Hidden || f.Name != "help"
 		}

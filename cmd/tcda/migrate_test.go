@@ -135,7 +135,7 @@ func TestVersion(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	if code, stdout, stderr := tcda(t, nil, "", "--help"); code != 0 || !strings.Contains(stdout, "Usage: tcda <command>") || stderr != "" {
+	if code, stdout, stderr := tcda(t, nil, "", "--help"); code != 0 || !strings.Contains(stdout, "Usage: tcda <command>") || !strings.Contains(stdout, "  schedules <command>") || strings.Contains(stdout, "--postgres-url") || stderr != "" {
 		t.Errorf("--help: %d %s %s", code, stdout, stderr)
 	}
 	if code, _, stderr := tcda(t, nil, "", "migrate", "sideways"); code != exitUsage || !strings.Contains(stderr, "sideways") {
