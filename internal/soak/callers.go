@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -195,5 +196,5 @@ func (c *caller) repeat(ctx context.Context, x *call) error {
 func sameBytes(a, b proto.Message) bool {
 	one, err := proto.MarshalOptions{Deterministic: true}.Marshal(a)
 	other, otherErr := proto.MarshalOptions{Deterministic: true}.Marshal(b)
-	return err == nil && otherErr == nil && string(one) == string(other)
+	return err == nil && otherErr == nil && bytes.Equal(one, other)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -188,7 +189,7 @@ func (c *caller) next(id string) *call {
 			scenario = fmt.Sprint("scenario-", c.random.IntN(ofStorms))
 		}
 		m := &contract.ExecutionRequested{
-			ExecutionId: c.execution(), ScenarioId: scenario, Environment: "soak", Labels: map[string]string{"caller": fmt.Sprint(c.number)},
+			ExecutionId: c.execution(), ScenarioId: scenario, Environment: "soak", Labels: map[string]string{"caller": strconv.Itoa(c.number)},
 			Trigger: &contract.Trigger{Type: "api", Actor: fmt.Sprint("caller-", c.number)}, Attempt: new(int32(1 + c.random.IntN(3))),
 		}
 		return asking(id, &contract.RequestExecutionRequest{RequestId: id, Execution: m}, executionService, testcoordinationv1connect.ExecutionServiceClient.RequestExecution)
