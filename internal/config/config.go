@@ -71,7 +71,7 @@ func (s Service) Plays(role string) bool {
 // Postgres is the store, the only truth.
 type Postgres struct {
 	URL              URL           `default:"postgres://localhost:5432/trading_ecosystem" help:"postgres://user:password@host:port/database; a driver in the scheme (postgresql+asyncpg://) is dropped."`
-	PoolSize         int           `default:"8" min:"2" max:"1000" help:"Most connections at once."`
+	PoolSize         int           `default:"8" min:"2" max:"1000" help:"Most connections at once; api-pool-size has those of the API."`
 	ConnectTimeout   time.Duration `default:"5s" min:"100ms" max:"1m" help:"How long opening a connection may take."`
 	StatementTimeout time.Duration `default:"15s" min:"100ms" max:"10m" help:"How long one statement may run; below ingest-apply-budget."`
 	LockTimeout      time.Duration `default:"5s" min:"10ms" max:"10m" help:"How long a statement waits for a lock."`
@@ -198,6 +198,7 @@ type HTTP struct {
 type API struct {
 	GRPCListen     string        `name:"grpc-listen" form:"optional-listen" placeholder:"ADDRESS" help:"A further address for the API alone, such as :50051, where others expect gRPC; without TLS it speaks HTTP/2 in cleartext. None if empty: http-listen serves gRPC, too."`
 	CleartextHTTP2 bool          `name:"cleartext-http2" help:"Speak HTTP/2 in cleartext on http-listen, which gRPC without TLS needs. Connect and gRPC-Web do not."`
+	PoolSize       int           `default:"4" min:"1" max:"1000" help:"Most connections to PostgreSQL at once for calls of the API, beside those of postgres-pool-size: callers wait for each other, and ingest for none of them."`
 	Deadline       time.Duration `default:"30s" min:"100ms" max:"10m" help:"How long a call may take that is no stream, whatever its caller wants."`
 	RequestBytes   Size          `default:"2MiB" min:"64KiB" max:"64MiB" help:"Most bytes of a request, after decompression."`
 	RequestMemory  time.Duration `default:"168h" min:"1h" max:"8760h" help:"How long the ids of requests that wrote something are remembered, with their answers: a repeat within it writes nothing."`

@@ -21,15 +21,23 @@ import (
 // openAPI makes what carries out writes, and serves the API where that is a role
 // of this process: beside health and metrics, and on an address of its own if
 // one is wanted.
-func (s *service) openAPI(ctx context.Context, decoder *event.Decoder) error {
+func (s *service) openAPI(ctx context.Context, decoder *event.Decoder) (err error) {
 	parts := API(s.cfg)
-	s.commands = command.New(command.Parts{
-		Store: s.store, Redis: s.redis, Decoder: decoder, Limits: parts.Limits, Source: s.engine.Source(), Nudge: s.nudge, Log: s.log,
-	})
+	commands := func(store *pgstore.Store) *command.Commands {
+		return command.New(command.Parts{
+			Store: store, Redis: s.redis, Decoder: decoder, Limits: parts.Limits, Source: s.engine.Source(), Nudge: s.nudge, Log: s.log,
+		})
+	}
+	s.commands = commands(s.store)
 	if !s.cfg.Service.Plays(config.RoleAPI) {
 		return nil
 	}
-	parts.Store, parts.Redis, parts.Commands, parts.Log = s.store, s.redis, s.commands, s.log
+	// Of connections of their own: however many callers wait for theirs, and for
+	// whatever, ingest does not wait among them.
+	if s.callers, err = pgstore.Open(ctx, PostgresOfAPI(s.cfg)); err != nil {
+		return fmt.Errorf("open PostgreSQL for the API: %w", err)
+	}
+	parts.Store, parts.Redis, parts.Commands, parts.Log = s.callers, s.redis, commands(s.callers), s.log
 	parts.Stopping = s.stopping
 	parts.AtWork = func() error { return s.isAtWork(ctx) }
 	parts.Interceptors = []connect.Interceptor{s.access.Interceptor()}

@@ -8,8 +8,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
+	"golang.org/x/sync/errgroup"
 
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
@@ -98,6 +100,54 @@ func page(t testing.TB, url string) (int, []byte) {
 		t.Fatal(err)
 	}
 	return answer.StatusCode, text
+}
+
+// However many callers wait, for whatever, ingest goes on.
+func TestIngestWaitsForNoCaller(t *testing.T) {
+	t.Parallel()
+	db, kafka := testenv.Postgres(t), testenv.Kafka(t)
+	pool := db.Pool(t)
+	cfg := settingsFor(db, testenv.Redis(t), kafka).with("POSTGRES_LOCK_TIMEOUT", "19s").with("POSTGRES_STATEMENT_TIMEOUT", "19s").load(t)
+	r := start(t, cfg)
+	hold, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hold.Exec(t.Context(), "LOCK TABLE test_coordination.execution_locks IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	locks := testcoordinationv1connect.NewLockServiceClient(http.DefaultClient, "http://"+r.HTTP.String())
+	var callers errgroup.Group
+	for range cfg.Postgres.PoolSize + cfg.API.PoolSize {
+		callers.Go(func() error {
+			_, err := locks.ListLocks(t.Context(), connect.NewRequest(&contract.ListLocksRequest{}))
+			return err
+		})
+	}
+	waiting := func() (n int) {
+		if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	testenv.Eventually(t, "callers wait on all connections that are theirs", func() bool { return waiting() == cfg.API.PoolSize })
+	say(t, kafka.Client(t), cfg.Kafka.TopicExecutions, "e-1", time.Now(), &contract.ExecutionStarted{ExecutionId: "exec-1"})
+	testenv.Eventually(t, "the event is stored", func() bool {
+		var stored int
+		if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM test_coordination.execution_events").Scan(&stored); err != nil {
+			t.Fatal(err)
+		}
+		return stored == 1
+	})
+	if n := waiting(); n == 0 {
+		t.Error("no caller waits any more: nothing was shown")
+	}
+	if err := hold.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := callers.Wait(); err != nil {
+		t.Error(err)
+	}
 }
 
 // What was asked so long ago that nobody repeats it is forgotten at the start,

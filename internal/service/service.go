@@ -97,6 +97,7 @@ type service struct {
 	ready    func(Started)
 
 	store    *pgstore.Store
+	callers  *pgstore.Store    // the same, for the API; nil without the role
 	redis    *redisstore.Store // nil: not enabled
 	kafka    *kafkalog.Client  // knows the input topics
 	output   *kafkalog.Client  // knows the output topics; nil without the role
@@ -343,7 +344,9 @@ func (s *service) close(ctx context.Context) {
 			s.log.Debug().Err(err).Msg("Redis not closed")
 		}
 	}
-	if s.store != nil {
-		s.store.Close()
+	for _, store := range []*pgstore.Store{s.store, s.callers} {
+		if store != nil {
+			store.Close()
+		}
 	}
 }

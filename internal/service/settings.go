@@ -54,6 +54,13 @@ func Postgres(cfg *config.Config) pgstore.Config {
 	}
 }
 
+// PostgresOfAPI is the same for the connections of the API.
+func PostgresOfAPI(cfg *config.Config) pgstore.Config {
+	c := Postgres(cfg)
+	c.MaxConns = int32(cfg.API.PoolSize) //nolint:gosec // at most 1,000
+	return c
+}
+
 // Migrations is what the configuration says to the migrations.
 func Migrations(cfg *config.Config) pgmigrate.Options {
 	return pgmigrate.Options{
