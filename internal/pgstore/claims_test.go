@@ -136,6 +136,27 @@ func TestAnExpiredClaimOfARemovedScheduleIsOver(t *testing.T) {
 	}
 }
 
+// However many expired claims are over, one behind them is found.
+func TestExpiredClaimsThatAreOverHideNone(t *testing.T) {
+	t.Parallel()
+	p := newPlanner(t)
+	p.set(clock(12, 30), hourly(""))
+	behind := hourly("")
+	behind.ScheduleID = "behind"
+	p.set(clock(16, 30), behind)
+	p.plan(clock(17, 0))
+	if dead := p.claim(clock(17, 0), pgstore.ClaimDue{}); len(dead) != 6 {
+		t.Fatalf("claimed %s", dueTimes(dead))
+	}
+	p.remove(clock(18, 0))
+	_, err := p.db.Pool(t).Exec(t.Context(), `UPDATE test_coordination.schedule_occurrences
+		SET lease_expires_at = clock_timestamp() - CASE schedule_id WHEN 'behind' THEN interval '1 minute' ELSE interval '2 minutes' END`)
+	must(t, err)
+	if claimed := p.claim(clock(18, 1), pgstore.ClaimDue{Most: 1}); len(claimed) != 1 || claimed[0].ScheduleID != "behind" || claimed[0].Token != 2 {
+		t.Errorf("claimed %s", dueTimes(claimed))
+	}
+}
+
 // run stores a run in a status.
 func (p *planner) run(id string, number int32, status string) {
 	p.t.Helper()

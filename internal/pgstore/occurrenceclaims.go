@@ -50,11 +50,7 @@ type Claims struct {
 // the way.
 func (tx *Tx) ClaimDue(ctx context.Context, ask ClaimDue) (Claims, error) {
 	c := claiming{tx: tx, ask: ask, latest: map[scenario.ScheduleID]scenario.Rival{}}
-	expired, err := tx.q.LockExpired(ctx, int32(ask.Most))
-	if err != nil {
-		return Claims{}, interpret("lock expired claims", err)
-	}
-	if err := c.consider(ctx, expired); err != nil {
+	if err := c.considerExpired(ctx); err != nil {
 		return Claims{}, err
 	}
 	after := dbsqlc.LockDueParams{}
@@ -90,6 +86,33 @@ type claiming struct {
 	// latest are the occurrences that replace all of their schedules that came due
 	// before them; zero where there is none.
 	latest map[scenario.ScheduleID]scenario.Rival
+}
+
+// considerExpired decides about claims whose leases have ended, page by page. What
+// is settled is gone from the next one; what is granted, or waits, is not, and is
+// passed over there.
+func (c *claiming) considerExpired(ctx context.Context) error {
+	known := map[string]bool{}
+	for page, pages := c.ask.Most, 0; pages < mostPages; pages++ {
+		rows, err := c.tx.q.LockExpired(ctx, int32(page)) //nolint:gosec // some pages
+		if err != nil {
+			return interpret("lock expired claims", err)
+		}
+		full, settled := len(rows) == page, c.settled
+		rows = slices.DeleteFunc(rows, func(o dbsqlc.ScheduleOccurrence) bool {
+			key := o.ScheduleID + " " + o.OccurrenceID
+			defer func() { known[key] = true }()
+			return known[key]
+		})
+		if err := c.consider(ctx, rows); err != nil {
+			return err
+		}
+		if !full || len(c.granted) == c.ask.Most {
+			return nil
+		}
+		page += laterPage - (c.settled - settled)
+	}
+	return nil
 }
 
 // consider decides about occurrences that are locked.
