@@ -24,7 +24,7 @@ import (
 // service's own settings do not concern such a command.
 type apiFlags struct {
 	Client config.Client `embed:"" group:"The service to call"`
-	JSON   bool          `name:"json" help:"Print what the API answers as one JSON object; of what is followed or watched one a line."`
+	JSON   bool          `name:"json" help:"Print what the API answers as JSON, with the names of the proto files: one object, or, of log lines and of what is watched, one a line."`
 }
 
 const apiExitCodes = `Exit codes: 0 done, 1 failed or refused, 2 wrong command line, settings or

@@ -69,6 +69,7 @@ func NewHandler(p Parts) (http.Handler, error) {
 	}
 	interceptors = append(interceptors, &validation{validator: validator})
 	options := connect.WithHandlerOptions(
+		exactly(),
 		connect.WithInterceptors(interceptors...),
 		connect.WithReadMaxBytes(orDefault(p.RequestBytes, 2<<20)),
 		connect.WithSendMaxBytes(orDefault(p.AnswerBytes, 32<<20)),

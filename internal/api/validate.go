@@ -75,6 +75,9 @@ func (v *validation) check(m proto.Message) error {
 	for i, violation := range broken.Violations {
 		field := protovalidate.FieldPathString(violation.Proto.GetField())
 		rule := violation.Proto.GetMessage()
+		if field == "" { // a rule of several fields, which it names
+			field = string(m.ProtoReflect().Descriptor().Name())
+		}
 		all.FieldViolations = append(all.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: field, Description: rule, Reason: violation.Proto.GetRuleId()})
 		if i > 0 {
 			f.message += "; "
