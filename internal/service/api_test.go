@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -78,6 +79,23 @@ func TestTheAPIIsServed(t *testing.T) {
 	// The page needs nothing from elsewhere.
 	if _, text := page(t, url+"/docs/"); regexp.MustCompile(`(src|href)="?(https?:)?//`).Match(text) {
 		t.Errorf("the page loads something from elsewhere: %s", text)
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A stop is in order although somebody has connected and says nothing.
+func TestAStopWaitsForNoSilentClient(t *testing.T) {
+	t.Parallel()
+	r := start(t, settingsFor(testenv.Postgres(t), testenv.Redis(t), testenv.Kafka(t)).load(t))
+	client, err := new(net.Dialer).DialContext(t.Context(), "tcp", r.HTTP.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	if _, err := io.WriteString(client, "GET /livez HTTP/1.1\r\n"); err != nil {
+		t.Fatal(err)
 	}
 	if err := r.stop(); err != nil {
 		t.Error(err)

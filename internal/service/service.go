@@ -76,9 +76,9 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	web, stopWeb := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWeb()
 	parts, working := errgroup.WithContext(ctx)
-	parts.Go(func() error { return s.http.Run(web, s.listener, httpGrace) })
+	parts.Go(func() error { return s.serveHTTP(web, s.http, s.listener) })
 	if s.grpc != nil {
-		parts.Go(func() error { return s.grpcHTTP.Run(web, s.grpc, httpGrace) })
+		parts.Go(func() error { return s.serveHTTP(web, s.grpcHTTP, s.grpc) })
 	}
 	parts.Go(func() error { s.access.Watch(web); return nil })
 	parts.Go(func() error {
@@ -87,6 +87,18 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 		return s.work(working)
 	})
 	return s.await(ctx, parts)
+}
+
+// serveHTTP answers until ctx ends. Who has connected and says nothing, or asks for
+// what takes long, is cut off then: the stop is in order all the same, for a
+// request may be repeated.
+func (s *service) serveHTTP(ctx context.Context, server *opshttp.Server, on net.Listener) error {
+	err := server.Run(ctx, on, httpGrace)
+	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
+		s.log.Warn().Stringer("address", on.Addr()).Dur("grace", httpGrace).Msg("HTTP connections that were still in use are cut off")
+		return nil
+	}
+	return err
 }
 
 // service is everything that serve has open.

@@ -19,6 +19,9 @@ func TestNoPortIsGivenTwiceOrToOutgoingConnections(t *testing.T) {
 		if seen[port] || port >= 32768 {
 			t.Fatalf("port %d: given twice, or one that outgoing connections are given", port)
 		}
+		if childproc.Reserve(port) {
+			t.Fatalf("port %d: given, and another process would be given it", port)
+		}
 		seen[port] = true
 	}
 	ended, cancel := context.WithCancel(t.Context())

@@ -1,0 +1,4 @@
+package childproc
+
+// Reserve takes a port from other processes.
+var Reserve = reserve
