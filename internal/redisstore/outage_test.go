@@ -263,6 +263,23 @@ func TestCancelledCallerClosesNoBreaker(t *testing.T) {
 	}
 }
 
+// Nor does one that has less time than a call may take.
+func TestHurriedCallerOpensNoBreaker(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	store := open(t, redisstore.Config{URL: srv.URL(), Budget: time.Hour, TripAfter: 1, RetryAfter: time.Hour})
+	must(t, srv.Pause())
+	hurried, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, _, _, err := store.State(hurried, id); !errors.Is(err, redisstore.ErrUnavailable) {
+		t.Fatalf("hurried state: error = %v, want %v", err, redisstore.ErrUnavailable)
+	}
+	must(t, srv.Resume())
+	if _, _, _, err := store.State(t.Context(), id); err != nil {
+		t.Errorf("state, by one with more time: %v", err)
+	}
+}
+
 // losesReplies stands between store and server. When armed it lets one request
 // through, throws the reply away and closes the connection.
 type losesReplies struct {

@@ -193,7 +193,7 @@ func (s *Store) do(ctx context.Context, what string, budget time.Duration, fn fu
 		switch {
 		case !errors.Is(err, ErrUnavailable):
 			s.reached.Store(true)
-		case budget < s.cfg.Budget && bounded.Err() != nil:
+		case bounded.Err() != nil && (budget < s.cfg.Budget || ctx.Err() != nil):
 			// It was given less time than the others: on a busy machine that is
 			// soon over, and taking Redis for gone would cost the live states.
 			return struct{}{}, fmt.Errorf("%w: %w", errHurried, err)
