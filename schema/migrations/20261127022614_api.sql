@@ -6,8 +6,6 @@
 DO $$ BEGIN LOCK TABLE "test_coordination"."execution_ids" IN SHARE ROW EXCLUSIVE MODE; END $$;
 -- create index "execution_events_correlation_idx" to table: "execution_events"
 CREATE INDEX "execution_events_correlation_idx" ON "test_coordination"."execution_events" ("correlation_id", "execution_id", "run") WHERE (correlation_id <> ''::text);
--- modify "executions" table
-ALTER TABLE "test_coordination"."executions" ADD COLUMN "cancel_requested_at" timestamptz NULL, ADD COLUMN "pinned" boolean NOT NULL DEFAULT false;
 -- create index "executions_ended_environment_idx" to table: "executions"
 CREATE INDEX "executions_ended_environment_idx" ON "test_coordination"."executions" ("scenario_id", "environment", "status", "ended_at") WHERE (ended_at IS NOT NULL);
 -- create index "executions_ended_idx" to table: "executions"
@@ -18,14 +16,8 @@ CREATE INDEX "executions_faults_active_idx" ON "test_coordination"."executions" 
 CREATE INDEX "executions_group_idx" ON "test_coordination"."executions" ("group_id", "created_at", "execution_id", "run") WHERE (group_id <> ''::text);
 -- create index "executions_live_scenario_idx" to table: "executions"
 CREATE INDEX "executions_live_scenario_idx" ON "test_coordination"."executions" ("scenario_id", "execution_id", "run") WHERE (ended_at IS NULL);
--- create index "executions_pinned_idx" to table: "executions"
-CREATE INDEX "executions_pinned_idx" ON "test_coordination"."executions" ("created_at", "execution_id", "run") WHERE pinned;
 -- create index "executions_status_idx" to table: "executions"
 CREATE INDEX "executions_status_idx" ON "test_coordination"."executions" ("status", "created_at", "execution_id", "run") WHERE (ended_at IS NOT NULL);
--- set comment to column: "cancel_requested_at" on table: "executions"
-COMMENT ON COLUMN "test_coordination"."executions"."cancel_requested_at" IS 'When its cancel was first asked for; it ends when the coordinator says so.';
--- set comment to column: "pinned" on table: "executions"
-COMMENT ON COLUMN "test_coordination"."executions"."pinned" IS 'Kept by retention, until somebody lets it go.';
 -- create index "schedules_after_scenario_idx" to table: "schedules"
 CREATE INDEX "schedules_after_scenario_idx" ON "test_coordination"."schedules" ("after_scenario_id", "schedule_id") WHERE ((kind = 'after_scenario'::text) AND (NOT removed));
 -- create index "schedules_event_idx" to table: "schedules"
@@ -296,3 +288,12 @@ ALTER TABLE test_coordination.outbox SET (autovacuum_vacuum_scale_factor = 0.01)
 ALTER TABLE test_coordination.outbox SET (autovacuum_vacuum_threshold = 1000);
 ALTER TABLE test_coordination.schedule_occurrences SET (fillfactor = 80);
 CREATE TABLE "test_coordination"."execution_annotations_default" PARTITION OF "test_coordination"."execution_annotations" DEFAULT;
+-- What readers wait for comes last, so that they do not wait for the indexes above.
+-- modify "executions" table
+ALTER TABLE "test_coordination"."executions" ADD COLUMN "cancel_requested_at" timestamptz NULL, ADD COLUMN "pinned" boolean NOT NULL DEFAULT false;
+-- create index "executions_pinned_idx" to table: "executions"
+CREATE INDEX "executions_pinned_idx" ON "test_coordination"."executions" ("created_at", "execution_id", "run") WHERE pinned;
+-- set comment to column: "cancel_requested_at" on table: "executions"
+COMMENT ON COLUMN "test_coordination"."executions"."cancel_requested_at" IS 'When its cancel was first asked for; it ends when the coordinator says so.';
+-- set comment to column: "pinned" on table: "executions"
+COMMENT ON COLUMN "test_coordination"."executions"."pinned" IS 'Kept by retention, until somebody lets it go.';
