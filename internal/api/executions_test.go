@@ -13,6 +13,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/lock"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // ask is a request for a run, in an environment.
@@ -216,6 +217,47 @@ func TestExcludingRequestsAreNeverBothAccepted(t *testing.T) {
 		ON a.scenario_id = 'depeg' AND b.scenario_id = 'crash' AND a.requested_at < b.ended_at AND b.requested_at < a.ended_at`).Scan(&overlapping)
 	if err != nil || overlapping != 0 {
 		t.Errorf("%d pairs of runs overlap, error %v; want none", overlapping, err)
+	}
+}
+
+// An execution that a batch has in hand holds up requests for it, and no others.
+func TestAnExecutionInHandHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.publish("slow", "text")
+	w.say(&contract.ExecutionStarted{ExecutionId: "exec-busy", ScenarioId: "slow"})
+	w.say(&contract.ExecutionFinished{ExecutionId: "exec-busy", Outcome: "passed"})
+	pool := w.db.Pool(t)
+	batch, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := batch.Exec(t.Context(), "SELECT FROM test_coordination.execution_ids WHERE execution_id = 'exec-busy' FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	held := make(chan error, 1)
+	go func() {
+		_, err := w.executions.RequestExecution(t.Context(), connect.NewRequest(w.ask("exec-busy", "slow", "staging")))
+		held <- err
+	}()
+	testenv.Eventually(t, "the request waits for the batch", func() bool {
+		var waiting int
+		if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+		return waiting == 1
+	})
+	call(w, w.executions.RequestExecution, w.ask("exec-other", "slow", "staging"))
+	select {
+	case err := <-held:
+		t.Errorf("the request did not wait until the batch had ended: %v", err)
+	default:
+	}
+	if err := batch.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-held; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -37,6 +37,11 @@ func (t *Tx) RequestExecution(ctx context.Context, m *contract.ExecutionRequeste
 	if err := t.guard(ctx, guard); err != nil {
 		return nil, Readiness{}, err
 	}
+	// First what only requests for the same execution wait for, and batches that have
+	// it in hand; then what all wait for.
+	if _, err := t.Tx.LockExecutions(ctx, []string{m.GetExecutionId()}, nil); err != nil {
+		return nil, Readiness{}, err
+	}
 	if err := t.Tx.LockRequests(ctx); err != nil {
 		return nil, Readiness{}, err
 	}
