@@ -10,6 +10,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -261,4 +262,16 @@ func state(version string, run int, differs map[string]string) map[string]string
 func sha(text string) []byte {
 	sum := sha256.Sum256([]byte(text))
 	return sum[:]
+}
+
+// finds wants the checker to find something of a class at a place in a field.
+func (h *history) finds(t *testing.T, class checker.Class, where, field string) {
+	t.Helper()
+	r := h.check(t)
+	found := slices.ContainsFunc(r.Examples, func(f checker.Finding) bool {
+		return f.Class == class && strings.Contains(f.Where, where) && strings.Contains(f.Field+" is "+f.Got, field)
+	})
+	if r.Green() || !found || r.Count(class) == 0 {
+		t.Errorf("want %s at %q in %q; found: %v", class, where, field, r.Examples)
+	}
 }
