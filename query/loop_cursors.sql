@@ -2,15 +2,29 @@
 -- name: LoopCursor :one
 SELECT * FROM test_coordination.loop_cursors WHERE loop = $1;
 
--- AdvanceLoopCursor moves a cursor forward, or sets the first one. A leader that
--- was frozen and replaced cannot move it back.
--- name: AdvanceLoopCursor :exec
-INSERT INTO test_coordination.loop_cursors AS c (loop, changed_at, execution_id, run, updated_at)
-VALUES (sqlc.arg(loop), sqlc.arg(changed_at), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(now))
-ON CONFLICT (loop) DO UPDATE SET changed_at = excluded.changed_at, execution_id = excluded.execution_id, run = excluded.run, updated_at = excluded.updated_at
-WHERE (c.changed_at, c.execution_id, c.run) < (excluded.changed_at, excluded.execution_id, excluded.run);
+-- BeginLoopCursor sets the first cursor of a loop.
+-- name: BeginLoopCursor :exec
+INSERT INTO test_coordination.loop_cursors (loop, changed_at, execution_id, run, updated_at)
+VALUES (sqlc.arg(loop), sqlc.arg(changed_at), '', 0, sqlc.arg(now))
+ON CONFLICT (loop) DO NOTHING;
+
+-- MoveLoopCursor moves a cursor on from where it was read, unless somebody else has
+-- moved it since.
+-- name: MoveLoopCursor :execrows
+UPDATE test_coordination.loop_cursors SET changed_at = sqlc.arg(changed_at), execution_id = sqlc.arg(execution_id), run = sqlc.arg(run), updated_at = sqlc.arg(now)
+WHERE loop = sqlc.arg(loop)
+  AND changed_at = sqlc.arg(from_changed_at) AND execution_id = sqlc.arg(from_execution_id) AND run = sqlc.arg(from_run);
 
 -- RunningTransactions brackets the transactions that have written something and
--- not ended: all below oldest have ended, none has begun at or above next.
+-- not ended: all below oldest have ended, none had begun at or above next by then.
+-- The time is that before the look: whoever begins at or above next reads the clock
+-- later.
 -- name: RunningTransactions :one
-SELECT pg_snapshot_xmin(s.now)::text::bigint AS oldest, pg_snapshot_xmax(s.now)::text::bigint AS next FROM (SELECT pg_current_snapshot() AS now) AS s;
+SELECT pg_snapshot_xmin(s.now)::text::bigint AS oldest, pg_snapshot_xmax(s.now)::text::bigint AS next, statement_timestamp()::timestamptz AS at
+FROM (SELECT pg_current_snapshot() AS now) AS s;
+
+-- ChangeTime is the time of the changes of a transaction: of after it has taken its
+-- locks, and with them its number; and behind the cursor of the loop that walks these
+-- changes, also when the clock was put back since.
+-- name: ChangeTime :batchone
+SELECT greatest(clock_timestamp(), (SELECT c.changed_at + interval '1 microsecond' FROM test_coordination.loop_cursors AS c WHERE c.loop = sqlc.arg(loop)))::timestamptz AS at;

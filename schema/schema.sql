@@ -447,7 +447,7 @@ COMMENT ON COLUMN "test_coordination"."executions"."events" IS 'Accepted events 
 COMMENT ON COLUMN "test_coordination"."executions"."end_order" IS 'Order key of the event that decided the end; later events that are not terminal are late.';
 COMMENT ON COLUMN "test_coordination"."executions"."cancel_requested_at" IS 'When its cancel was first asked for; it ends when the coordinator says so.';
 COMMENT ON COLUMN "test_coordination"."executions"."pinned" IS 'Kept by retention, until somebody lets it go.';
-COMMENT ON COLUMN "test_coordination"."executions"."settled_change_at" IS 'updated_at of a terminal run, NULL before: changes after the end are found by it without an index that heartbeats would touch.';
+COMMENT ON COLUMN "test_coordination"."executions"."settled_change_at" IS 'When a terminal run was changed last, by the clock of PostgreSQL; NULL before its end: changes after the end are found by it without an index that heartbeats would touch.';
 
 CREATE TABLE "test_coordination"."execution_details" (
   "execution_id"           text    NOT NULL,

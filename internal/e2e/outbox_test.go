@@ -29,7 +29,7 @@ func TestKilledServiceTellsOtherProgramsEverything(t *testing.T) {
 	}
 	service := w.serve()
 	testenv.Eventually(t, "the service looks for settled runs", func() bool {
-		_, err := w.store.LoopCursor(t.Context(), "settled")
+		_, err := w.store.SettledCursor(t.Context())
 		return err == nil
 	})
 	seed := uint64(time.Now().UnixNano())

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	settledLoop = "settled" // its lock, and its cursor
+	settledLoop = "settled" // its lock
 	settledPage = 500       // runs that are announced in one transaction
 
 	// stuckAfter is how long a transaction may keep runs from being announced before
@@ -19,10 +19,10 @@ const (
 )
 
 // settler announces runs that have settled: that have ended, and not changed for a
-// while since. It walks them by the time of their last change. A transaction writes
-// that time when it begins and shows it when it is committed, so that runs may turn
-// up behind others of a later time; the settler goes no further than to where that
-// cannot happen any more, see settledUpTo.
+// while since. It walks them by the time of their last change, by PostgreSQL's clock.
+// A transaction reads that time when it begins to write and shows it when it is
+// committed, so that runs may turn up behind others of a later time; the settler goes
+// no further than to where that cannot happen any more, see settledUpTo.
 type settler struct {
 	*Publisher
 
@@ -51,10 +51,10 @@ func (s *settler) pass(ctx context.Context) error {
 	if err != nil || upTo.IsZero() {
 		return err
 	}
-	cursor, err := s.Store.LoopCursor(ctx, settledLoop)
+	cursor, err := s.Store.SettledCursor(ctx)
 	if errors.Is(err, pgstore.ErrNotFound) { // history is not announced
 		return s.Store.Batch(ctx, s.Now(), func(tx *pgstore.Tx) error {
-			return tx.AdvanceLoopCursor(ctx, settledLoop, pgstore.SettledCursor{Since: upTo})
+			return tx.BeginSettled(ctx, upTo)
 		})
 	}
 	if err != nil {
@@ -65,10 +65,10 @@ func (s *settler) pass(ctx context.Context) error {
 		if err != nil || len(runs) == 0 {
 			return err
 		}
-		cursor = runs[len(runs)-1].Cursor()
 		if err := s.announce(ctx, runs, cursor); err != nil {
 			return err
 		}
+		cursor = runs[len(runs)-1].Cursor()
 		if len(runs) < settledPage {
 			return nil
 		}
@@ -76,10 +76,10 @@ func (s *settler) pass(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// announce enqueues an event for each run, and says that it was done. A run that
-// was announced at this version already is not announced again: its event has the
-// same id.
-func (s *settler) announce(ctx context.Context, runs []pgstore.SettledRun, done pgstore.SettledCursor) error {
+// announce enqueues an event for each of the runs behind a place, and says that it
+// was done. A run that was announced at this version already is not announced again:
+// its event has the same id.
+func (s *settler) announce(ctx context.Context, runs []pgstore.SettledRun, from pgstore.SettledCursor) error {
 	rows := make([]pgstore.OutboxRow, 0, len(runs))
 	for i := range runs {
 		e, err := event.NewSettled(s.Source(), &runs[i].Run, runs[i].ChangedAt)
@@ -90,7 +90,10 @@ func (s *settler) announce(ctx context.Context, runs []pgstore.SettledRun, done 
 		rows = append(rows, pgstore.OutboxRow{Topic: pgstore.OutboxReports, EventID: e.ID, Type: e.Type, Subject: e.Subject, Time: e.Time, Record: e.Record})
 	}
 	err := s.Store.Batch(ctx, s.Now(), func(tx *pgstore.Tx) error {
-		return errors.Join(tx.Enqueue(ctx, rows), tx.AdvanceLoopCursor(ctx, settledLoop, done))
+		if err := tx.AdvanceSettled(ctx, from, runs[len(runs)-1].Cursor()); err != nil {
+			return err
+		}
+		return tx.Enqueue(ctx, rows)
 	})
 	if err == nil {
 		s.Nudge()
@@ -102,21 +105,25 @@ func (s *settler) announce(ctx context.Context, runs []pgstore.SettledRun, done 
 // while there is none.
 //
 // Whoever begins to write after an observation has a number that is not below
-// next, and took its time of change at most the quiet time before, for that is
-// longer than anybody waits between the two. So when all below next have ended, all
-// changes are there that are older than the observation by the quiet time. However
-// long a transaction lasts, a COMMIT that waits for a standby say, it is waited for.
+// next, and reads the time of its changes after that: from the clock that the
+// observation was read from, or behind the cursor where that was put back. So when
+// all below next have ended, all changes are there that are older than the
+// observation. However long a transaction lasts, a COMMIT that waits for a standby
+// say, it is waited for.
 func (s *settler) settledUpTo(ctx context.Context) (time.Time, error) {
-	at := s.Now()
 	running, err := s.Store.RunningTransactions(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
-	s.seen = append(s.seen, observation{at, running.Next})
+	if n := len(s.seen); running.At.Before(s.decided) || n > 0 && running.At.Before(s.seen[n-1].at) {
+		s.Log.Warn().Time("now", running.At).Msg("PostgreSQL's clock was put back: runs that settled before are announced when it gets there again")
+		s.seen, s.decided = nil, time.Time{}
+	}
+	s.seen = append(s.seen, observation{running.At, running.Next})
 	for len(s.seen) > 0 && s.seen[0].next <= running.Oldest {
 		s.decided, s.seen = s.seen[0].at, s.seen[1:]
 	}
-	if waits := at.Sub(s.decided); !s.decided.IsZero() && waits > stuckAfter {
+	if waits := running.At.Sub(s.decided); !s.decided.IsZero() && waits > stuckAfter {
 		s.Log.Warn().Stringer("since", waits).Int64("transaction", running.Oldest).Msg("a transaction of the database cluster has not ended for long: runs that settled since it began are not announced yet")
 	}
 	if s.decided.IsZero() {

@@ -1,16 +1,22 @@
 package outbox_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
 // soon has a publisher announce runs that were quiet for a moment.
@@ -22,23 +28,40 @@ func (w *world) startSettling(change ...func(*settings)) (stop func()) {
 	w.Helper()
 	stop = w.start(w.publisher("a", append([]func(*settings){soon}, change...)...))
 	w.eventually("the loop has begun", func() bool {
-		_, err := w.store.LoopCursor(w.Context(), "settled")
+		_, err := w.store.SettledCursor(w.Context())
 		return err == nil
 	})
 	return stop
 }
 
-// saveRun writes a run as ingest does: the time of the change is the present one,
-// whenever the transaction ends.
+// saveRun writes a run as ingest does: the time of the change is read when the
+// transaction has begun to write, whenever it ends.
 const saveRun = `INSERT INTO test_coordination.executions (execution_id, run, bucket, version, status, lifecycle, marks, created_at, updated_at, settled_change_at, scenario_id, run_id, started_at)
-	VALUES ($1, 1, current_date, $2, $3, 'running', '', now(), now(), CASE WHEN $3 NOT IN ('pending', 'running', 'paused') THEN now() END, 'scenario-1', 'run-a', '2026-05-01 12:00:00.5+00')
+	VALUES ($1, 1, current_date, $2, $3, 'running', '', now(), now(), CASE WHEN $3 NOT IN ('pending', 'running', 'paused') THEN clock_timestamp() END, 'scenario-1', 'run-a', '2026-05-01 12:00:00.5+00')
 	ON CONFLICT (execution_id, run) DO UPDATE SET version = excluded.version, status = excluded.status, settled_change_at = excluded.settled_change_at`
 
 func (w *world) saveRun(id string, version int, status string) {
 	w.Helper()
-	if _, err := w.sql.Exec(w.Context(), saveRun, id, version, status); err != nil {
+	tx := w.savingRun(id, version, status)
+	if err := tx.Commit(w.Context()); err != nil {
 		w.Fatal(err)
 	}
+}
+
+// savingRun is a transaction that has written a run and not ended.
+func (w *world) savingRun(id string, version int, status string) pgx.Tx {
+	w.Helper()
+	tx, err := w.sql.Begin(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	if _, err := tx.Exec(w.Context(), "SELECT pg_current_xact_id()"); err != nil {
+		w.Fatal(err)
+	}
+	if _, err := tx.Exec(w.Context(), saveRun, id, version, status); err != nil {
+		w.Fatal(err)
+	}
+	return tx
 }
 
 // settled are the settled events of a topic, as "version status", by execution,
@@ -109,13 +132,7 @@ func TestARunThatIsCommittedLateIsAnnounced(t *testing.T) {
 	w.startSettling()
 	r := w.reader(pgstore.OutboxReports)
 	for round := range 3 {
-		late, err := w.sql.Begin(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := late.Exec(t.Context(), saveRun, fmt.Sprint("late-", round), 1, "passed"); err != nil {
-			t.Fatal(err)
-		}
+		late := w.savingRun(fmt.Sprint("late-", round), 1, "passed")
 		w.saveRun(fmt.Sprint("early-", round), 1, "passed")
 		// Passes go by that could see the early one and go on behind the late one.
 		w.passes(5)
@@ -130,6 +147,48 @@ func TestARunThatIsCommittedLateIsAnnounced(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, settled(t, r.read)); diff != "" {
 		t.Errorf("announced (-want +got):\n%s", diff)
+	}
+}
+
+// Instances that end runs have clocks of their own. One is an hour behind that by
+// which runs are announced, or ahead.
+func TestARunThatAnotherClockEndedIsAnnounced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.startSettling()
+	r := w.reader(pgstore.OutboxReports)
+	decoder, err := event.NewDecoder(event.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, off := range []time.Duration{0, -time.Hour, time.Hour, 0} {
+		id := execution.ID(fmt.Sprint("exec-", n))
+		c := command.New(command.Parts{Store: w.store, Decoder: decoder, Limits: scenario.DefaultLimits(), Source: "/tcda/b", Now: func() time.Time { return time.Now().Add(off) }})
+		once := func(name string, work func(context.Context, *command.Tx) error) {
+			t.Helper()
+			_, err := c.Once(t.Context(), command.Request{ID: fmt.Sprint(name, n), Procedure: name}, func(ctx context.Context, tx *command.Tx) ([]byte, error) {
+				return nil, work(ctx, tx)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		once("publish", func(ctx context.Context, tx *command.Tx) error {
+			_, err := tx.PublishScenario(ctx, &contract.ScenarioPublished{ScenarioId: "s", Definition: "free"})
+			return err
+		})
+		once("request", func(ctx context.Context, tx *command.Tx) error {
+			_, _, err := tx.RequestExecution(ctx, &contract.ExecutionRequested{ExecutionId: string(id), ScenarioId: "s"}, nil)
+			return err
+		})
+		run, err := w.store.LatestRun(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said, err := c.InterruptSilent(t.Context(), pgstore.RunKey{ID: id, Number: run.Number}, run.Counts.Events); err != nil || !said {
+			t.Fatal("not interrupted", err)
+		}
+		r.await(string(id), func(records []*kgo.Record) bool { return len(settled(t, records)[string(id)]) > 0 })
 	}
 }
 

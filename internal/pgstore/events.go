@@ -128,14 +128,14 @@ func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
 		r := &s.Run
 		switch {
 		case r.Version == 1:
-			opened = append(opened, runParams(r, tx.now))
+			opened = append(opened, runParams(r, tx.now, tx.changed))
 			if latest[r.ID] == nil || latest[r.ID].Number < r.Number {
 				latest[r.ID] = r
 			}
 		case s.OnlyProgressed() && !r.Status.Terminal(): // the end notes when it changed
 			addProgressRow(&progress, r)
 		default:
-			changed = append(changed, dbsqlc.SaveRunParams(runParams(r, tx.now)))
+			changed = append(changed, dbsqlc.SaveRunParams(runParams(r, tx.now, tx.changed)))
 		}
 	}
 	if err := tx.insertRuns(ctx, opened, latest); err != nil {

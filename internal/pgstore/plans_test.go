@@ -17,7 +17,7 @@ import (
 
 // batchStatements are the statements of a batch that look rows up.
 var batchStatements = []string{
-	"LockExecutionIDs", "ExecutionIDs", "KnownEvents", "LatestRuns", "RunsByRunID", "PhasesTouched", "StepsTouched", "FaultsTouched",
+	"LockExecutionIDs", "ExecutionIDs", "ChangeTime", "KnownEvents", "LatestRuns", "RunsByRunID", "PhasesTouched", "StepsTouched", "FaultsTouched",
 	"ValidationsTouched", "SaveProgress", "UpdateExecutionIDs", "ClearSummaries", "ClaimPartition", "AdvancePartition", "CountRecords", "KnownDefinitionEvents",
 }
 
@@ -142,7 +142,7 @@ func TestDiscardingGoesAlongKeys(t *testing.T) {
 // outboxStatements are those of the publisher, which runs all the time.
 var outboxStatements = []string{
 	"Enqueue", "EnqueueDeadLetters", "ClaimOutbox", "OutboxRecords", "MarkPublished", "ParkOutbox", "CountAttempts", "ParkedOutbox", "ReleaseParked", "DiscardParked",
-	"LendForGood", "OldestPending", "CountParked", "RemoveFinished", "LoopCursor", "SettledRunsUpTo", "OpenQuarantined",
+	"LendForGood", "OldestPending", "CountParked", "RemoveFinished", "LoopCursor", "MoveLoopCursor", "SettledRunsUpTo", "OpenQuarantined",
 }
 
 func TestStatementsOfTheOutboxGoAlongKeys(t *testing.T) {

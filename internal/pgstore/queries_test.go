@@ -188,6 +188,15 @@ func reading(found *int) []call {
 			r, err := q.LoopCursor(ctx, "l")
 			return oneOf(found, r, err)
 		}),
+		writes("MoveLoopCursor", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.MoveLoopCursor(ctx, dbsqlc.MoveLoopCursorParams{Loop: "l", ChangedAt: now.Add(time.Second), ExecutionID: "exec-1", Run: 1, Now: now, FromChangedAt: now}))
+		}),
+		rows("ChangeTime", func(ctx context.Context, q *dbsqlc.Queries) error {
+			var r time.Time
+			var err error
+			q.ChangeTime(ctx, []string{"l"}).QueryRow(func(_ int, at time.Time, e error) { r, err = at, e })
+			return oneOf(found, r, err)
+		}),
 		rows("RunningTransactions", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.RunningTransactions(ctx)
 			return oneOf(found, r, err)

@@ -58,8 +58,9 @@ func runFromRow(r *dbsqlc.Execution) (execution.Run, error) {
 	return run, nil
 }
 
-// runParams is the one mapper of a run to its row.
-func runParams(r *execution.Run, now time.Time) dbsqlc.InsertRunsParams {
+// runParams is the one mapper of a run to its row, which is written now and, where
+// the run has ended, was changed at a time.
+func runParams(r *execution.Run, now, changed time.Time) dbsqlc.InsertRunsParams {
 	p := dbsqlc.InsertRunsParams{
 		ExecutionID: string(r.ID), Run: int32(r.Number), RunID: nullable(r.RunID),
 		Bucket: r.Bucket, CreatedAt: r.CreatedAt, Version: r.Version, UpdatedAt: now,
@@ -85,7 +86,7 @@ func runParams(r *execution.Run, now time.Time) dbsqlc.InsertRunsParams {
 		p.InterruptedAt, p.SupersededBy = nullTime(i.At), nullable(int32(i.SupersededBy))
 	}
 	if r.Status.Terminal() {
-		p.SettledChangeAt = &now
+		p.SettledChangeAt = &changed
 	}
 	return p
 }
@@ -138,6 +139,8 @@ func (tx *Tx) LockExecutions(ctx context.Context, ids []string, likely []Touch) 
 	locked := tx.queued.LockExecutionIDs(ctx, [][]string{ids})
 	tx.pipe.doing("load latest runs")
 	latest := tx.queued.LatestRuns(ctx, [][]string{ids})
+	tx.pipe.doing("read the time of changes")
+	changed := tx.queued.ChangeTime(ctx, []string{settledLoop})
 	readParts := tx.seekParts(ctx, likely)
 	var known map[execution.ID]KnownID
 	var failed error
@@ -155,6 +158,12 @@ func (tx *Tx) LockExecutions(ctx context.Context, ids []string, likely []Touch) 
 			k.Latest = &runs[i]
 			known[runs[i].ID] = k
 		}
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	changed.QueryRow(func(_ int, at time.Time, err error) {
+		tx.changed, failed = at.UTC(), interpret("read the time of changes", err)
 	})
 	if failed != nil {
 		return nil, failed

@@ -168,9 +168,7 @@ func seeding() []call {
 		{"EnqueueDeadLetters", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.EnqueueDeadLetters(ctx, dbsqlc.EnqueueDeadLettersParams{Topic: "t", Generation: 1, Offsets: []int64{1, 2}, Now: now})
 		}, false},
-		{"AdvanceLoopCursor", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return q.AdvanceLoopCursor(ctx, dbsqlc.AdvanceLoopCursorParams{Loop: "l", ChangedAt: now, ExecutionID: "exec-1", Run: 1, Now: now})
-		}, false},
+		{"BeginLoopCursor", func(ctx context.Context, q *dbsqlc.Queries) error { return q.BeginLoopCursor(ctx, "l", now, now) }, false},
 		{"InsertDefinitionEvent", func(ctx context.Context, q *dbsqlc.Queries) error {
 			zero := int32(0)
 			return allOf(q.InsertDefinitionEvent(ctx, []dbsqlc.InsertDefinitionEventParams{

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
@@ -11,7 +12,7 @@ import (
 // SettledRun is a run that has ended, and when it was changed last.
 type SettledRun struct {
 	execution.Run
-	ChangedAt time.Time // UTC, to the microsecond, by the clock of the instance that wrote it
+	ChangedAt time.Time // UTC, to the microsecond, by PostgreSQL's clock
 }
 
 // Cursor is its place among the runs by the time of their last change.
@@ -32,30 +33,53 @@ func (s *Store) SettledRunsUpTo(ctx context.Context, c SettledCursor, upTo time.
 	return out, err
 }
 
-// LoopCursor is how far a loop has come, or ErrNotFound when it never began.
-func (s *Store) LoopCursor(ctx context.Context, loop string) (SettledCursor, error) {
-	c, err := s.q.LoopCursor(ctx, loop)
+// settledLoop is the loop that walks the runs that have settled.
+const settledLoop = "settled"
+
+// ErrCursorMoved says that a loop goes on elsewhere.
+var ErrCursorMoved = errors.New("another instance has moved the cursor")
+
+// SettledCursor is how far settled runs have been announced, or ErrNotFound when
+// that never began.
+func (s *Store) SettledCursor(ctx context.Context) (SettledCursor, error) {
+	c, err := s.q.LoopCursor(ctx, settledLoop)
 	if err != nil {
-		return SettledCursor{}, interpret("read cursor of "+loop, err)
+		return SettledCursor{}, interpret("read cursor of settled runs", err)
 	}
 	return SettledCursor{Since: c.ChangedAt.UTC(), After: RunKey{execution.ID(c.ExecutionID), execution.RunNumber(c.Run)}}, nil
 }
 
-// AdvanceLoopCursor says how far a loop has come; never back.
-func (tx *Tx) AdvanceLoopCursor(ctx context.Context, loop string, c SettledCursor) error {
-	tx.pipe.doing("advance cursor of " + loop)
-	return tx.queued.AdvanceLoopCursor(ctx, dbsqlc.AdvanceLoopCursorParams{Loop: loop, ChangedAt: c.Since, ExecutionID: string(c.After.ID), Run: int32(c.After.Number), Now: tx.now})
+// BeginSettled says that runs are announced from a moment on, unless another
+// instance has said so.
+func (tx *Tx) BeginSettled(ctx context.Context, since time.Time) error {
+	tx.pipe.doing("begin cursor of settled runs")
+	return tx.queued.BeginLoopCursor(ctx, settledLoop, since, tx.now)
+}
+
+// AdvanceSettled says how far settled runs are announced with this transaction, by
+// an instance that read how far they were. ErrCursorMoved says that another has
+// announced some since, maybe later versions of the same runs.
+func (tx *Tx) AdvanceSettled(ctx context.Context, from, to SettledCursor) error {
+	n, err := tx.q.MoveLoopCursor(ctx, dbsqlc.MoveLoopCursorParams{
+		ChangedAt: to.Since, ExecutionID: string(to.After.ID), Run: int32(to.After.Number), Now: tx.now, Loop: settledLoop,
+		FromChangedAt: from.Since, FromExecutionID: string(from.After.ID), FromRun: int32(from.After.Number),
+	})
+	if err == nil && n == 0 {
+		return ErrCursorMoved
+	}
+	return interpret("advance cursor of settled runs", err)
 }
 
 // RunningTransactions brackets the transactions of the cluster that have written
 // something and not ended, by their numbers.
 type RunningTransactions struct {
-	Oldest int64 // all below have ended
-	Next   int64 // all that begin from now on are not below
+	Oldest int64     // all below have ended
+	Next   int64     // all that begin from now on are not below
+	At     time.Time // of before they were looked at, by PostgreSQL's clock
 }
 
 // RunningTransactions asks which transactions run.
 func (s *Store) RunningTransactions(ctx context.Context) (RunningTransactions, error) {
 	r, err := s.q.RunningTransactions(ctx)
-	return RunningTransactions{r.Oldest, r.Next}, interpret("ask for running transactions", err)
+	return RunningTransactions{r.Oldest, r.Next, r.At.UTC()}, interpret("ask for running transactions", err)
 }

@@ -277,6 +277,7 @@ type Tx struct {
 	queued   *dbsqlc.Queries // does not
 	pipe     *pipeline       // under both
 	now      time.Time
+	changed  time.Time              // of runs that have ended, by PostgreSQL's clock; LockExecutions reads it
 	timeline uint32                 // 0: not known yet
 	parts    map[PartKey]soughtPart // that were asked for
 

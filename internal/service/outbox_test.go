@@ -26,7 +26,7 @@ func TestOtherProgramsAreTold(t *testing.T) {
 	tcda := start(t, cfg)
 	store := openStore(t, cfg)
 	testenv.Eventually(t, "settled runs are looked for", func() bool {
-		_, err := store.LoopCursor(t.Context(), "settled")
+		_, err := store.SettledCursor(t.Context())
 		return err == nil
 	})
 	coordinator := kafka.Client(t)

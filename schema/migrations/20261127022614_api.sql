@@ -297,3 +297,5 @@ CREATE INDEX "executions_pinned_idx" ON "test_coordination"."executions" ("creat
 COMMENT ON COLUMN "test_coordination"."executions"."cancel_requested_at" IS 'When its cancel was first asked for; it ends when the coordinator says so.';
 -- set comment to column: "pinned" on table: "executions"
 COMMENT ON COLUMN "test_coordination"."executions"."pinned" IS 'Kept by retention, until somebody lets it go.';
+-- set comment to column: "settled_change_at" on table: "executions"
+COMMENT ON COLUMN "test_coordination"."executions"."settled_change_at" IS 'When a terminal run was changed last, by the clock of PostgreSQL; NULL before its end: changes after the end are found by it without an index that heartbeats would touch.';

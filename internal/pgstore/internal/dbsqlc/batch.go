@@ -83,6 +83,54 @@ func (b *AdvancePartitionBatchResults) Close() error {
 	return b.br.Close()
 }
 
+const changeTime = `-- name: ChangeTime :batchone
+SELECT greatest(clock_timestamp(), (SELECT c.changed_at + interval '1 microsecond' FROM test_coordination.loop_cursors AS c WHERE c.loop = $1))::timestamptz AS at
+`
+
+type ChangeTimeBatchResults struct {
+	br     pgx.BatchResults
+	tot    int
+	closed bool
+}
+
+// ChangeTime is the time of the changes of a transaction: of after it has taken its
+// locks, and with them its number; and behind the cursor of the loop that walks these
+// changes, also when the clock was put back since.
+func (q *Queries) ChangeTime(ctx context.Context, loop []string) *ChangeTimeBatchResults {
+	batch := &pgx.Batch{}
+	for _, a := range loop {
+		vals := []interface{}{
+			a,
+		}
+		batch.Queue(changeTime, vals...)
+	}
+	br := q.db.SendBatch(ctx, batch)
+	return &ChangeTimeBatchResults{br, len(loop), false}
+}
+
+func (b *ChangeTimeBatchResults) QueryRow(f func(int, time.Time, error)) {
+	defer b.br.Close()
+	for t := 0; t < b.tot; t++ {
+		var at time.Time
+		if b.closed {
+			if f != nil {
+				f(t, at, ErrBatchAlreadyClosed)
+			}
+			continue
+		}
+		row := b.br.QueryRow()
+		err := row.Scan(&at)
+		if f != nil {
+			f(t, at, err)
+		}
+	}
+}
+
+func (b *ChangeTimeBatchResults) Close() error {
+	b.closed = true
+	return b.br.Close()
+}
+
 const faultsTouched = `-- name: FaultsTouched :batchmany
 SELECT f.bucket, f.execution_id, f.run, f.fault_id, f.fault_type, f.target_service, f.parameters, f.phase, f.step_id, f.blast_radius, f.status, f.requested_at, f.injected_at, f.cleared_at, f.recovered_at, f.recovery_seconds, f.error, f.clear_error, f.injection, f.marks FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::text[]), unnest($4::date[])) AS u(id, run, fault_id, bucket)
 JOIN test_coordination.fault_injections AS f ON f.execution_id = u.id AND f.run = u.run AND f.fault_id = u.fault_id AND f.bucket = u.bucket

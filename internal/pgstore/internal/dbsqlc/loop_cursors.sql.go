@@ -10,31 +10,15 @@ import (
 	"time"
 )
 
-const advanceLoopCursor = `-- name: AdvanceLoopCursor :exec
-INSERT INTO test_coordination.loop_cursors AS c (loop, changed_at, execution_id, run, updated_at)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (loop) DO UPDATE SET changed_at = excluded.changed_at, execution_id = excluded.execution_id, run = excluded.run, updated_at = excluded.updated_at
-WHERE (c.changed_at, c.execution_id, c.run) < (excluded.changed_at, excluded.execution_id, excluded.run)
+const beginLoopCursor = `-- name: BeginLoopCursor :exec
+INSERT INTO test_coordination.loop_cursors (loop, changed_at, execution_id, run, updated_at)
+VALUES ($1, $2, '', 0, $3)
+ON CONFLICT (loop) DO NOTHING
 `
 
-type AdvanceLoopCursorParams struct {
-	Loop        string
-	ChangedAt   time.Time
-	ExecutionID string
-	Run         int32
-	Now         time.Time
-}
-
-// AdvanceLoopCursor moves a cursor forward, or sets the first one. A leader that
-// was frozen and replaced cannot move it back.
-func (q *Queries) AdvanceLoopCursor(ctx context.Context, arg AdvanceLoopCursorParams) error {
-	_, err := q.db.Exec(ctx, advanceLoopCursor,
-		arg.Loop,
-		arg.ChangedAt,
-		arg.ExecutionID,
-		arg.Run,
-		arg.Now,
-	)
+// BeginLoopCursor sets the first cursor of a loop.
+func (q *Queries) BeginLoopCursor(ctx context.Context, loop string, changedAt time.Time, now time.Time) error {
+	_, err := q.db.Exec(ctx, beginLoopCursor, loop, changedAt, now)
 	return err
 }
 
@@ -56,20 +40,60 @@ func (q *Queries) LoopCursor(ctx context.Context, loop string) (LoopCursor, erro
 	return i, err
 }
 
+const moveLoopCursor = `-- name: MoveLoopCursor :execrows
+UPDATE test_coordination.loop_cursors SET changed_at = $1, execution_id = $2, run = $3, updated_at = $4
+WHERE loop = $5
+  AND changed_at = $6 AND execution_id = $7 AND run = $8
+`
+
+type MoveLoopCursorParams struct {
+	ChangedAt       time.Time
+	ExecutionID     string
+	Run             int32
+	Now             time.Time
+	Loop            string
+	FromChangedAt   time.Time
+	FromExecutionID string
+	FromRun         int32
+}
+
+// MoveLoopCursor moves a cursor on from where it was read, unless somebody else has
+// moved it since.
+func (q *Queries) MoveLoopCursor(ctx context.Context, arg MoveLoopCursorParams) (int64, error) {
+	result, err := q.db.Exec(ctx, moveLoopCursor,
+		arg.ChangedAt,
+		arg.ExecutionID,
+		arg.Run,
+		arg.Now,
+		arg.Loop,
+		arg.FromChangedAt,
+		arg.FromExecutionID,
+		arg.FromRun,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const runningTransactions = `-- name: RunningTransactions :one
-SELECT pg_snapshot_xmin(s.now)::text::bigint AS oldest, pg_snapshot_xmax(s.now)::text::bigint AS next FROM (SELECT pg_current_snapshot() AS now) AS s
+SELECT pg_snapshot_xmin(s.now)::text::bigint AS oldest, pg_snapshot_xmax(s.now)::text::bigint AS next, statement_timestamp()::timestamptz AS at
+FROM (SELECT pg_current_snapshot() AS now) AS s
 `
 
 type RunningTransactionsRow struct {
 	Oldest int64
 	Next   int64
+	At     time.Time
 }
 
 // RunningTransactions brackets the transactions that have written something and
-// not ended: all below oldest have ended, none has begun at or above next.
+// not ended: all below oldest have ended, none had begun at or above next by then.
+// The time is that before the look: whoever begins at or above next reads the clock
+// later.
 func (q *Queries) RunningTransactions(ctx context.Context) (RunningTransactionsRow, error) {
 	row := q.db.QueryRow(ctx, runningTransactions)
 	var i RunningTransactionsRow
-	err := row.Scan(&i.Oldest, &i.Next)
+	err := row.Scan(&i.Oldest, &i.Next, &i.At)
 	return i, err
 }

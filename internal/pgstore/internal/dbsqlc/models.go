@@ -118,7 +118,7 @@ type Execution struct {
 	Marks     []byte
 	CreatedAt time.Time
 	UpdatedAt time.Time
-	// updated_at of a terminal run, NULL before: changes after the end are found by it without an index that heartbeats would touch.
+	// When a terminal run was changed last, by the clock of PostgreSQL; NULL before its end: changes after the end are found by it without an index that heartbeats would touch.
 	SettledChangeAt *time.Time
 	// When its cancel was first asked for; it ends when the coordinator says so.
 	CancelRequestedAt *time.Time
