@@ -5,7 +5,8 @@ INSERT INTO test_coordination.api_requests (request_id, procedure, parameters, c
 VALUES (sqlc.arg(request_id), sqlc.arg(procedure), sqlc.arg(parameters), sqlc.arg(caller), sqlc.arg(received_at))
 ON CONFLICT (request_id) DO NOTHING;
 
--- FindRequest is a request that has been answered.
+-- FindRequest is a request that has been carried out; without its answer when that
+-- has been forgotten.
 -- name: FindRequest :one
 SELECT procedure, parameters, answer FROM test_coordination.api_requests WHERE request_id = $1;
 
@@ -13,7 +14,8 @@ SELECT procedure, parameters, answer FROM test_coordination.api_requests WHERE r
 -- name: AnswerRequest :exec
 UPDATE test_coordination.api_requests SET answer = sqlc.arg(answer) WHERE request_id = sqlc.arg(request_id);
 
--- ForgetRequests removes the oldest requests of before a moment, so many at once.
--- name: ForgetRequests :execrows
-DELETE FROM test_coordination.api_requests WHERE request_id IN (
-  SELECT r.request_id FROM test_coordination.api_requests AS r WHERE r.received_at < sqlc.arg(before) ORDER BY r.received_at LIMIT sqlc.arg(most));
+-- ForgetAnswers forgets the oldest answers, to requests of before a moment, so many
+-- at once.
+-- name: ForgetAnswers :execrows
+UPDATE test_coordination.api_requests SET answer = NULL WHERE request_id IN (
+  SELECT r.request_id FROM test_coordination.api_requests AS r WHERE r.received_at < sqlc.arg(before) AND r.answer IS NOT NULL ORDER BY r.received_at LIMIT sqlc.arg(most));

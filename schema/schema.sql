@@ -672,10 +672,10 @@ CREATE TABLE "test_coordination"."api_requests" (
   CONSTRAINT "api_requests_pkey" PRIMARY KEY ("request_id"),
   CONSTRAINT "api_requests_parameters_check" CHECK (octet_length("parameters") = 32)
 );
-CREATE INDEX "api_requests_received_idx" ON "test_coordination"."api_requests" ("received_at");
-COMMENT ON TABLE "test_coordination"."api_requests" IS 'Requests that have written something, by the id that the caller chose: a repeat gets the same answer, and writes nothing. Forgotten after some days.';
+CREATE INDEX "api_requests_received_idx" ON "test_coordination"."api_requests" ("received_at") WHERE "answer" IS NOT NULL;
+COMMENT ON TABLE "test_coordination"."api_requests" IS 'Requests that have written something, by the id that the caller chose: a repeat gets the same answer, and writes nothing.';
 COMMENT ON COLUMN "test_coordination"."api_requests"."parameters" IS 'sha-256 over the request without its id: another one under the same id is an error.';
-COMMENT ON COLUMN "test_coordination"."api_requests"."answer" IS 'The message that was answered, in protobuf; set by the transaction that inserts the row.';
+COMMENT ON COLUMN "test_coordination"."api_requests"."answer" IS 'The message that was answered, in protobuf; set by the transaction that inserts the row. NULL: forgotten after some days, and a repeat is refused.';
 
 CREATE TABLE "test_coordination"."kill_switch" (
   "singleton"  boolean     NOT NULL DEFAULT true,

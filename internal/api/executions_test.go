@@ -3,16 +3,22 @@ package api_test
 import (
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/testing/protocmp"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/api"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/lock"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
@@ -261,7 +267,45 @@ func TestAnExecutionInHandHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// What a request stated is not stated again when its answer has been forgotten.
+// another serves the API of another instance on the same database, whose clock is
+// ahead by so much.
+func (w *world) another(ahead time.Duration) testcoordinationv1connect.ExecutionServiceClient {
+	w.Helper()
+	decoder, err := event.NewDecoder(event.DefaultLimits())
+	if err != nil {
+		w.Fatal(err)
+	}
+	handler, err := api.NewHandler(api.Parts{
+		Store: w.store, Limits: scenario.DefaultLimits(), Log: zerolog.New(zerolog.NewTestWriter(w)),
+		Commands: command.New(command.Parts{
+			Store: w.store, Decoder: decoder, Limits: scenario.DefaultLimits(), Source: "/tcda/another", Now: func() time.Time { return time.Now().Add(ahead) },
+		}),
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	w.Cleanup(server.Close)
+	return testcoordinationv1connect.NewExecutionServiceClient(server.Client(), server.URL)
+}
+
+// The last word on a pin holds, whichever instance is asked.
+func TestAPinFollowsTheLastOneWhateverTheClocks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.publish("slow", definition("100"))
+	w.say(&contract.ExecutionStarted{ExecutionId: "exec-1", ScenarioId: "slow"})
+	fast := w.another(10 * time.Minute)
+	for n, instance := range []testcoordinationv1connect.ExecutionServiceClient{fast, w.executions, fast, w.executions, w.executions, fast} {
+		pin := &contract.PinExecutionRequest{RequestId: w.request(), ExecutionId: "exec-1", Pinned: n%2 == 0}
+		if answered := call(w, instance.PinExecution, pin).GetExecution().GetPinned(); answered != pin.GetPinned() {
+			t.Errorf("word %d: pinned %t is answered with %t", n, pin.GetPinned(), answered)
+		}
+	}
+}
+
+// What a request stated is not stated again when its answer has been forgotten, not
+// even by another instance, whose events have another source.
 func TestForgottenRequestsAreNotCarriedOutAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -270,13 +314,18 @@ func TestForgottenRequestsAreNotCarriedOutAgain(t *testing.T) {
 	cancel := &contract.CancelExecutionRequest{RequestId: "cancel", ExecutionId: "exec-1", Reason: "enough"}
 	pin := &contract.PinExecutionRequest{RequestId: "pin", ExecutionId: "exec-1", Pinned: true}
 	archive := &contract.ChangeScenarioStatusRequest{RequestId: "archive", Change: &contract.ScenarioStatusChanged{ScenarioId: "slow", Status: "archived"}}
+	ask := w.ask("exec-2", "slow", "staging")
+	call(w, w.executions.RequestExecution, ask)
 	call(w, w.executions.CancelExecution, cancel)
 	call(w, w.executions.PinExecution, pin)
 	call(w, w.scenarios.ChangeScenarioStatus, archive)
-	if n, err := w.Store.ForgetRequests(w.Context(), time.Now().Add(time.Hour), 100); err != nil || n != 4 {
-		t.Fatalf("forgot %d requests, %v; want 4", n, err)
+	if n, err := w.Store.ForgetAnswers(w.Context(), time.Now().Add(time.Hour), 100); err != nil || n != 5 {
+		t.Fatalf("forgot %d answers, %v; want 5", n, err)
 	}
-	refused(w, w.executions.CancelExecution, cancel, connect.CodeAlreadyExists, "request_id_conflict", "request_id")
-	refused(w, w.executions.PinExecution, pin, connect.CodeAlreadyExists, "request_id_conflict", "request_id")
+	for _, instance := range []testcoordinationv1connect.ExecutionServiceClient{w.executions, w.another(0)} {
+		refused(w, instance.RequestExecution, ask, connect.CodeAlreadyExists, "request_id_conflict", "request_id")
+		refused(w, instance.CancelExecution, cancel, connect.CodeAlreadyExists, "request_id_conflict", "request_id")
+		refused(w, instance.PinExecution, pin, connect.CodeAlreadyExists, "request_id_conflict", "request_id")
+	}
 	refused(w, w.scenarios.ChangeScenarioStatus, archive, connect.CodeAlreadyExists, "request_id_conflict", "request_id")
 }

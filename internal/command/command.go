@@ -48,7 +48,7 @@ type Request struct {
 
 // Once carries a request out in one transaction, and remembers the answer that
 // work gives. A request of the same id that was carried out before gets that
-// answer again, and work is not called. A *Refusal and a *Rejected of work say
+// answer again, or is refused when it has been forgotten; work is not called. A *Refusal and a *Rejected of work say
 // why nothing was written; pgstore.ErrInDoubt says that it is not known whether
 // something was: the same request again finds out.
 func (c *Commands) Once(ctx context.Context, r Request, work func(context.Context, *Tx) (answer []byte, err error)) ([]byte, error) {
@@ -71,13 +71,16 @@ func (c *Commands) Once(ctx context.Context, r Request, work func(context.Contex
 }
 
 func sameRequest(r Request, before *pgstore.AnsweredRequest) error {
-	if before.Procedure == r.Procedure && before.Parameters == r.Parameters {
+	var what string
+	switch {
+	case before.Procedure != r.Procedure || before.Parameters != r.Parameters:
+		what = "a request with this id, and other parameters, was carried out before"
+	case before.Answer == nil:
+		what = "a request with this id was carried out so long ago that its answer is forgotten"
+	default:
 		return nil
 	}
-	return &Refusal{
-		Kind: Conflict, Reason: "request_id_conflict", Field: "request_id",
-		Message: "a request with this id, and other parameters, was carried out before: choose a new id for each intention",
-	}
+	return &Refusal{Kind: Conflict, Reason: "request_id_conflict", Field: "request_id", Message: what + ": choose a new id for each intention"}
 }
 
 // Do carries out something of the service's own that needs no request id,

@@ -137,13 +137,6 @@ func (t *Tx) define(ctx context.Context, m proto.Message) (*pgstore.Definitions,
 		return nil, 0, err
 	}
 	e := decoded.Scenario
-	known, err := t.Tx.KnownDefinitionEvents(ctx, []*scenario.Event{e})
-	if err != nil {
-		return nil, 0, err
-	}
-	if _, ok := known[e.Key]; ok {
-		return nil, 0, requestForgotten()
-	}
 	if rejection, err := accept.Definition(ctx, d, e, t.commands.Limits); rejection != nil || err != nil {
 		if rejection != nil {
 			err = &Rejected{rejection}
@@ -162,15 +155,6 @@ func unknownAggregate(m proto.Message) *Refusal {
 		return &Refusal{Kind: NotFound, Reason: "scenario_not_found", Field: "change.scenario_id", Message: "scenario " + m.GetScenarioId() + " is not known"}
 	}
 	return &Refusal{Kind: NotFound, Reason: "not_found", Message: "it is not known"}
-}
-
-// requestForgotten refuses an id whose request has been forgotten, while the
-// event that it stated is still there.
-func requestForgotten() *Refusal {
-	return &Refusal{
-		Kind: Conflict, Reason: "request_id_conflict", Field: "request_id",
-		Message: "a request with this id was carried out so long ago that its answer is forgotten: choose a new id for each intention",
-	}
 }
 
 // refuseTemplate gives the errors of a template their words.

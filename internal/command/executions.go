@@ -61,11 +61,8 @@ func (t *Tx) RequestExecution(ctx context.Context, m *contract.ExecutionRequeste
 		return nil, ready, err
 	}
 	e := decoded.Execution
-	f, known, err := t.fold(ctx, e.ExecutionID(), e)
+	f, err := t.fold(ctx, e.ExecutionID(), e)
 	if err != nil {
-		return nil, ready, err
-	}
-	if err := t.unknown(ctx, e, known); err != nil {
 		return nil, ready, err
 	}
 	if latest := f.Latest[e.ExecutionID()]; latest != nil && !latest.Run.Status.Terminal() {
@@ -132,7 +129,7 @@ const (
 
 // say states something of a run that must be there.
 func (t *Tx) say(ctx context.Context, id execution.ID, number execution.RunNumber, to audience, what func(*execution.Run) (proto.Message, error)) (*execution.Run, error) {
-	f, known, err := t.fold(ctx, id)
+	f, err := t.fold(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -151,11 +148,8 @@ func (t *Tx) say(ctx context.Context, id execution.ID, number execution.RunNumbe
 	if err != nil {
 		return nil, err
 	}
-	decoded, err := t.own(statement{message: m, runID: s.Run.RunID, follows: credible(s.Run.Marks.Latest(), t.Now())})
+	decoded, err := t.own(statement{message: m, runID: s.Run.RunID, follows: lastWord(&s.Run, t.Now())})
 	if err != nil {
-		return nil, err
-	}
-	if err := t.unknown(ctx, decoded.Execution, known); err != nil {
 		return nil, err
 	}
 	f.Say(s, decoded.Execution)
@@ -167,40 +161,32 @@ func (t *Tx) say(ctx context.Context, id execution.ID, number execution.RunNumbe
 	return &s.Run, t.save(ctx, f)
 }
 
-// unknown refuses an event that is stored already: its request has been carried
-// out, and was forgotten since.
-func (t *Tx) unknown(ctx context.Context, e *execution.Event, known map[execution.ID]pgstore.KnownID) error {
-	stored, err := t.Tx.KnownExecutionEvents(ctx, []*execution.Event{e}, known)
-	if err != nil {
-		return err
-	}
-	if _, ok := stored[e.Key]; ok {
-		return requestForgotten()
-	}
-	return nil
-}
-
-// credible is the order of the last event of a run, for one of ours that
-// follows: a time in the far future is not taken over.
-func credible(last fact.Order, now time.Time) fact.Order {
+// lastWord is the order of the last event of a run, for one of ours that follows. A
+// time of others in the far future is not taken over; that of our own last word on a
+// pin is, or an instance with a slower clock could not change it.
+func lastWord(r *execution.Run, now time.Time) fact.Order {
+	last := r.Marks.Latest()
 	if last.Time.After(now.Add(time.Minute)) {
 		last.Time = now
+	}
+	if pin := r.PinOrder(); pin.After(last) {
+		return pin
 	}
 	return last
 }
 
 // fold locks an execution, and loads what an event of it would be merged into.
-func (t *Tx) fold(ctx context.Context, id execution.ID, events ...*execution.Event) (*accept.Fold, map[execution.ID]pgstore.KnownID, error) {
+func (t *Tx) fold(ctx context.Context, id execution.ID, events ...*execution.Event) (*accept.Fold, error) {
 	known, err := t.Tx.LockExecutions(ctx, []string{string(id)}, nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	f := accept.NewFold(t.commands.Source, t.Tx.Now(), known, 1)
 	if err := f.Load(ctx, t.Tx, events); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	t.folds = append(t.folds, f)
-	return f, known, nil
+	return f, nil
 }
 
 func (t *Tx) save(ctx context.Context, f *accept.Fold) error {

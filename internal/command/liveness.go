@@ -20,7 +20,7 @@ import (
 func (c *Commands) InterruptSilent(ctx context.Context, k pgstore.RunKey, events int64) (said bool, err error) {
 	err = c.Do(ctx, func(ctx context.Context, t *Tx) error {
 		said = false
-		f, _, err := t.fold(ctx, k.ID)
+		f, err := t.fold(ctx, k.ID)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (c *Commands) InterruptSilent(ctx context.Context, k pgstore.RunKey, events
 func (c *Commands) AskToClear(ctx context.Context, k pgstore.RunKey) (asked []*execution.Fault, err error) {
 	err = c.Do(ctx, func(ctx context.Context, t *Tx) error {
 		asked = nil
-		f, _, err := t.fold(ctx, k.ID)
+		f, err := t.fold(ctx, k.ID)
 		if err != nil {
 			return err
 		}

@@ -201,7 +201,7 @@ type API struct {
 	PoolSize       int           `default:"4" min:"1" max:"1000" help:"Most connections to PostgreSQL at once for calls of the API, beside those of postgres-pool-size: callers wait for each other, and ingest for none of them."`
 	Deadline       time.Duration `default:"30s" min:"100ms" max:"10m" help:"How long a call may take that is no stream, whatever its caller wants."`
 	RequestBytes   Size          `default:"2MiB" min:"64KiB" max:"64MiB" help:"Most bytes of a request, after decompression."`
-	RequestMemory  time.Duration `default:"168h" min:"1h" max:"8760h" help:"How long the ids of requests that wrote something are remembered, with their answers: a repeat within it writes nothing."`
+	RequestMemory  time.Duration `default:"168h" min:"1h" max:"8760h" help:"How long the answers of requests that wrote something are remembered: a repeat gets the same answer within it, and is refused later."`
 }
 
 // Access is who may call the API.

@@ -147,6 +147,10 @@ func (r *Run) HasStarted() bool { return !r.Marks.Of(runStarted).IsZero() }
 // StartOrder is the order of the first started event; zero when none came.
 func (r *Run) StartOrder() fact.Order { return r.Marks.Of(runStarted) }
 
+// PinOrder is the order of the last word on whether the run is pinned; zero when
+// there was none.
+func (r *Run) PinOrder() fact.Order { return r.Marks.Of(runPinned) }
+
 // start is when the run started, as far as that is credible.
 func (r *Run) start() time.Time { return r.credible(r.StartOrder().Time) }
 

@@ -27,8 +27,8 @@ func apiCalls(found *int) []call {
 			r, err := q.FindRequest(ctx, "r")
 			return oneOf(found, r, err)
 		}, true},
-		{"ForgetRequests", func(ctx context.Context, q *dbsqlc.Queries) error {
-			_, err := q.ForgetRequests(ctx, now.Add(-time.Hour), 10)
+		{"ForgetAnswers", func(ctx context.Context, q *dbsqlc.Queries) error {
+			_, err := q.ForgetAnswers(ctx, now.Add(-time.Hour), 10)
 			return err
 		}, false},
 		{"LockRequests", func(ctx context.Context, q *dbsqlc.Queries) error { return q.LockRequests(ctx) }, false},

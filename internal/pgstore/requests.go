@@ -20,44 +20,42 @@ type Request struct {
 type AnsweredRequest struct {
 	Procedure  string
 	Parameters [32]byte
-	Answer     []byte
+	Answer     []byte // nil: forgotten
 }
 
 // BeginRequest notes a request in the transaction that carries it out. When a
 // request of that id has been carried out before, nothing is noted, and it is
 // returned. A repeat that comes while the first is under way waits for it.
 func (tx *Tx) BeginRequest(ctx context.Context, r Request) (before *AnsweredRequest, err error) {
-	for {
-		noted, err := tx.q.BeginRequest(ctx, dbsqlc.BeginRequestParams{
-			RequestID: r.ID, Procedure: r.Procedure, Parameters: r.Parameters[:], Caller: r.Caller, ReceivedAt: tx.now,
-		})
-		if err != nil || noted > 0 {
-			return nil, interpret("note request", err)
-		}
-		row, err := tx.q.FindRequest(ctx, r.ID)
-		err = interpret("find request", err)
-		switch {
-		case isNotFound(err): // forgotten just now: it is new
-		case err != nil:
-			return nil, err
-		default:
-			return &AnsweredRequest{Procedure: row.Procedure, Parameters: array32[[32]byte](row.Parameters), Answer: row.Answer}, nil
-		}
+	noted, err := tx.q.BeginRequest(ctx, dbsqlc.BeginRequestParams{
+		RequestID: r.ID, Procedure: r.Procedure, Parameters: r.Parameters[:], Caller: r.Caller, ReceivedAt: tx.now,
+	})
+	if err != nil || noted > 0 {
+		return nil, interpret("note request", err)
 	}
+	row, err := tx.q.FindRequest(ctx, r.ID)
+	if err != nil {
+		return nil, interpret("find request", err)
+	}
+	return &AnsweredRequest{Procedure: row.Procedure, Parameters: array32[[32]byte](row.Parameters), Answer: row.Answer}, nil
 }
 
 // AnswerRequest notes the answer of the request that this transaction carries
 // out.
 func (tx *Tx) AnswerRequest(ctx context.Context, id string, answer []byte) error {
+	if answer == nil {
+		answer = []byte{}
+	}
 	tx.pipe.doing("note the answer of a request")
 	return tx.queued.AnswerRequest(ctx, answer, id)
 }
 
-// ForgetRequests forgets requests that came before a moment: at most so many,
-// the oldest first. It tells how many.
-func (s *Store) ForgetRequests(ctx context.Context, before time.Time, most int) (int64, error) {
-	n, err := s.q.ForgetRequests(ctx, before, int32(most))
-	return n, interpret("forget requests", err)
+// ForgetAnswers forgets the answers of requests that came before a moment: at most
+// so many, the oldest first. It tells how many. That the requests were carried out
+// is not forgotten.
+func (s *Store) ForgetAnswers(ctx context.Context, before time.Time, most int) (int64, error) {
+	n, err := s.q.ForgetAnswers(ctx, before, int32(most))
+	return n, interpret("forget answers", err)
 }
 
 // LockRequests serialises the requests for runs, and changes of the kill

@@ -70,19 +70,19 @@ func (s *service) nudge() {
 
 const (
 	forgetEvery = 10 * time.Minute
-	forgetMost  = 5000 // requests in one transaction
+	forgetMost  = 5000 // answers in one transaction
 )
 
-// forgetRequests keeps the table of requests small, until ctx ends.
-func (s *service) forgetRequests(ctx context.Context) {
+// forgetAnswers keeps the table of requests small, until ctx ends.
+func (s *service) forgetAnswers(ctx context.Context) {
 	tick := time.NewTicker(forgetEvery)
 	defer tick.Stop()
 	for {
-		_, err := s.store.Lead(ctx, "forget-requests", func(ctx context.Context) error {
+		_, err := s.store.Lead(ctx, "forget-answers", func(ctx context.Context) error {
 			return forget(ctx, s.store, time.Now().Add(-s.cfg.API.RequestMemory))
 		})
 		if err != nil && ctx.Err() == nil {
-			s.log.Warn().Err(err).Msg("old requests not forgotten; tried again later")
+			s.log.Warn().Err(err).Msg("old answers not forgotten; tried again later")
 		}
 		select {
 		case <-ctx.Done():
@@ -92,10 +92,10 @@ func (s *service) forgetRequests(ctx context.Context) {
 	}
 }
 
-// forget removes all requests of before a moment, some at a time.
+// forget forgets the answers of all requests of before a moment, some at a time.
 func forget(ctx context.Context, store *pgstore.Store, before time.Time) error {
 	for {
-		n, err := store.ForgetRequests(ctx, before, forgetMost)
+		n, err := store.ForgetAnswers(ctx, before, forgetMost)
 		if err != nil || n < forgetMost {
 			return err
 		}

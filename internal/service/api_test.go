@@ -170,20 +170,20 @@ func TestIngestWaitsForNoCaller(t *testing.T) {
 
 // What was asked so long ago that nobody repeats it is forgotten at the start,
 // and then every ten minutes.
-func TestRequestsAreForgotten(t *testing.T) {
+func TestAnswersAreForgotten(t *testing.T) {
 	t.Parallel()
 	db := testenv.Postgres(t)
 	pool := db.Pool(t)
-	_, err := pool.Exec(t.Context(), `INSERT INTO test_coordination.api_requests (request_id, procedure, parameters, caller, received_at)
-		SELECT 'old-' || n, 'p', sha256('x'), 'c', now() - interval '3 hours' FROM generate_series(1, 6000) AS n
-		UNION ALL SELECT 'new', 'p', sha256('x'), 'c', now()`)
+	_, err := pool.Exec(t.Context(), `INSERT INTO test_coordination.api_requests (request_id, procedure, parameters, caller, answer, received_at)
+		SELECT 'old-' || n, 'p', sha256('x'), 'c', 'a', now() - interval '3 hours' FROM generate_series(1, 6000) AS n
+		UNION ALL SELECT 'new', 'p', sha256('x'), 'c', 'a', now()`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	start(t, settingsFor(db, testenv.Redis(t), testenv.Kafka(t)).with("API_REQUEST_MEMORY", "2h").load(t))
-	testenv.Eventually(t, "the old requests are forgotten", func() bool {
+	testenv.Eventually(t, "the old answers are forgotten", func() bool {
 		var left int
-		if err := pool.QueryRow(t.Context(), "SELECT count(*) FROM test_coordination.api_requests").Scan(&left); err != nil {
+		if err := pool.QueryRow(t.Context(), "SELECT count(answer) FROM test_coordination.api_requests").Scan(&left); err != nil {
 			t.Fatal(err)
 		}
 		return left == 1

@@ -25,7 +25,7 @@ var usedElsewhere = map[string]bool{
 	"HTTP.Listen":             true, // TestWhatCannotWorkIsRefused
 	"API.GRPCListen":          true, // TestTheAPIIsServed
 	"API.CleartextHTTP2":      true, // TestTheAPIIsServed
-	"API.RequestMemory":       true, // TestRequestsAreForgotten
+	"API.RequestMemory":       true, // TestAnswersAreForgotten
 	"Log.Level":               true, // tcda serve
 	"Log.Format":              true, // tcda serve
 	"Tracing.Endpoint":        true, // TestSpansReachTheCollector

@@ -36,13 +36,13 @@ CREATE TABLE "test_coordination"."api_requests" (
   CONSTRAINT "api_requests_parameters_check" CHECK (octet_length(parameters) = 32)
 );
 -- create index "api_requests_received_idx" to table: "api_requests"
-CREATE INDEX "api_requests_received_idx" ON "test_coordination"."api_requests" ("received_at");
+CREATE INDEX "api_requests_received_idx" ON "test_coordination"."api_requests" ("received_at") WHERE (answer IS NOT NULL);
 -- set comment to table: "api_requests"
-COMMENT ON TABLE "test_coordination"."api_requests" IS 'Requests that have written something, by the id that the caller chose: a repeat gets the same answer, and writes nothing. Forgotten after some days.';
+COMMENT ON TABLE "test_coordination"."api_requests" IS 'Requests that have written something, by the id that the caller chose: a repeat gets the same answer, and writes nothing.';
 -- set comment to column: "parameters" on table: "api_requests"
 COMMENT ON COLUMN "test_coordination"."api_requests"."parameters" IS 'sha-256 over the request without its id: another one under the same id is an error.';
 -- set comment to column: "answer" on table: "api_requests"
-COMMENT ON COLUMN "test_coordination"."api_requests"."answer" IS 'The message that was answered, in protobuf; set by the transaction that inserts the row.';
+COMMENT ON COLUMN "test_coordination"."api_requests"."answer" IS 'The message that was answered, in protobuf; set by the transaction that inserts the row. NULL: forgotten after some days, and a repeat is refused.';
 -- create "audit_log" table
 CREATE TABLE "test_coordination"."audit_log" (
   "id" bigint NOT NULL GENERATED ALWAYS AS IDENTITY,

@@ -3,7 +3,8 @@
 // Every procedure that writes an event takes a request_id, chosen by the
 // caller and new for each intention: the same id with the same parameters gets
 // the first answer again, with other parameters the error ALREADY_EXISTS with
-// the reason request_id_conflict. Ids are remembered for seven days (a setting).
+// the reason request_id_conflict. Answers are remembered for seven days (a
+// setting); a later repeat gets that error, too, and nothing is done again.
 //
 // Lists go by pages: page_size 0 means 50, at most 500 are given; a page may
 // hold fewer than asked for, and the list ends where next_page_token is empty.

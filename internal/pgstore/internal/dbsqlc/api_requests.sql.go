@@ -60,7 +60,8 @@ type FindRequestRow struct {
 	Answer     []byte
 }
 
-// FindRequest is a request that has been answered.
+// FindRequest is a request that has been carried out; without its answer when that
+// has been forgotten.
 func (q *Queries) FindRequest(ctx context.Context, requestID string) (FindRequestRow, error) {
 	row := q.db.QueryRow(ctx, findRequest, requestID)
 	var i FindRequestRow
@@ -68,14 +69,15 @@ func (q *Queries) FindRequest(ctx context.Context, requestID string) (FindReques
 	return i, err
 }
 
-const forgetRequests = `-- name: ForgetRequests :execrows
-DELETE FROM test_coordination.api_requests WHERE request_id IN (
-  SELECT r.request_id FROM test_coordination.api_requests AS r WHERE r.received_at < $1 ORDER BY r.received_at LIMIT $2)
+const forgetAnswers = `-- name: ForgetAnswers :execrows
+UPDATE test_coordination.api_requests SET answer = NULL WHERE request_id IN (
+  SELECT r.request_id FROM test_coordination.api_requests AS r WHERE r.received_at < $1 AND r.answer IS NOT NULL ORDER BY r.received_at LIMIT $2)
 `
 
-// ForgetRequests removes the oldest requests of before a moment, so many at once.
-func (q *Queries) ForgetRequests(ctx context.Context, before time.Time, most int32) (int64, error) {
-	result, err := q.db.Exec(ctx, forgetRequests, before, most)
+// ForgetAnswers forgets the oldest answers, to requests of before a moment, so many
+// at once.
+func (q *Queries) ForgetAnswers(ctx context.Context, before time.Time, most int32) (int64, error) {
+	result, err := q.db.Exec(ctx, forgetAnswers, before, most)
 	if err != nil {
 		return 0, err
 	}
