@@ -175,8 +175,8 @@ func TestAnswersAreForgotten(t *testing.T) {
 	db := testenv.Postgres(t)
 	pool := db.Pool(t)
 	_, err := pool.Exec(t.Context(), `INSERT INTO test_coordination.api_requests (request_id, procedure, parameters, caller, answer, received_at)
-		SELECT 'old-' || n, 'p', sha256('x'), 'c', 'a', now() - interval '3 hours' FROM generate_series(1, 6000) AS n
-		UNION ALL SELECT 'new', 'p', sha256('x'), 'c', 'a', now()`)
+		SELECT 'old-' || n, 'p', sha256('x'), 'c', 'a'::bytea, now() - interval '3 hours' FROM generate_series(1, 6000) AS n
+		UNION ALL SELECT 'new', 'p', sha256('x'), 'c', 'a'::bytea, now()`)
 	if err != nil {
 		t.Fatal(err)
 	}
