@@ -3,6 +3,8 @@ package pgstore_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,13 +24,14 @@ import (
 func TestOnlyTheLatestRunOfAnIDIsListedAsLiveOrSettled(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, testenv.Postgres(t))
-	for id, statuses := range map[execution.ID][]execution.Status{
+	histories := map[execution.ID][]execution.Status{
 		"exec-ended":   {execution.StatusRunning, execution.StatusPassed},
 		"exec-lives":   {execution.StatusPassed, execution.StatusRunning},
 		"exec-restart": {execution.StatusRunning, execution.StatusPending},
 		"exec-twice":   {execution.StatusFailed, execution.StatusPassed},
-	} {
-		for i, status := range statuses {
+	}
+	for _, id := range slices.Sorted(maps.Keys(histories)) {
+		for i, status := range histories[id] {
 			st := bareState()
 			st.Run.ID, st.Run.Number, st.Run.Status = id, execution.RunNumber(i+1), status
 			st.Run.Bucket = bucket.AddDate(0, 0, i) // the event that save makes is one of each bucket
