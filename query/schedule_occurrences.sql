@@ -26,20 +26,22 @@ SELECT * FROM test_coordination.schedule_occurrences
 WHERE schedule_id = ANY (sqlc.arg(ids)::text[]) AND (status IN ('due', 'claimed') OR run_active) AND settled_at IS NULL AND lease_expires_at IS NULL
 ORDER BY schedule_id, due_at LIMIT sqlc.arg(most) FOR UPDATE SKIP LOCKED;
 
--- LatestDueOf are the latest occurrences of each of some schedules that are due,
--- also those that somebody has in hand.
+-- LatestDueOf are the latest occurrences of each of some schedules that are due by
+-- now, also those that somebody has in hand.
 -- name: LatestDueOf :many
 SELECT o.* FROM unnest(sqlc.arg(ids)::text[]) AS s(id)
 CROSS JOIN LATERAL (
   SELECT d.* FROM test_coordination.schedule_occurrences AS d
   WHERE d.schedule_id = s.id AND (d.status IN ('due', 'claimed') OR d.run_active) AND d.settled_at IS NULL AND d.lease_expires_at IS NULL
+    AND d.due_at <= sqlc.arg(now)::timestamptz
   ORDER BY d.due_at DESC LIMIT sqlc.arg(most)) AS o
 ORDER BY o.schedule_id, o.due_at DESC;
 
--- LockDue takes a page of what is due, in due order.
+-- LockDue takes a page of what is due by now, in due order. What somebody with a
+-- fast clock has made early is not.
 -- name: LockDue :many
 SELECT * FROM test_coordination.schedule_occurrences
-WHERE status = 'due' AND (due_at, schedule_id, occurrence_id) > (sqlc.arg(after)::timestamptz, sqlc.arg(after_schedule)::text, sqlc.arg(after_occurrence)::text)
+WHERE status = 'due' AND due_at <= sqlc.arg(now)::timestamptz AND (due_at, schedule_id, occurrence_id) > (sqlc.arg(after)::timestamptz, sqlc.arg(after_schedule)::text, sqlc.arg(after_occurrence)::text)
 ORDER BY due_at, schedule_id, occurrence_id LIMIT sqlc.arg(page) FOR UPDATE SKIP LOCKED;
 
 -- LockExpired takes what was claimed by those who did not come back in time. The

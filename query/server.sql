@@ -11,6 +11,10 @@ SELECT ((SELECT system_identifier FROM pg_control_system())::text || '.' || 'tes
 -- name: WALPosition :one
 SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_flush_lsn() - '0/0'::pg_lsn END::bigint AS position;
 
+-- ServerTime is the clock of this server.
+-- name: ServerTime :one
+SELECT clock_timestamp()::timestamptz AS now;
+
 -- TryLeadership takes the lock of a loop that runs once among all instances,
 -- for the length of the connection's session.
 -- name: TryLeadership :one

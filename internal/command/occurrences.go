@@ -16,10 +16,10 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
-// PlanSchedules makes what has come due by now: whoever claims does it first, in
-// transactions of their own.
+// PlanSchedules makes what has come due by now, by PostgreSQL's clock: whoever
+// claims does it first, in transactions of their own.
 func (c *Commands) PlanSchedules(ctx context.Context) error {
-	_, err := c.Store.PlanDue(ctx, c.Now().UTC())
+	_, err := c.Store.PlanDue(ctx)
 	return err
 }
 

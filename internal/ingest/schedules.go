@@ -15,7 +15,7 @@ import (
 func (e *Engine) PlanSchedules(ctx context.Context) {
 	failing := false
 	e.every(ctx, e.cfg.PlanEvery, func() {
-		done, err := e.Store.PlanDue(ctx, e.Now().UTC())
+		done, err := e.Store.PlanDue(ctx)
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
@@ -93,9 +94,14 @@ func TestEventsMakeSchedulesDueOnce(t *testing.T) {
 func TestTheServicePlansWhatIsDue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.produce(w.say(&contract.ScheduleSet{ScheduleId: "once", ScenarioId: "b", Kind: "once", RunAt: timestamppb.New(time.Now().Add(-time.Second))}))
+	w.produce(w.say(&contract.ScheduleSet{
+		ScheduleId: "once", ScenarioId: "b", Kind: "once", RunAt: timestamppb.New(time.Now().Add(-time.Second)), StartingDeadline: durationpb.New(10 * time.Minute),
+	}))
 	w.run()
-	e := w.newEngine("planner", func(s *settings) { s.config.PlanEvery = 10 * time.Millisecond })
+	e := w.newEngine("planner", func(s *settings) {
+		s.config.PlanEvery = 10 * time.Millisecond
+		s.parts.Now = func() time.Time { return time.Now().Add(time.Hour) } // it plans by PostgreSQL's clock, and misses nothing
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var planning sync.WaitGroup
 	planning.Go(func() { e.PlanSchedules(ctx) })

@@ -122,11 +122,11 @@ func apiCalls(found *int) []call {
 			return rowsOf(found, r, err)
 		}),
 		rows("LatestDueOf", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.LatestDueOf(ctx, []string{"n"}, 10)
+			r, err := q.LatestDueOf(ctx, []string{"n"}, now, 10)
 			return rowsOf(found, r, err)
 		}),
 		rows("LockDue", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.LockDue(ctx, dbsqlc.LockDueParams{Page: 10})
+			r, err := q.LockDue(ctx, dbsqlc.LockDueParams{Now: now, Page: 10})
 			return rowsOf(found, r, err)
 		}),
 		rows("ClaimOccurrences", func(ctx context.Context, q *dbsqlc.Queries) error {
@@ -181,6 +181,10 @@ func apiCalls(found *int) []call {
 			return q.SettleOccurrences(ctx, dbsqlc.SettleOccurrencesParams{
 				Now: now, ScheduleIds: []string{"n"}, OccurrenceIds: []string{"late"}, Statuses: []string{"skipped"}, Reasons: []string{"removed"}, Details: []string{"d"},
 			})
+		}),
+		writes("ServerTime", func(ctx context.Context, q *dbsqlc.Queries) error {
+			_, err := q.ServerTime(ctx)
+			return err
 		}),
 		rows("OccurrencesPage", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.OccurrencesPage(ctx, dbsqlc.OccurrencesPageParams{ScheduleID: "n", Before: now.Add(time.Hour), Page: 10})

@@ -62,7 +62,7 @@ func TestAnExpiredClaimIsClaimedAgainWithAHigherToken(t *testing.T) {
 		t.Errorf("completed with the old token: %v", err)
 	}
 	renew := func(k pgstore.ClaimKey) (o pgstore.Occurrence, err error) {
-		err = p.Batch(t.Context(), clock(13, 2), func(tx *pgstore.Tx) (err error) {
+		err = p.BatchAt(t.Context(), clock(13, 2), func(tx *pgstore.Tx) (err error) {
 			o, err = tx.RenewClaim(t.Context(), k, 2*time.Hour)
 			return err
 		})
@@ -328,7 +328,7 @@ func TestForbidHoldsAmongClaimersAtOnce(t *testing.T) {
 		for i := range cap(counts) {
 			go func() {
 				n := 0
-				if err := p.Batch(t.Context(), clock(11, 0), func(tx *pgstore.Tx) error {
+				if err := p.BatchAt(t.Context(), clock(11, 0), func(tx *pgstore.Tx) error {
 					claims, err := tx.ClaimDue(t.Context(), pgstore.ClaimDue{Claimer: fmt.Sprint(i), Most: 3, Lease: time.Hour})
 					n = len(claims.Claimed)
 					return err

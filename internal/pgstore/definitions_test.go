@@ -38,7 +38,7 @@ func fold(t testing.TB, s *pgstore.Store, events ...*scenario.Event) {
 
 func foldAt(t testing.TB, s *pgstore.Store, at time.Time, events ...*scenario.Event) {
 	t.Helper()
-	must(t, s.Batch(t.Context(), at, func(tx *pgstore.Tx) error { return saveDefinitions(t, tx, events) }))
+	must(t, s.BatchAt(t.Context(), at, func(tx *pgstore.Tx) error { return saveDefinitions(t, tx, events) }))
 }
 
 // saveDefinitions is S4b to S4e for events about definitions.

@@ -1,5 +1,10 @@
 package pgstore
 
+import (
+	"context"
+	"time"
+)
+
 // What the tests of reading errors must reach: that it is right for each error
 // cannot be seen through the store's methods, which provoke only a few.
 var (
@@ -19,3 +24,16 @@ func DataConstraints() []string {
 
 // Planning is how sessions of the store plan.
 var Planning = planning
+
+// BatchAt is Batch with a time that schedules take for PostgreSQL's.
+func (s *Store) BatchAt(ctx context.Context, at time.Time, work func(*Tx) error) error {
+	return s.Batch(ctx, at, func(tx *Tx) error {
+		tx.serverNow = at
+		return work(tx)
+	})
+}
+
+// PlanDueAt is PlanDue at such a time.
+func (s *Store) PlanDueAt(ctx context.Context, at time.Time) (Planned, error) {
+	return s.planUntil(ctx, at)
+}

@@ -49,11 +49,15 @@ type Claims struct {
 // more, by the schedule as it is now or by its concurrency policy, is settled on
 // the way.
 func (tx *Tx) ClaimDue(ctx context.Context, ask ClaimDue) (Claims, error) {
-	c := claiming{tx: tx, ask: ask, latest: map[scenario.ScheduleID]scenario.Rival{}}
+	now, err := tx.serverTime(ctx)
+	if err != nil {
+		return Claims{}, err
+	}
+	c := claiming{tx: tx, ask: ask, now: now, latest: map[scenario.ScheduleID]scenario.Rival{}}
 	if err := c.considerExpired(ctx); err != nil {
 		return Claims{}, err
 	}
-	after := dbsqlc.LockDueParams{}
+	after := dbsqlc.LockDueParams{Now: now}
 	for pages := 0; len(c.granted) < ask.Most && pages < mostPages; pages++ {
 		after.Page = int32(ask.Most - len(c.granted))
 		if pages > 0 {
@@ -80,6 +84,7 @@ func (tx *Tx) ClaimDue(ctx context.Context, ask ClaimDue) (Claims, error) {
 type claiming struct {
 	tx      *Tx
 	ask     ClaimDue
+	now     time.Time // by PostgreSQL's clock
 	granted []ClaimedOccurrence
 	settled int
 
@@ -147,7 +152,7 @@ func (c *claiming) consider(ctx context.Context, rows []dbsqlc.ScheduleOccurrenc
 			continue
 		}
 		others := slices.DeleteFunc(slices.Clone(rivals[o.ScheduleID]), func(r scenario.Rival) bool { return r.ID == o.ID })
-		if s.Settle(&o.Occurrence, c.tx.now) {
+		if s.Settle(&o.Occurrence, c.now) {
 			settled.add(&o.Occurrence)
 			rivals[o.ScheduleID] = others
 			continue
@@ -166,7 +171,7 @@ func (c *claiming) consider(ctx context.Context, rows []dbsqlc.ScheduleOccurrenc
 		}
 	}
 	c.settled += len(settled.statuses)
-	return c.tx.settleOccurrences(ctx, &settled)
+	return c.tx.settleOccurrences(ctx, c.now, &settled)
 }
 
 // isCompared tells whether the concurrency policy compares occurrences.
@@ -191,7 +196,7 @@ func (c *claiming) rivals(ctx context.Context, schedules map[scenario.ScheduleID
 	if err != nil {
 		return nil, interpret("lock plans of schedules", err)
 	}
-	rivals, err := c.tx.rivalsOf(ctx, locked, math.MaxInt32)
+	rivals, err := c.tx.rivalsOf(ctx, c.now, locked, math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}
@@ -230,13 +235,13 @@ func (c *claiming) findLatest(ctx context.Context, locked []string, schedules ma
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := c.tx.q.LatestDueOf(ctx, ids, latestLooked)
+	rows, err := c.tx.q.LatestDueOf(ctx, ids, c.now, latestLooked)
 	if err != nil {
 		return interpret("read latest due occurrences", err)
 	}
 	for i := range rows {
 		o := occurrenceFromRow(&rows[i])
-		if c.latest[o.ScheduleID].ID == "" && !schedules[o.ScheduleID].state.Settle(&o.Occurrence, c.tx.now) {
+		if c.latest[o.ScheduleID].ID == "" && !schedules[o.ScheduleID].state.Settle(&o.Occurrence, c.now) {
 			c.latest[o.ScheduleID] = scenario.Rival{ID: o.ID, DueAt: o.DueAt, State: scenario.RivalDue}
 		}
 	}
@@ -245,8 +250,8 @@ func (c *claiming) findLatest(ctx context.Context, locked []string, schedules ma
 
 // rivalsOf reads rivals, the earliest first, and notes which of their runs have
 // ended.
-func (tx *Tx) rivalsOf(ctx context.Context, ids []string, most int32) (map[scenario.ScheduleID][]scenario.Rival, error) {
-	rows, err := tx.q.RivalsOf(ctx, tx.now.Add(-unheard), ids, most)
+func (tx *Tx) rivalsOf(ctx context.Context, now time.Time, ids []string, most int32) (map[scenario.ScheduleID][]scenario.Rival, error) {
+	rows, err := tx.q.RivalsOf(ctx, now.Add(-unheard), ids, most)
 	if err != nil {
 		return nil, interpret("read active occurrences", err)
 	}
@@ -344,8 +349,12 @@ type Completion struct {
 // completed with another outcome. A claim whose lease has expired may be
 // completed as long as nobody has claimed the occurrence again.
 func (tx *Tx) CompleteClaim(ctx context.Context, k ClaimKey, c Completion) (Occurrence, error) {
+	now, err := tx.serverTime(ctx)
+	if err != nil {
+		return Occurrence{}, err
+	}
 	row, err := tx.q.CompleteClaim(ctx, dbsqlc.CompleteClaimParams{
-		Outcome: string(c.Outcome), Detail: c.Detail, ExecutionID: c.Run.ExecutionID, Run: nullable(c.Run.Run), Now: tx.now,
+		Outcome: string(c.Outcome), Detail: c.Detail, ExecutionID: c.Run.ExecutionID, Run: nullable(c.Run.Run), Now: now,
 		ScheduleID: string(k.ScheduleID), OccurrenceID: string(k.OccurrenceID), Token: k.Token,
 	})
 	if err := interpret("complete claim", err); isNotFound(err) {
@@ -356,7 +365,7 @@ func (tx *Tx) CompleteClaim(ctx context.Context, k ClaimKey, c Completion) (Occu
 	o := occurrenceFromRow(&row)
 	// The runs of a schedule whose policy compares none would be looked at by
 	// nobody else.
-	_, err = tx.rivalsOf(ctx, []string{row.ScheduleID}, mostLookedAt)
+	_, err = tx.rivalsOf(ctx, now, []string{row.ScheduleID}, mostLookedAt)
 	return o, err
 }
 

@@ -45,7 +45,7 @@ func (p *planner) remove(at time.Time) {
 
 func (p *planner) plan(at time.Time) pgstore.Planned {
 	p.t.Helper()
-	done, err := p.PlanDue(p.t.Context(), at)
+	done, err := p.PlanDueAt(p.t.Context(), at)
 	must(p.t, err)
 	return done
 }
@@ -61,7 +61,7 @@ func (p *planner) claim(at time.Time, ask pgstore.ClaimDue) (claimed []pgstore.C
 	if ask.Lease == 0 {
 		ask.Lease = time.Hour
 	}
-	must(p.t, p.Batch(p.t.Context(), at, func(tx *pgstore.Tx) error {
+	must(p.t, p.BatchAt(p.t.Context(), at, func(tx *pgstore.Tx) error {
 		claims, err := tx.ClaimDue(p.t.Context(), ask)
 		claimed = claims.Claimed
 		return err
@@ -71,7 +71,7 @@ func (p *planner) claim(at time.Time, ask pgstore.ClaimDue) (claimed []pgstore.C
 
 func (p *planner) complete(at time.Time, k pgstore.ClaimKey, c pgstore.Completion) (o pgstore.Occurrence, err error) {
 	p.t.Helper()
-	err = p.Batch(p.t.Context(), at, func(tx *pgstore.Tx) (err error) {
+	err = p.BatchAt(p.t.Context(), at, func(tx *pgstore.Tx) (err error) {
 		o, err = tx.CompleteClaim(p.t.Context(), k, c)
 		return err
 	})
@@ -304,7 +304,7 @@ func TestATriggerMakesOneOccurrence(t *testing.T) {
 	run := scenario.Trigger{Kind: scenario.ScheduleAfterScenario, Source: "b", At: clock(13, 1), Run: scenario.RunRef{ExecutionID: "e", Run: 3}}
 	other := scenario.Trigger{Kind: scenario.ScheduleEvent, Source: "other", At: clock(13, 0), EventKey: fact.NewKey("s", "2", "x")}
 	for range 2 {
-		must(t, p.Batch(t.Context(), clock(13, 2), func(tx *pgstore.Tx) error {
+		must(t, p.BatchAt(t.Context(), clock(13, 2), func(tx *pgstore.Tx) error {
 			return tx.TriggerSchedules(t.Context(), []scenario.Trigger{event, run, other})
 		}))
 	}

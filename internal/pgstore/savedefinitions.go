@@ -168,8 +168,12 @@ func (tx *Tx) replanSchedules(ctx context.Context, saved []dbsqlc.SaveSchedulePa
 	for i := range saved {
 		ids[i] = saved[i].ScheduleID
 	}
+	now, err := tx.serverTime(ctx)
+	if err != nil {
+		return err
+	}
 	tx.pipe.doing("have schedules planned")
-	return tx.queued.ReplanSchedules(ctx, tx.now, ids)
+	return tx.queued.ReplanSchedules(ctx, now, ids)
 }
 
 // inOrder is the versions by their numbers.

@@ -20,15 +20,24 @@ type Planned struct {
 	Late      int // occurrences that nobody claimed in time
 }
 
-// PlanDue makes the occurrences that have come due until now, in as many
-// transactions as that takes, and settles those that are too late by now. Any
-// number of callers may do so at once: what one has in hand the others leave out.
-func (s *Store) PlanDue(ctx context.Context, now time.Time) (Planned, error) {
+// PlanDue makes the occurrences that have come due until now, by PostgreSQL's
+// clock, in as many transactions as that takes, and settles those that are too
+// late by now. Any number of callers may do so at once: what one has in hand the
+// others leave out.
+func (s *Store) PlanDue(ctx context.Context) (Planned, error) {
+	now, err := s.Time(ctx)
+	if err != nil {
+		return Planned{}, err
+	}
+	return s.planUntil(ctx, now)
+}
+
+func (s *Store) planUntil(ctx context.Context, now time.Time) (Planned, error) {
 	var sum Planned
 	for more := true; more; {
 		var done Planned
 		if err := s.Batch(ctx, now, func(tx *Tx) (err error) {
-			done, err = tx.planDue(ctx)
+			done, err = tx.planDue(ctx, now)
 			return err
 		}); err != nil {
 			return sum, err
@@ -40,12 +49,12 @@ func (s *Store) PlanDue(ctx context.Context, now time.Time) (Planned, error) {
 	return sum, nil
 }
 
-func (tx *Tx) planDue(ctx context.Context) (Planned, error) {
-	late, err := tx.q.SettleLate(ctx, tx.now, mostLate)
+func (tx *Tx) planDue(ctx context.Context, now time.Time) (Planned, error) {
+	late, err := tx.q.SettleLate(ctx, now, mostLate)
 	if err != nil {
 		return Planned{}, interpret("settle late occurrences", err)
 	}
-	plans, err := tx.q.LockDuePlans(ctx, tx.now, plansAtOnce)
+	plans, err := tx.q.LockDuePlans(ctx, now, plansAtOnce)
 	if err != nil {
 		return Planned{}, interpret("lock plans of schedules", err)
 	}
@@ -61,25 +70,25 @@ func (tx *Tx) planDue(ctx context.Context) (Planned, error) {
 	if err != nil {
 		return Planned{}, err
 	}
-	if err := tx.replan(ctx, plans, schedules); err != nil {
+	if err := tx.replan(ctx, now, plans, schedules); err != nil {
 		return Planned{}, err
 	}
 	var made []scenario.Occurrence
-	saved := dbsqlc.SavePlansParams{Now: tx.now}
+	saved := dbsqlc.SavePlansParams{Now: now}
 	for _, p := range plans {
 		saved.Ids = append(saved.Ids, p.ScheduleID)
 		s := schedules[scenario.ScheduleID(p.ScheduleID)]
-		plan := s.state.Plan(p.PlannedUntil, tx.now)
+		plan := s.state.Plan(p.PlannedUntil, now)
 		made = append(made, plan.Occurrences...)
 		saved.Versions, saved.NextDue = append(saved.Versions, s.version), append(saved.NextDue, plan.Next)
 	}
-	return done, tx.insertOccurrences(ctx, made, func() error { return tx.queued.SavePlans(ctx, saved) })
+	return done, tx.insertOccurrences(ctx, now, made, func() error { return tx.queued.SavePlans(ctx, saved) })
 }
 
-func (tx *Tx) insertOccurrences(ctx context.Context, made []scenario.Occurrence, then func() error) error {
+func (tx *Tx) insertOccurrences(ctx context.Context, now time.Time, made []scenario.Occurrence, then func() error) error {
 	if len(made) > 0 {
 		tx.pipe.doing("insert occurrences of schedules")
-		if err := tx.queued.InsertOccurrences(ctx, newOccurrences(tx.now, made)); err != nil {
+		if err := tx.queued.InsertOccurrences(ctx, newOccurrences(now, made)); err != nil {
 			return err
 		}
 	}
@@ -89,7 +98,7 @@ func (tx *Tx) insertOccurrences(ctx context.Context, made []scenario.Occurrence,
 
 // replan holds what is due under a former setting of schedules against the
 // present one.
-func (tx *Tx) replan(ctx context.Context, plans []dbsqlc.SchedulePlan, schedules map[scenario.ScheduleID]versionedSchedule) error {
+func (tx *Tx) replan(ctx context.Context, now time.Time, plans []dbsqlc.SchedulePlan, schedules map[scenario.ScheduleID]versionedSchedule) error {
 	var changed []string
 	for _, p := range plans {
 		if p.ScheduleVersion == 0 {
@@ -110,27 +119,27 @@ func (tx *Tx) replan(ctx context.Context, plans []dbsqlc.SchedulePlan, schedules
 		o := occurrenceFromRow(&rows[i])
 		former := o.StartBy
 		switch s := schedules[o.ScheduleID]; {
-		case s.state.Settle(&o.Occurrence, tx.now):
+		case s.state.Settle(&o.Occurrence, now):
 			settled.add(&o.Occurrence)
 		case !o.StartBy.Equal(former):
 			moved.add(&o.Occurrence)
 			startBy = append(startBy, o.StartBy)
 		}
 	}
-	if err := tx.settleOccurrences(ctx, &settled); err != nil || len(startBy) == 0 {
+	if err := tx.settleOccurrences(ctx, now, &settled); err != nil || len(startBy) == 0 {
 		return err
 	}
 	tx.pipe.doing("move starting deadlines")
 	return tx.queued.MoveStartBy(ctx, moved.schedules, moved.occurrences, startBy)
 }
 
-func (tx *Tx) settleOccurrences(ctx context.Context, s *settlements) error {
+func (tx *Tx) settleOccurrences(ctx context.Context, now time.Time, s *settlements) error {
 	if len(s.statuses) == 0 {
 		return nil
 	}
 	tx.pipe.doing("settle occurrences")
 	return tx.queued.SettleOccurrences(ctx, dbsqlc.SettleOccurrencesParams{
-		Now: tx.now, ScheduleIds: s.keys.schedules, OccurrenceIds: s.keys.occurrences, Statuses: s.statuses, Reasons: s.reasons, Details: s.details,
+		Now: now, ScheduleIds: s.keys.schedules, OccurrenceIds: s.keys.occurrences, Statuses: s.statuses, Reasons: s.reasons, Details: s.details,
 	})
 }
 

@@ -45,25 +45,25 @@ func TestSettersPlannersAndClaimersNeverDeadlock(t *testing.T) {
 			events = append(events, a.say(string(s.ScheduleID), &scenario.ScheduleSet{Schedule: s}))
 		}
 		set.Add(1)
-		return p.Batch(t.Context(), at(round), func(tx *pgstore.Tx) error { return saveDefinitions(t, tx, events) })
+		return p.BatchAt(t.Context(), at(round), func(tx *pgstore.Tx) error { return saveDefinitions(t, tx, events) })
 	})
 	for range 2 {
 		play("plan", func(round int) error {
-			_, err := p.PlanDue(t.Context(), at(round+10)) // by a clock that is ahead: there is always something due
+			_, err := p.PlanDueAt(t.Context(), at(round+10)) // by a clock that is ahead: there is always something due
 			return err
 		})
 	}
 	for c := range 3 {
 		play("claim", func(round int) error {
 			var claims pgstore.Claims
-			if err := p.Batch(t.Context(), at(round+10), func(tx *pgstore.Tx) (err error) {
+			if err := p.BatchAt(t.Context(), at(round+10), func(tx *pgstore.Tx) (err error) {
 				claims, err = tx.ClaimDue(t.Context(), pgstore.ClaimDue{Claimer: fmt.Sprint(c), Most: 4, Lease: time.Hour})
 				return err
 			}); err != nil {
 				return err
 			}
 			for _, o := range claims.Claimed {
-				if err := p.Batch(t.Context(), at(round+10), func(tx *pgstore.Tx) error {
+				if err := p.BatchAt(t.Context(), at(round+10), func(tx *pgstore.Tx) error {
 					_, err := tx.CompleteClaim(t.Context(), keyOf(o.Occurrence), pgstore.Completion{Outcome: scenario.OutcomeNotStarted})
 					return err
 				}); err != nil {

@@ -116,6 +116,13 @@ func (tx *Tx) TriggerSchedules(ctx context.Context, triggers []scenario.Trigger)
 	if err != nil {
 		return interpret("load schedules that wait", err)
 	}
+	if len(rows) == 0 {
+		return nil
+	}
+	now, err := tx.serverTime(ctx)
+	if err != nil {
+		return err
+	}
 	var made []scenario.Occurrence
 	for i := range rows {
 		s, err := scheduleFromRow(&rows[i])
@@ -123,7 +130,7 @@ func (tx *Tx) TriggerSchedules(ctx context.Context, triggers []scenario.Trigger)
 			return err
 		}
 		for _, t := range triggers {
-			if o, ok := s.Trigger(t, tx.now); ok {
+			if o, ok := s.Trigger(t, now); ok {
 				made = append(made, o)
 			}
 		}
@@ -132,5 +139,5 @@ func (tx *Tx) TriggerSchedules(ctx context.Context, triggers []scenario.Trigger)
 		return nil
 	}
 	tx.pipe.doing("insert occurrences of schedules")
-	return tx.queued.InsertOccurrences(ctx, newOccurrences(tx.now, made))
+	return tx.queued.InsertOccurrences(ctx, newOccurrences(now, made))
 }

@@ -281,17 +281,21 @@ type Tx struct {
 	timeline uint32                 // 0: not known yet
 	parts    map[PartKey]soughtPart // that were asked for
 
+	serverNow time.Time // see serverTime; zero: nobody has asked
+
 	quarantine  QuarantineLimits
 	quarantined Quarantined
 	watched     watched
 	deadLetters bool
 }
 
-// Now is the one time that all rows of the transaction get.
+// Now is the one time that all rows of the transaction get, but for plans and
+// occurrences of schedules.
 func (tx *Tx) Now() time.Time { return tx.now }
 
 // Batch runs work in one READ COMMITTED transaction and commits it. All rows
-// get the one time now. An error of work rolls back and is returned as it is.
+// get the one time now, but for plans and occurrences of schedules. An error of
+// work rolls back and is returned as it is.
 //
 // When the outcome of COMMIT cannot be known, the error is ErrInDoubt: the
 // caller asks Position on a new connection.

@@ -216,14 +216,15 @@ SELECT o.schedule_id, o.occurrence_id, o.kind, o.due_at, o.due_until, o.trigger_
 CROSS JOIN LATERAL (
   SELECT d.schedule_id, d.occurrence_id, d.kind, d.due_at, d.due_until, d.trigger_source, d.trigger_execution_id, d.trigger_run, d.trigger_event_key, d.start_by, d.status, d.reason, d.detail, d.claim_token, d.claimed_by, d.claimed_at, d.lease_expires_at, d.outcome, d.execution_id, d.run, d.run_active, d.created_at, d.settled_at FROM test_coordination.schedule_occurrences AS d
   WHERE d.schedule_id = s.id AND (d.status IN ('due', 'claimed') OR d.run_active) AND d.settled_at IS NULL AND d.lease_expires_at IS NULL
-  ORDER BY d.due_at DESC LIMIT $2) AS o
+    AND d.due_at <= $2::timestamptz
+  ORDER BY d.due_at DESC LIMIT $3) AS o
 ORDER BY o.schedule_id, o.due_at DESC
 `
 
-// LatestDueOf are the latest occurrences of each of some schedules that are due,
-// also those that somebody has in hand.
-func (q *Queries) LatestDueOf(ctx context.Context, ids []string, most int32) ([]ScheduleOccurrence, error) {
-	rows, err := q.db.Query(ctx, latestDueOf, ids, most)
+// LatestDueOf are the latest occurrences of each of some schedules that are due by
+// now, also those that somebody has in hand.
+func (q *Queries) LatestDueOf(ctx context.Context, ids []string, now time.Time, most int32) ([]ScheduleOccurrence, error) {
+	rows, err := q.db.Query(ctx, latestDueOf, ids, now, most)
 	if err != nil {
 		return nil, err
 	}
@@ -268,20 +269,23 @@ func (q *Queries) LatestDueOf(ctx context.Context, ids []string, most int32) ([]
 
 const lockDue = `-- name: LockDue :many
 SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
-WHERE status = 'due' AND (due_at, schedule_id, occurrence_id) > ($1::timestamptz, $2::text, $3::text)
-ORDER BY due_at, schedule_id, occurrence_id LIMIT $4 FOR UPDATE SKIP LOCKED
+WHERE status = 'due' AND due_at <= $1::timestamptz AND (due_at, schedule_id, occurrence_id) > ($2::timestamptz, $3::text, $4::text)
+ORDER BY due_at, schedule_id, occurrence_id LIMIT $5 FOR UPDATE SKIP LOCKED
 `
 
 type LockDueParams struct {
+	Now             time.Time
 	After           time.Time
 	AfterSchedule   string
 	AfterOccurrence string
 	Page            int32
 }
 
-// LockDue takes a page of what is due, in due order.
+// LockDue takes a page of what is due by now, in due order. What somebody with a
+// fast clock has made early is not.
 func (q *Queries) LockDue(ctx context.Context, arg LockDueParams) ([]ScheduleOccurrence, error) {
 	rows, err := q.db.Query(ctx, lockDue,
+		arg.Now,
 		arg.After,
 		arg.AfterSchedule,
 		arg.AfterOccurrence,

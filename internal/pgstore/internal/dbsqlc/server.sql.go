@@ -7,6 +7,7 @@ package dbsqlc
 
 import (
 	"context"
+	"time"
 )
 
 const clusterIdentity = `-- name: ClusterIdentity :one
@@ -67,6 +68,18 @@ SELECT pg_advisory_xact_lock(hashtextextended('tcda:definitions', 0))
 func (q *Queries) LockDefinitions(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, lockDefinitions)
 	return err
+}
+
+const serverTime = `-- name: ServerTime :one
+SELECT clock_timestamp()::timestamptz AS now
+`
+
+// ServerTime is the clock of this server.
+func (q *Queries) ServerTime(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, serverTime)
+	var now time.Time
+	err := row.Scan(&now)
+	return now, err
 }
 
 const tryLeadership = `-- name: TryLeadership :one
