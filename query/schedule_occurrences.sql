@@ -83,7 +83,8 @@ WHERE o.ctid = ANY (ARRAY (
 -- on the way. Where nobody said which run of an execution came of it, it is the
 -- latest; 0 when there is none.
 -- name: RivalsOf :many
-SELECT o.schedule_id, o.occurrence_id, o.due_at, o.execution_id, COALESCE(o.run, i.latest_run, 0)::integer AS run, (e.status IS NOT NULL)::boolean AS heard,
+SELECT o.schedule_id, o.occurrence_id, o.due_at, o.settled_at, o.execution_id, COALESCE(o.run, i.latest_run, 0)::integer AS run, (o.run IS NOT NULL)::boolean AS numbered,
+  (e.status IS NOT NULL)::boolean AS heard,
   (o.run_active AND NOT COALESCE(e.status IN ('pending', 'running', 'paused'), o.settled_at > sqlc.arg(unheard_since)::timestamptz))::boolean AS over
 FROM test_coordination.schedule_occurrences AS o
 LEFT JOIN test_coordination.execution_ids AS i ON i.execution_id = o.execution_id

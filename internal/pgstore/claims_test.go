@@ -281,6 +281,47 @@ func TestReplaceWaitsUntilTheRunIsHeardOf(t *testing.T) {
 	}
 }
 
+// Where nobody says its number, a run is the latest of its execution: so it cannot
+// be told from those before it, which must not count as active as long as there
+// is any.
+func TestRunsWithoutANumberCountAsActiveOnce(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []scenario.ConcurrencyPolicy{scenario.ConcurrencyAllow, scenario.ConcurrencyForbid} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			p := newPlanner(t)
+			p.set(clock(0, 30), hourly(policy))
+			const runs = 5
+			for h := 1; h <= runs; h++ {
+				p.plan(clock(h, 0))
+				claimed := p.claim(clock(h, 0), pgstore.ClaimDue{})
+				if got := dueTimes(claimed); got != clock(h, 0).Format("15:04") {
+					t.Fatalf("claimed %q at %d:00: %v", got, h, p.list())
+				}
+				p.run("e", int32(h), "running")
+				p.started(clock(h, 1), claimed[0], scenario.RunRef{ExecutionID: "e"})
+				if n := countRows(t, p.db, "schedule_occurrences WHERE run_active"); n != 1 {
+					t.Errorf("%d count as active while run %d is", n, h)
+				}
+				p.run("e", int32(h), "passed")
+			}
+			// A run whose number is known is another one, unless it is the latest.
+			p.run("e", runs+1, "running")
+			p.plan(clock(runs+2, 0))
+			p.set(clock(runs+2, 0), hourly(""))
+			claimed := p.claim(clock(runs+2, 0), pgstore.ClaimDue{})
+			p.started(clock(runs+2, 1), claimed[0], scenario.RunRef{ExecutionID: "e", Run: runs})
+			p.started(clock(runs+2, 2), claimed[1], scenario.RunRef{ExecutionID: "e", Run: runs + 1})
+			var active string
+			query := "SELECT string_agg(COALESCE(run, 0)::text, ' ') FROM test_coordination.schedule_occurrences WHERE run_active"
+			must(t, p.db.Pool(t).QueryRow(t.Context(), query).Scan(&active))
+			if active != "6" {
+				t.Errorf("active are %q, want run 6 alone, under its number", active)
+			}
+		})
+	}
+}
+
 // Two occurrences may have led to one run, and one of them did not know its number.
 func TestReplaceCancelsARunOnce(t *testing.T) {
 	t.Parallel()

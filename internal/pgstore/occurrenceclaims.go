@@ -17,10 +17,6 @@ const (
 	latestLooked = 100 // how many that are due, from the latest back, are looked at for one that replaces the others
 )
 
-// unheard is for how long a run counts as active of which nothing was heard: its
-// coordinator says that it started it, and its first event may be on the way.
-const unheard = 10 * time.Minute
-
 // ClaimDue asks for due occurrences.
 type ClaimDue struct {
 	Claimer string
@@ -246,34 +242,6 @@ func (c *claiming) findLatest(ctx context.Context, locked []string, schedules ma
 		}
 	}
 	return nil
-}
-
-// rivalsOf reads rivals, the earliest first, and notes which of their runs have
-// ended.
-func (tx *Tx) rivalsOf(ctx context.Context, now time.Time, ids []string, most int32) (map[scenario.ScheduleID][]scenario.Rival, error) {
-	rows, err := tx.q.RivalsOf(ctx, now.Add(-unheard), ids, most)
-	if err != nil {
-		return nil, interpret("read active occurrences", err)
-	}
-	rivals := make(map[scenario.ScheduleID][]scenario.Rival)
-	var over occurrenceKeys
-	for _, r := range rows {
-		if r.Over {
-			over.schedules, over.occurrences = append(over.schedules, r.ScheduleID), append(over.occurrences, r.OccurrenceID)
-			continue
-		}
-		rival := scenario.Rival{ID: scenario.OccurrenceID(r.OccurrenceID), DueAt: r.DueAt.UTC(), Run: scenario.RunRef{ExecutionID: r.ExecutionID, Run: r.Run}}
-		if r.Heard {
-			rival.State = scenario.RivalRunning
-		}
-		id := scenario.ScheduleID(r.ScheduleID)
-		rivals[id] = append(rivals[id], rival)
-	}
-	if len(over.schedules) == 0 {
-		return rivals, nil
-	}
-	tx.pipe.doing("note ended runs of schedules")
-	return rivals, tx.queued.EndRuns(ctx, over.schedules, over.occurrences)
 }
 
 // claim writes the claims.

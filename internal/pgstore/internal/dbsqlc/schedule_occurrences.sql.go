@@ -600,7 +600,8 @@ func (q *Queries) RenewClaim(ctx context.Context, arg RenewClaimParams) (Schedul
 }
 
 const rivalsOf = `-- name: RivalsOf :many
-SELECT o.schedule_id, o.occurrence_id, o.due_at, o.execution_id, COALESCE(o.run, i.latest_run, 0)::integer AS run, (e.status IS NOT NULL)::boolean AS heard,
+SELECT o.schedule_id, o.occurrence_id, o.due_at, o.settled_at, o.execution_id, COALESCE(o.run, i.latest_run, 0)::integer AS run, (o.run IS NOT NULL)::boolean AS numbered,
+  (e.status IS NOT NULL)::boolean AS heard,
   (o.run_active AND NOT COALESCE(e.status IN ('pending', 'running', 'paused'), o.settled_at > $1::timestamptz))::boolean AS over
 FROM test_coordination.schedule_occurrences AS o
 LEFT JOIN test_coordination.execution_ids AS i ON i.execution_id = o.execution_id
@@ -613,8 +614,10 @@ type RivalsOfRow struct {
 	ScheduleID   string
 	OccurrenceID string
 	DueAt        time.Time
+	SettledAt    *time.Time
 	ExecutionID  string
 	Run          int32
+	Numbered     bool
 	Heard        bool
 	Over         bool
 }
@@ -637,8 +640,10 @@ func (q *Queries) RivalsOf(ctx context.Context, unheardSince time.Time, ids []st
 			&i.ScheduleID,
 			&i.OccurrenceID,
 			&i.DueAt,
+			&i.SettledAt,
 			&i.ExecutionID,
 			&i.Run,
+			&i.Numbered,
 			&i.Heard,
 			&i.Over,
 		); err != nil {
