@@ -125,6 +125,18 @@ UPDATE test_coordination.schedule_occurrences SET
 WHERE schedule_id = sqlc.arg(schedule_id) AND occurrence_id = sqlc.arg(occurrence_id) AND claim_token = sqlc.arg(token) AND lease_expires_at IS NOT NULL
 RETURNING *;
 
+-- ForgetOccurrences removes occurrences that were settled before a moment, so many
+-- at once, the oldest first. That they are not made again follows from what makes
+-- them: the plan of a schedule that comes due by a cron expression only moves on,
+-- and events that happened before the moment (due_at) make none any more. One of
+-- kind once stays, for the schedule may be set to the same time again. So do those
+-- whose run has not been seen ended: later ones are compared with them.
+-- name: ForgetOccurrences :execrows
+DELETE FROM test_coordination.schedule_occurrences AS o WHERE o.ctid = ANY (ARRAY (
+  SELECT l.ctid FROM test_coordination.schedule_occurrences AS l
+  WHERE l.settled_at < sqlc.arg(before)::timestamptz AND NOT l.run_active AND l.kind <> 'once' AND l.due_at < sqlc.arg(before)::timestamptz
+  ORDER BY l.settled_at LIMIT sqlc.arg(most) FOR UPDATE SKIP LOCKED));
+
 -- OccurrenceByID is one occurrence.
 -- name: OccurrenceByID :one
 SELECT * FROM test_coordination.schedule_occurrences WHERE schedule_id = $1 AND occurrence_id = $2;

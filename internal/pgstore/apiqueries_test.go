@@ -182,6 +182,9 @@ func apiCalls(found *int) []call {
 				Now: now, ScheduleIds: []string{"n"}, OccurrenceIds: []string{"late"}, Statuses: []string{"skipped"}, Reasons: []string{"removed"}, Details: []string{"d"},
 			})
 		}),
+		writes("ForgetOccurrences", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return affected(q.ForgetOccurrences(ctx, now.Add(-time.Hour), 10))
+		}),
 		writes("ServerTime", func(ctx context.Context, q *dbsqlc.Queries) error {
 			_, err := q.ServerTime(ctx)
 			return err

@@ -26,6 +26,7 @@ func TestStatementsAboutOccurrencesGoAlongTheirIndexes(t *testing.T) {
 		"LatestDueOf":         {"Index Scan Backward using schedule_occurrences_open_idx", false},
 		"RivalsOf":            {"schedule_occurrences_open_idx", false},
 		"SettleLate":          {"schedule_occurrences_start_by_idx", true},
+		"ForgetOccurrences":   {"Index Scan using schedule_occurrences_settled_idx", true},
 		"OccurrencesPage":     {"schedule_occurrences_list_idx", true},
 		"OccurrenceByID":      {"schedule_occurrences_pkey", true},
 		"RenewClaim":          {"schedule_occurrences_pkey", true},

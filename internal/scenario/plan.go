@@ -13,6 +13,11 @@ const MostPlanned = 1000
 // what they made due years ago must not start now.
 const LongPast = time.Hour
 
+// Remembered is how long after it was settled an occurrence is remembered at
+// least. What happened longer ago, and is heard of now, makes none, whatever the
+// starting deadline: whether it made one before nobody knows any more.
+const Remembered = 30 * 24 * time.Hour
+
 // Plan is what is to be made of a schedule at a moment.
 type Plan struct {
 	Occurrences []Occurrence // in due order
@@ -60,9 +65,10 @@ func (s *ScheduleState) Plan(after, until time.Time) Plan {
 
 // Trigger is the occurrence that something that happened makes at a schedule, as
 // it is seen at a moment; false when it makes none. What happened before the
-// schedule was first set does not concern it.
+// schedule was first set does not concern it, nor does what happened longer ago
+// than occurrences are Remembered.
 func (s *ScheduleState) Trigger(t Trigger, seen time.Time) (Occurrence, bool) {
-	if s.Removed || s.disabled() || !s.waitsFor(t) || !s.within(t.At) || t.At.Before(s.CreatedAt) {
+	if s.Removed || s.disabled() || !s.waitsFor(t) || !s.within(t.At) || t.At.Before(s.CreatedAt) || seen.Sub(t.At) > Remembered {
 		return Occurrence{}, false
 	}
 	o := s.occurrence(t.At, seen, true)

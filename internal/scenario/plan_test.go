@@ -241,6 +241,9 @@ func TestTrigger(t *testing.T) {
 		"long past":                {set(event), accepted("deployed", noon), "2026-05-01T13:00:01Z", []string{noon + " missed heard_late"}},
 		"not long past":            {set(event), accepted("deployed", noon), "2026-05-01T13:00:00Z", []string{noon + " due"}},
 		"long past, with deadline": {with(event, func(s *scenario.ScheduleState) { s.StartingDeadline = duration(2 * time.Hour) }), accepted("deployed", noon), "2026-05-01T13:30:00Z", []string{noon + " due"}},
+		"forgotten":                {set(event), accepted("deployed", noon), "2026-05-31T12:00:01Z", nil},
+		"forgotten, with deadline": {with(event, func(s *scenario.ScheduleState) { s.StartingDeadline = duration(1000 * time.Hour) }), accepted("deployed", noon), "2026-05-31T12:00:01Z", nil},
+		"remembered, in deadline":  {with(event, func(s *scenario.ScheduleState) { s.StartingDeadline = duration(1000 * time.Hour) }), accepted("deployed", noon), "2026-05-31T12:00:00Z", []string{noon + " due"}},
 		"past its deadline":        {with(event, func(s *scenario.ScheduleState) { s.StartingDeadline = duration(time.Second) }), accepted("deployed", noon), seen, []string{noon + " missed too_late"}},
 	} {
 		t.Run(name, func(t *testing.T) {

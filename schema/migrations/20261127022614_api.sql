@@ -241,6 +241,8 @@ CREATE INDEX "schedule_occurrences_lease_idx" ON "test_coordination"."schedule_o
 CREATE INDEX "schedule_occurrences_list_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at", "occurrence_id") WHERE (due_at > '-infinity'::timestamp with time zone);
 -- create index "schedule_occurrences_open_idx" to table: "schedule_occurrences"
 CREATE INDEX "schedule_occurrences_open_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at") WHERE ((status = ANY (ARRAY['due'::text, 'claimed'::text])) OR run_active);
+-- create index "schedule_occurrences_settled_idx" to table: "schedule_occurrences"
+CREATE INDEX "schedule_occurrences_settled_idx" ON "test_coordination"."schedule_occurrences" ("settled_at") WHERE ((settled_at IS NOT NULL) AND (NOT run_active) AND (kind <> 'once'::text));
 -- create index "schedule_occurrences_start_by_idx" to table: "schedule_occurrences"
 CREATE INDEX "schedule_occurrences_start_by_idx" ON "test_coordination"."schedule_occurrences" ("start_by") WHERE ((status = 'due'::text) AND (start_by IS NOT NULL));
 -- set comment to table: "schedule_occurrences"
@@ -262,9 +264,9 @@ COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."lease_expires_at" 
 -- set comment to column: "run" on table: "schedule_occurrences"
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run" IS 'Number of the run that came of it; NULL: not known when it was completed, and the latest of the id stands for it.';
 -- set comment to column: "run_active" on table: "schedule_occurrences"
-COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run_active" IS 'The run that came of it has not been seen ended. Looked at, and cleared, when a later occurrence of the schedule is claimed or completed.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run_active" IS 'The run that came of it has not been seen ended. Looked at, and cleared, when a later occurrence of the schedule is claimed or completed; cleared, too, where run is NULL and another one stands for the same run.';
 -- set comment to column: "settled_at" on table: "schedule_occurrences"
-COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."settled_at" IS 'When it was completed, missed or skipped.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."settled_at" IS 'When it was completed, missed or skipped, by the clock of PostgreSQL. Rows are removed some time after that, but for those of kind once.';
 -- create "schedule_plans" table
 CREATE TABLE "test_coordination"."schedule_plans" (
   "schedule_id" text NOT NULL,

@@ -461,10 +461,10 @@ type ScheduleOccurrence struct {
 	ExecutionID    string
 	// Number of the run that came of it; NULL: not known when it was completed, and the latest of the id stands for it.
 	Run *int32
-	// The run that came of it has not been seen ended. Looked at, and cleared, when a later occurrence of the schedule is claimed or completed.
+	// The run that came of it has not been seen ended. Looked at, and cleared, when a later occurrence of the schedule is claimed or completed; cleared, too, where run is NULL and another one stands for the same run.
 	RunActive bool
 	CreatedAt time.Time
-	// When it was completed, missed or skipped.
+	// When it was completed, missed or skipped, by the clock of PostgreSQL. Rows are removed some time after that, but for those of kind once.
 	SettledAt *time.Time
 }
 

@@ -153,6 +153,27 @@ func (q *Queries) EndRuns(ctx context.Context, scheduleIds []string, occurrenceI
 	return err
 }
 
+const forgetOccurrences = `-- name: ForgetOccurrences :execrows
+DELETE FROM test_coordination.schedule_occurrences AS o WHERE o.ctid = ANY (ARRAY (
+  SELECT l.ctid FROM test_coordination.schedule_occurrences AS l
+  WHERE l.settled_at < $1::timestamptz AND NOT l.run_active AND l.kind <> 'once' AND l.due_at < $1::timestamptz
+  ORDER BY l.settled_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+`
+
+// ForgetOccurrences removes occurrences that were settled before a moment, so many
+// at once, the oldest first. That they are not made again follows from what makes
+// them: the plan of a schedule that comes due by a cron expression only moves on,
+// and events that happened before the moment (due_at) make none any more. One of
+// kind once stays, for the schedule may be set to the same time again. So do those
+// whose run has not been seen ended: later ones are compared with them.
+func (q *Queries) ForgetOccurrences(ctx context.Context, before time.Time, most int32) (int64, error) {
+	result, err := q.db.Exec(ctx, forgetOccurrences, before, most)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const insertOccurrences = `-- name: InsertOccurrences :exec
 
 INSERT INTO test_coordination.schedule_occurrences
