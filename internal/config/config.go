@@ -36,6 +36,7 @@ type Config struct {
 	Quarantine Quarantine `embed:"" prefix:"quarantine-" group:"Quarantine"`
 	Reconcile  Reconcile  `embed:"" prefix:"reconcile-" group:"Reconcile"`
 	Liveness   Liveness   `embed:"" prefix:"liveness-" group:"Liveness"`
+	Occurrence Occurrence `embed:"" prefix:"occurrence-" group:"Occurrences of schedules"`
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
 	Outbox     Outbox     `embed:"" prefix:"outbox-" group:"Outbox"`
 	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
@@ -50,7 +51,7 @@ type Config struct {
 // Service is what concerns the process as a whole.
 type Service struct {
 	Instance        string        `form:"instance" help:"Name of this process, unique among those running; the host's name if empty. It owns partitions and signs events under this name."`
-	Roles           []string      `default:"ingest,reconcile,maintain,outbox,api" oneof:"ingest,reconcile,maintain,outbox,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, forget old requests), outbox (publish to Kafka what other programs are to know), api (serve scenarios, executions, schedules and locks). Health and metrics are always served."`
+	Roles           []string      `default:"ingest,reconcile,maintain,outbox,api" oneof:"ingest,reconcile,maintain,outbox,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, forget old requests and occurrences), outbox (publish to Kafka what other programs are to know), api (serve scenarios, executions, schedules and locks). Health and metrics are always served."`
 	ShutdownTimeout time.Duration `default:"25s" min:"1s" max:"10m" help:"How long a graceful stop may take."`
 }
 
@@ -171,6 +172,11 @@ type Liveness struct {
 	Interval time.Duration `default:"15s" min:"100ms" max:"1h" help:"Between two looks for silent runs and orphaned faults."`
 	Silence  time.Duration `default:"15m" min:"1s" max:"8760h" help:"A run that has not ended is interrupted after so long without a word, unless its definition has a timeout: that counts instead."`
 	Grace    time.Duration `default:"1m" min:"0s" max:"24h" help:"From the end of a run until its faults that were not cleared count as orphaned."`
+}
+
+// Occurrence is what is kept of the times that schedules were due.
+type Occurrence struct {
+	Memory time.Duration `default:"2160h" min:"720h" max:"87600h" help:"How long it is remembered what became of an occurrence of a schedule, after it was completed, missed or skipped. Those of kind once are remembered for ever."`
 }
 
 // Partitions is how the tables of a run's children are cut.

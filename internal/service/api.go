@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"time"
 
 	"connectrpc.com/connect"
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,39 +64,5 @@ func (s *service) openAPI(ctx context.Context, decoder *event.Decoder) (err erro
 func (s *service) nudge() {
 	if s.outbox != nil {
 		s.outbox.Nudge()
-	}
-}
-
-const (
-	forgetEvery = 10 * time.Minute
-	forgetMost  = 5000 // answers in one transaction
-)
-
-// forgetAnswers keeps the table of requests small, until ctx ends.
-func (s *service) forgetAnswers(ctx context.Context) {
-	tick := time.NewTicker(forgetEvery)
-	defer tick.Stop()
-	for {
-		_, err := s.store.Lead(ctx, "forget-answers", func(ctx context.Context) error {
-			return forget(ctx, s.store, time.Now().Add(-s.cfg.API.RequestMemory))
-		})
-		if err != nil && ctx.Err() == nil {
-			s.log.Warn().Err(err).Msg("old answers not forgotten; tried again later")
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// forget forgets the answers of all requests of before a moment, some at a time.
-func forget(ctx context.Context, store *pgstore.Store, before time.Time) error {
-	for {
-		n, err := store.ForgetAnswers(ctx, before, forgetMost)
-		if err != nil || n < forgetMost {
-			return err
-		}
 	}
 }

@@ -168,9 +168,9 @@ func TestIngestWaitsForNoCaller(t *testing.T) {
 	}
 }
 
-// What was asked so long ago that nobody repeats it is forgotten at the start,
-// and then every ten minutes.
-func TestAnswersAreForgotten(t *testing.T) {
+// What was asked so long ago that nobody repeats it, and what came due so long ago
+// that nobody asks for it, is forgotten at the start, and then every ten minutes.
+func TestWhatIsOldIsForgotten(t *testing.T) {
 	t.Parallel()
 	db := testenv.Postgres(t)
 	pool := db.Pool(t)
@@ -180,12 +180,21 @@ func TestAnswersAreForgotten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start(t, settingsFor(db, testenv.Redis(t), testenv.Kafka(t)).with("API_REQUEST_MEMORY", "2h").load(t))
-	testenv.Eventually(t, "the old answers are forgotten", func() bool {
-		var left int
-		if err := pool.QueryRow(t.Context(), "SELECT count(answer) FROM test_coordination.api_requests").Scan(&left); err != nil {
-			t.Fatal(err)
-		}
-		return left == 1
-	})
+	_, err = pool.Exec(t.Context(), `INSERT INTO test_coordination.schedule_occurrences (schedule_id, occurrence_id, kind, due_at, status, reason, created_at, settled_at)
+		SELECT 's', 'at:' || at, 'cron', at, 'missed', 'too_late', at, at
+		FROM (SELECT now() - interval '41 days' + n * interval '1 second' AS at FROM generate_series(1, 6000) AS n UNION ALL SELECT now() - interval '39 days') AS t`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := settingsFor(db, testenv.Redis(t), testenv.Kafka(t)).with("API_REQUEST_MEMORY", "2h").with("OCCURRENCE_MEMORY", "960h")
+	start(t, settings.load(t))
+	for table, what := range map[string]string{"api_requests": "answer", "schedule_occurrences": "*"} {
+		testenv.Eventually(t, "what is old is forgotten: "+table, func() bool {
+			var left int
+			if err := pool.QueryRow(t.Context(), "SELECT count("+what+") FROM test_coordination."+table).Scan(&left); err != nil {
+				t.Fatal(err)
+			}
+			return left == 1
+		})
+	}
 }

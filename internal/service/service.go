@@ -257,7 +257,7 @@ func (s *service) work(ctx context.Context) error {
 	if s.cfg.Service.Plays(config.RoleMaintain) {
 		roles.Go(func() error { s.engine.MaintainPartitions(ctx); return nil })
 		roles.Go(func() error { s.engine.PlanSchedules(ctx); return nil })
-		roles.Go(func() error { s.forgetAnswers(ctx); return nil })
+		roles.Go(func() error { s.forget(ctx); return nil })
 	}
 	if s.outbox != nil {
 		roles.Go(func() error { s.outbox.Run(ctx); return nil })

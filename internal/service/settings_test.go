@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
 )
 
@@ -25,7 +26,8 @@ var usedElsewhere = map[string]bool{
 	"HTTP.Listen":             true, // TestWhatCannotWorkIsRefused
 	"API.GRPCListen":          true, // TestTheAPIIsServed
 	"API.CleartextHTTP2":      true, // TestTheAPIIsServed
-	"API.RequestMemory":       true, // TestAnswersAreForgotten
+	"API.RequestMemory":       true, // TestWhatIsOldIsForgotten
+	"Occurrence.Memory":       true, // TestWhatIsOldIsForgotten
 	"Log.Level":               true, // tcda serve
 	"Log.Format":              true, // tcda serve
 	"Tracing.Endpoint":        true, // TestSpansReachTheCollector
@@ -51,6 +53,18 @@ func TestEverySettingReachesAPart(t *testing.T) {
 		change(t, path, field(reflect.ValueOf(cfg).Elem(), path))
 		if changed := given(t, cfg) != before; changed == usedElsewhere[path] {
 			t.Errorf("%s: changes what a part is given %t, used elsewhere %t", path, changed, usedElsewhere[path])
+		}
+	}
+}
+
+// Nobody may let occurrences be forgotten that would be made again.
+func TestOccurrencesAreRememberedLongEnough(t *testing.T) {
+	t.Parallel()
+	for memory, want := range map[time.Duration]bool{scenario.Remembered - time.Second: false, scenario.Remembered: true} {
+		cfg := settings{}.load(t)
+		cfg.Occurrence.Memory = memory
+		if err := cfg.Validate(); (err == nil) != want {
+			t.Errorf("occurrence-memory %v: %v", memory, err)
 		}
 	}
 }

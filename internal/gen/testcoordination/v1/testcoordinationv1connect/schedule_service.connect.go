@@ -91,8 +91,8 @@ type ScheduleServiceClient interface {
 	// completed, also after its lease as long as nobody else has claimed the
 	// occurrence.
 	CompleteClaim(context.Context, *connect.Request[v1.CompleteClaimRequest]) (*connect.Response[v1.CompleteClaimResponse], error)
-	// ListOccurrences lists what has come due of a schedule, latest first; of a
-	// removed one too.
+	// ListOccurrences lists what has come due of a schedule, latest first, as
+	// far as it is remembered; of a removed one too.
 	ListOccurrences(context.Context, *connect.Request[v1.ListOccurrencesRequest]) (*connect.Response[v1.ListOccurrencesResponse], error)
 }
 
@@ -258,8 +258,8 @@ type ScheduleServiceHandler interface {
 	// completed, also after its lease as long as nobody else has claimed the
 	// occurrence.
 	CompleteClaim(context.Context, *connect.Request[v1.CompleteClaimRequest]) (*connect.Response[v1.CompleteClaimResponse], error)
-	// ListOccurrences lists what has come due of a schedule, latest first; of a
-	// removed one too.
+	// ListOccurrences lists what has come due of a schedule, latest first, as
+	// far as it is remembered; of a removed one too.
 	ListOccurrences(context.Context, *connect.Request[v1.ListOccurrencesRequest]) (*connect.Response[v1.ListOccurrencesResponse], error)
 }
 
