@@ -204,9 +204,12 @@ func (r *reconciler) pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	begun := r.Now()
+	begun, err := r.Store.Time(ctx) // the clock that dates changes
+	if err != nil {
+		return err
+	}
 	if begun.Before(r.done) {
-		r.done = time.Time{} // our clock went back: what changes now is dated before the last pass
+		r.done = time.Time{} // it went back: what changes now is dated before the last pass
 	}
 	switch state {
 	case redisstore.SentinelNewer: // for an operator to decide
