@@ -51,7 +51,7 @@ type Config struct {
 // Service is what concerns the process as a whole.
 type Service struct {
 	Instance        string        `form:"instance" help:"Name of this process, unique among those running; the host's name if empty. It owns partitions and signs events under this name."`
-	Roles           []string      `default:"ingest,reconcile,maintain,outbox,api" oneof:"ingest,reconcile,maintain,outbox,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, forget old requests and occurrences), outbox (publish to Kafka what other programs are to know), api (serve scenarios, executions, schedules and locks). Health and metrics are always served."`
+	Roles           []string      `default:"ingest,reconcile,maintain,outbox,api" oneof:"ingest,reconcile,maintain,outbox,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, forget old answers and occurrences), outbox (publish to Kafka what other programs are to know), api (serve scenarios, executions, schedules and locks). Health and metrics are always served."`
 	ShutdownTimeout time.Duration `default:"25s" min:"1s" max:"10m" help:"How long a graceful stop may take."`
 }
 
