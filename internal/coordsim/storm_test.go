@@ -2,6 +2,7 @@ package coordsim_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,6 +10,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
 // firstOf is the beginning of a storm.
@@ -80,6 +82,37 @@ func TestStormHasEverything(t *testing.T) {
 	}
 	if repeated == 0 || conflicts == 0 || spread == 0 || suspect == 0 || unnamed == 0 {
 		t.Errorf("%d repeated, %d conflicts, %d in other partitions, %d in the future, %d without runid", repeated, conflicts, spread, suspect, unnamed)
+	}
+}
+
+// A timeout in a definition would take the place of the setting by which a soak
+// keeps silent runs from being interrupted.
+func TestNoDefinitionOfAStormHasATimeout(t *testing.T) {
+	t.Parallel()
+	decoder, err := event.NewDecoder(event.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	definitions := map[string]int{}
+	for _, r := range firstOf(t, coordsim.Storm{Seed: 1, Instance: "t1", Start: start}, 30_000) {
+		decoded, rejection := decoder.Decode(r.Record, start)
+		if rejection != nil || decoded.Scenario == nil {
+			continue
+		}
+		switch p := decoded.Scenario.Payload.(type) {
+		case *scenario.Published:
+			definitions[p.Definition]++
+		case *scenario.TemplatePublished:
+			definitions[p.Definition]++
+		}
+	}
+	if len(definitions) < 5 {
+		t.Errorf("only %d definitions were looked at", len(definitions))
+	}
+	for text := range definitions {
+		if strings.Contains(text, "timeout") {
+			t.Errorf("it may interrupt runs:\n%s", text)
+		}
 	}
 }
 

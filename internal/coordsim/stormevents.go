@@ -2,6 +2,7 @@ package coordsim
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -12,6 +13,18 @@ import (
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario/examples"
 )
+
+// Definitions of storms have no timeout: it says how long a run may be silent, and
+// runs of storms die without a word. When that is noticed is for the service's
+// setting alone.
+var (
+	stormTemplate = withoutTimeout(examples.ExchangeDisruption)
+	stormScenario = withoutTimeout(examples.MarketDisruption)
+)
+
+func withoutTimeout(definition string) string {
+	return regexp.MustCompile(`(?m)^  timeout: .*\n`).ReplaceAllString(definition, "")
+}
 
 // any is one of the words.
 func (g *stormGenerator) any(words ...string) string { return words[g.random.IntN(len(words))] }
@@ -154,7 +167,7 @@ func (g *stormGenerator) definition() proto.Message {
 	switch g.random.IntN(10) {
 	case 0:
 		return &contract.TemplatePublished{
-			TemplateId: fmt.Sprint("template-", g.random.IntN(5)), Definition: examples.ExchangeDisruption + fmt.Sprintf("# %d\n", g.random.IntN(4)), Author: g.any("ada", "grace"),
+			TemplateId: fmt.Sprint("template-", g.random.IntN(5)), Definition: stormTemplate + fmt.Sprintf("# %d\n", g.random.IntN(4)), Author: g.any("ada", "grace"),
 		}
 	case 1:
 		return &contract.ScenarioStatusChanged{ScenarioId: id, Status: g.any("draft", "active", "archived", "deprecated")}
@@ -183,7 +196,7 @@ func (g *stormGenerator) definition() proto.Message {
 		}
 	}
 	return &contract.ScenarioPublished{
-		ScenarioId: id, Definition: g.any(examples.LegacyLatency, examples.RestartRiskMonitor, examples.MarketDisruption, "steps: none\n"), ScenarioType: "combined", Category: "market",
+		ScenarioId: id, Definition: g.any(examples.LegacyLatency, examples.RestartRiskMonitor, stormScenario, "steps: none\n"), ScenarioType: "combined", Category: "market",
 		Tags: []string{"storm", g.any("a", "b")}, Author: g.any("ada", "grace"), ChangeNote: g.any("", "first"), ServicesUnderTest: []string{"risk-monitor"},
 	}
 }
