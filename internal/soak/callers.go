@@ -112,7 +112,7 @@ func (c *callers) ledger() []checker.Call {
 	defer c.mu.Unlock()
 	calls := make([]checker.Call, 0, len(c.made))
 	for _, x := range c.made {
-		calls = append(calls, checker.Call{ID: x.id, Message: x.message, Answer: x.answer, Refusal: x.refusal, Doubtful: x.answer == nil && x.doubtful})
+		calls = append(calls, checker.Call{ID: x.id, Message: x.message, Answer: x.answer, Refusal: x.refusal, Sent: x.sent, Answered: x.answered, Doubtful: x.answer == nil && x.doubtful})
 	}
 	return calls
 }

@@ -24,6 +24,8 @@ type call struct {
 	message proto.Message
 	send    func(context.Context, *api) (proto.Message, error)
 
+	sent, answered time.Time // first
+
 	answer   proto.Message
 	refusal  string
 	doubtful bool // of a try nobody knows what became
@@ -62,10 +64,13 @@ func executionService(to *api) testcoordinationv1connect.ExecutionServiceClient 
 // gives up only when nothing has struck for long.
 func (c *caller) settle(ctx context.Context, x *call, first int) {
 	var calm time.Time // since when
+	if x.sent.IsZero() {
+		x.sent = time.Now()
+	}
 	for n := first; ; n++ {
 		answer, err := c.try(ctx, x, c.apis[n%len(c.apis)])
 		if err == nil {
-			x.answer = answer
+			x.answer, x.answered = answer, time.Now()
 			return
 		}
 		refusal, doubt := c.judge(x, err)
@@ -98,6 +103,7 @@ func (c *caller) try(ctx context.Context, x *call, to *api) (proto.Message, erro
 // sendTwice sends a request to both workers at once, as a caller does who has lost
 // patience. Both must get the same answer.
 func (c *caller) sendTwice(ctx context.Context, x *call) {
+	x.sent = time.Now()
 	one, other := *x, *x
 	var both sync.WaitGroup
 	for i, copied := range []*call{&one, &other} {
@@ -111,7 +117,9 @@ func (c *caller) sendTwice(ctx context.Context, x *call) {
 	}
 	// Of one that was refused nothing is written; the other may have come later.
 	*x = one
-	if one.answer == nil && (other.answer != nil || one.refusal == "") {
+	switch {
+	case one.answer == nil && (other.answer != nil || one.refusal == ""),
+		one.answer != nil && other.answer != nil && other.answered.Before(one.answered):
 		*x = other
 	}
 	x.doubtful = one.doubtful || other.doubtful

@@ -40,6 +40,15 @@ func TestAWriteThatNobodyMadeIsRed(t *testing.T) {
 	}
 }
 
+// Nor where nobody has asked again for what was answered.
+func TestARepetitionThatNobodyMadeIsRed(t *testing.T) {
+	t.Parallel()
+	sum := soak.SumUp(map[string]int{"redis.flush": 1}, "again")
+	if sum.Passed || !slices.Equal(sum.Problems, []string{"no request was answered again with the same"}) {
+		t.Errorf("passed %t, with problems %v", sum.Passed, sum.Problems)
+	}
+}
+
 // What would never be enough ends, and says why; what only takes long goes on.
 func TestASoakThatIsInVainEnds(t *testing.T) {
 	t.Parallel()

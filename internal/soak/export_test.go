@@ -1,15 +1,21 @@
 package soak
 
 import (
+	"slices"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
 )
 
 // SumUp is what comes of a soak in which faults have happened that often, and
-// nothing else is amiss but that these procedures were not called.
+// nothing else is amiss but that these procedures were not called; "again" is for
+// the repetition of what was answered.
 func SumUp(counts map[string]int, uncalled ...string) *Summary {
 	w := &world{}
+	again := int64(1)
+	if slices.Contains(uncalled, "again") {
+		again = 0
+	}
 	called := map[string]int64{}
 	for _, procedure := range procedures {
 		called[procedure] = 1
@@ -17,7 +23,7 @@ func SumUp(counts map[string]int, uncalled ...string) *Summary {
 	for _, procedure := range uncalled {
 		delete(called, procedure)
 	}
-	s := &soak{world: w, load: &load{world: w}, callers: &callers{world: w, sums: Calls{Procedures: called}}, faults: &faults{world: w, counts: counts}, drained: true}
+	s := &soak{world: w, load: &load{world: w}, callers: &callers{world: w, sums: Calls{Procedures: called, Repeated: again}}, faults: &faults{world: w, counts: counts}, drained: true}
 	return s.sumUp(&checker.Report{Records: 1, Applied: 1})
 }
 

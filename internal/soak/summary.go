@@ -53,6 +53,9 @@ func (s *soak) sumUp(report *checker.Report) *Summary {
 			sum.Problems = append(sum.Problems, "no call of "+procedure+" was answered")
 		}
 	}
+	if sum.Calls.Repeated == 0 {
+		sum.Problems = append(sum.Problems, "no request was answered again with the same")
+	}
 	sum.Passed = report.Green() && s.drained && len(sum.Problems) == 0
 	return sum
 }

@@ -2,11 +2,12 @@ package checker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -23,7 +24,8 @@ const requestPrefix = "request:"
 type stated struct {
 	*event
 	where        string
-	run, arrival int64 // 0: about a definition
+	run, arrival int64     // 0: about a definition
+	written      time.Time // by the service's clock
 }
 
 // noteOwn keeps an event of our own, to be held to calls and commands.
@@ -33,18 +35,22 @@ func (c *check) noteOwn(s *stated) {
 	c.owns = append(c.owns, s)
 }
 
-// readCalls sorts the calls by their ids.
+// readCalls sorts the calls by their ids, and what was told by when it was.
 func (c *check) readCalls(context.Context) error {
 	for i := range c.Calls {
 		call := &c.Calls[i]
 		if c.called[call.ID] != nil {
 			return fmt.Errorf("request %s is in the ledger twice", call.ID)
 		}
+		if call.Sent.IsZero() || call.Answer != nil && call.Answered.Before(call.Sent) {
+			return fmt.Errorf("the ledger does not say when request %s was sent and answered", call.ID)
+		}
 		c.called[call.ID] = call
 		if call.Answer != nil {
 			c.report.Calls++
 		}
 	}
+	c.noteTold()
 	return nil
 }
 
@@ -59,7 +65,7 @@ func (c *check) calledFor(e *event) *Call {
 // calls holds what the callers were told to what is stored: of each write that
 // was answered there is one event, and of each that was refused there is none.
 func (c *check) calls(ctx context.Context) error {
-	found, news := map[string][]*stated{}, map[string]string{}
+	found := map[string][]*stated{}
 	for _, s := range c.owns {
 		if s.name == "fault.clear_requested" { // which the service says by itself
 			continue
@@ -84,9 +90,11 @@ func (c *check) calls(ctx context.Context) error {
 		}
 		for _, s := range events {
 			c.compareStatement(call, s)
+			c.compareRunTold(call, s)
+			c.compareWritten(call, s)
 		}
-		c.compareVersion(call, news)
 	}
+	c.compareVersions()
 	return c.requestRows(ctx, found)
 }
 
@@ -166,7 +174,7 @@ func (c *check) compareStatement(call *Call, s *stated) {
 }
 
 // statementOf is what an event must state of a request. What only the service
-// can know of it (in which run, which version) is taken from the event.
+// can know of it (which run is the latest, which version) is taken from the event.
 func (c *check) statementOf(call *Call, s *stated) proto.Message {
 	run := int32(s.run) //nolint:gosec // the number of a run
 	switch m := call.Message.(type) {
@@ -182,43 +190,13 @@ func (c *check) statementOf(call *Call, s *stated) proto.Message {
 		return want
 	case *contract.CancelExecutionRequest:
 		got, _ := s.message.(*contract.ExecutionCancelRequested)
-		return &contract.ExecutionCancelRequested{ExecutionId: m.GetExecutionId(), Run: askedFor(m.GetRun(), run), RunId: got.GetRunId(), Reason: m.GetReason(), Actor: c.Caller}
+		return &contract.ExecutionCancelRequested{ExecutionId: m.GetExecutionId(), Run: cmp.Or(m.GetRun(), run), RunId: got.GetRunId(), Reason: m.GetReason(), Actor: c.Caller}
 	case *contract.PinExecutionRequest:
-		return &contract.ExecutionPinned{ExecutionId: m.GetExecutionId(), Run: askedFor(m.GetRun(), run), Pinned: m.GetPinned(), Reason: m.GetReason(), Actor: c.Caller}
+		return &contract.ExecutionPinned{ExecutionId: m.GetExecutionId(), Run: cmp.Or(m.GetRun(), run), Pinned: m.GetPinned(), Reason: m.GetReason(), Actor: c.Caller}
 	case *contract.AnnotateExecutionRequest:
-		return &contract.ExecutionAnnotated{ExecutionId: m.GetExecutionId(), Run: askedFor(m.GetRun(), run), Text: m.GetText(), Author: c.Caller}
+		return &contract.ExecutionAnnotated{ExecutionId: m.GetExecutionId(), Run: cmp.Or(m.GetRun(), run), Text: m.GetText(), Author: c.Caller}
 	}
 	return nil
-}
-
-// compareVersion holds the answer to a publication to the version that is stored.
-// news are the versions that were called new, with who was told so.
-func (c *check) compareVersion(call *Call, news map[string]string) {
-	answer, ok := call.Answer.(*contract.PublishScenarioResponse)
-	if !ok {
-		return
-	}
-	m := call.Message.(*contract.PublishScenarioRequest).GetScenario()
-	version := m.GetScenarioId() + " " + hex.EncodeToString(contentHash(m.GetDefinition()))
-	where, got := "request "+call.ID, answer.GetVersion()
-	if told := m.GetScenarioId() + " " + got.GetHash(); told != version || int64(got.GetNumber()) != c.versions[version] {
-		c.report.add(Finding{Wrong, where, "the answer", fmt.Sprintf("version %d of %s", got.GetNumber(), told), fmt.Sprintf("version %d of %s", c.versions[version], version)})
-	}
-	if !answer.GetNewVersion() {
-		return
-	}
-	if before := news[version]; before != "" {
-		c.report.add(Finding{Doubled, where, "the answer", "a new version", "one that was new to request " + before})
-	}
-	news[version] = call.ID
-}
-
-// askedFor is the run that a request names; 0 is the latest at that time.
-func askedFor(run, found int32) int32 {
-	if run == 0 {
-		return found
-	}
-	return run
 }
 
 // versionKnown tells whether a scenario has a content of that hash.
@@ -239,39 +217,51 @@ func subjectOfCall(call *Call) string {
 
 // checkAnswers holds the answers about a run to what it was in the transaction
 // that gave them: what was accepted until then, and nothing else.
-func (x *execution) checkAnswers(run int64, events []placed, owns []*own) {
-	answer := func(e *event, arrival int64) {
-		call := x.calledFor(e)
-		if call == nil || call.Answer == nil {
-			return
+func (x *execution) checkAnswers(run int64, row Row, events []placed, owns []*own) {
+	version := int64(0) // as it was told last
+	for _, o := range inOrder(events, owns) {
+		call := x.calledFor(o.event)
+		if call == nil {
+			continue
 		}
+		x.checkTime(run, o, events, owns)
 		where := "request " + call.ID
 		if noted, ok := call.Answer.(*contract.AnnotateExecutionResponse); ok {
 			a := noted.GetAnnotation()
-			if int64(a.GetRun()) != run || a.GetAuthor() != x.Caller || a.GetText() != e.message.(*contract.ExecutionAnnotated).GetText() {
+			if int64(a.GetRun()) != run || a.GetAuthor() != x.Caller || a.GetText() != o.message.(*contract.ExecutionAnnotated).GetText() {
 				x.add(Wrong, where, "the answer", words(a), "the note in "+x.subject(run))
 			}
-			return
+			if at := a.GetTime().AsTime(); !call.during(at) && !at.Equal(o.when) {
+				x.add(Wrong, where, "the time in the answer", show(at), "between "+show(call.Sent)+" and "+show(call.Answered)+", or that of the event: "+show(o.when))
+			}
+			continue
 		}
 		told, ok := call.Answer.(interface{ GetExecution() *contract.Execution })
 		if !ok {
-			return
+			continue
 		}
-		f := foldUntil(arrival, events, owns)
-		got, want := told.GetExecution(), f.answer(x.id, run)
-		want.Version, want.CreatedAt = got.GetVersion(), got.GetCreatedAt() // which no event decides
+		got, want := told.GetExecution(), foldUntil(o.arrival, events, owns).answer(x.id, run)
+		want.CreatedAt, want.Version = row.moment("created_at"), got.GetVersion() // how often the service had written is for it to say
 		if !proto.Equal(got, want) {
 			x.add(Wrong, where, "the answer", words(got), words(want))
 		}
+		if got.GetVersion() <= version || got.GetVersion() > row.number("version") {
+			x.add(Wrong, where, "the version in the answer", show(got.GetVersion()), fmt.Sprintf("after %d, and up to %d", version, row.number("version")))
+		}
+		version = got.GetVersion()
 	}
+}
+
+// inOrder are the events of our own in a run as they were accepted.
+func inOrder(events []placed, owns []*own) []*own {
+	all := slices.Clone(owns)
 	for _, e := range events {
 		if e.at.Topic == "" {
-			answer(e.event, e.arrival)
+			all = append(all, &own{event: e.event, run: e.run, arrival: e.arrival, written: e.written})
 		}
 	}
-	for _, o := range owns {
-		answer(o.event, o.arrival)
-	}
+	slices.SortFunc(all, func(a, b *own) int { return cmp.Compare(a.arrival, b.arrival) })
+	return all
 }
 
 // foldUntil is what a run was when an event was accepted, that event included.

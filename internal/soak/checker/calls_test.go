@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -67,14 +68,14 @@ func called() *history {
 	h.add("executions", runRow("exec-d", 1, checker.Row{
 		"run_id": "request:r2", "status": "cancelled", "reported_outcome": "cancelled", "scenario_id": "calm", "scenario_version": newHash, "start_source": "/coordinator/a",
 		"requested_at": second(21), "started_at": second(22), "ended_at": second(27), "last_event_at": second(27), "events": int64(4), "own_events": int64(5),
-		"faults_total": int64(1), "faults_active": int64(1), "end_order": ended.order(), "cancel_requested_at": second(24),
+		"faults_total": int64(1), "faults_active": int64(1), "end_order": ended.order(), "cancel_requested_at": second(24), "version": int64(9), "created_at": second(21),
 	}))
 	h.add("fault_injections", checker.Row{
 		"execution_id": "exec-d", "run": int64(1), "fault_id": "f", "fault_type": "latency", "target_service": "risk", "parameters": nil, "phase": "", "step_id": "", "blast_radius": "",
 		"status": "injected", "requested_at": second(23), "injected_at": second(23), "cleared_at": nil, "recovered_at": nil, "recovery_seconds": nil, "error": "", "clear_error": "", "injection": "injected",
 	})
 	h.add("execution_annotations", checker.Row{"execution_id": "exec-d", "run": int64(1), "order_key": annotated.order(), "annotated_at": second(26), "author": caller, "text": "odd"})
-	h.states["exec-d"] = state("00000001-0000000001-0000000000000000001", 1, map[string]string{
+	h.states["exec-d"] = state("00000001-0000000001-0000000000000000009", 1, map[string]string{
 		"run_id": "request:r2", "status": "cancelled", "scenario_id": "calm", "requested_at": "2026-04-01T12:00:21Z", "started_at": "2026-04-01T12:00:22Z",
 		"ended_at": "2026-04-01T12:00:27Z", "last_event_at": "2026-04-01T12:00:27Z", "events": "4", "faults_active": "1",
 	})
@@ -93,7 +94,7 @@ func (h *history) republish() {
 	h.add("definition_events", checker.Row{
 		"event_key": republished.key(), "aggregate": "scenario", "subject": "calm", "order_key": republished.order(), "type": prefix + "scenario.published.v1",
 		"source": "/tcda/a", "event_id": "request:r1", "event_time": second(20), "sequence": int64(1), "trace_parent": "", "correlation_id": "",
-		"extensions": json.RawMessage(`{"caller":"anonymous"}`), "unknown_fields": nil, "topic": nil, "partition": nil, "kafka_offset": nil,
+		"extensions": json.RawMessage(`{"caller":"anonymous"}`), "unknown_fields": nil, "topic": nil, "partition": nil, "kafka_offset": nil, "recorded_at": second(20),
 		"data": json.RawMessage(`{"scenario_id":"calm","content_hash":"` + newHash + `"}`),
 	})
 	// What carries no sequence comes after what does.
@@ -106,9 +107,9 @@ func (h *history) republish() {
 
 // call adds what the callers know.
 func (h *history) call() {
-	answer := func(status string, events int64, change func(*contract.Execution)) *contract.Execution {
+	answer := func(version int64, status string, events int64, change func(*contract.Execution)) *contract.Execution {
 		m := &contract.Execution{
-			ExecutionId: "exec-d", Run: 1, RunId: "request:r2", Version: events, Status: status, ScenarioId: "calm", ScenarioVersion: newHash,
+			ExecutionId: "exec-d", Run: 1, RunId: "request:r2", Version: version, Status: status, CreatedAt: timestamppb.New(second(21)), ScenarioId: "calm", ScenarioVersion: newHash,
 			RequestedAt: timestamppb.New(second(21)), LastEventAt: timestamppb.New(second(20 + int(events))), Counts: &contract.ExecutionCounts{Events: events},
 		}
 		if events > 1 {
@@ -118,34 +119,46 @@ func (h *history) call() {
 		change(m)
 		return m
 	}
-	h.answered("r1", &contract.PublishScenarioRequest{RequestId: "r1", Scenario: &contract.ScenarioPublished{ScenarioId: "calm", Definition: newDefinition}},
+	h.answered("r1", second(20), &contract.PublishScenarioRequest{RequestId: "r1", Scenario: &contract.ScenarioPublished{ScenarioId: "calm", Definition: newDefinition}},
 		&contract.PublishScenarioResponse{NewVersion: true, Version: &contract.DefinitionVersion{Number: 2, Hash: newHash}})
-	h.answered("r2", &contract.RequestExecutionRequest{RequestId: "r2", Execution: &contract.ExecutionRequested{ExecutionId: "exec-d", ScenarioId: "calm"}},
-		&contract.RequestExecutionResponse{Execution: answer("pending", 1, func(*contract.Execution) {})})
-	h.answered("r3", &contract.CancelExecutionRequest{RequestId: "r3", ExecutionId: "exec-d", Reason: "enough"},
-		&contract.CancelExecutionResponse{Execution: answer("running", 3, func(*contract.Execution) {})})
-	h.answered("r4", &contract.PinExecutionRequest{RequestId: "r4", ExecutionId: "exec-d", Run: 1, Pinned: true},
-		&contract.PinExecutionResponse{Execution: answer("running", 3, func(m *contract.Execution) { m.Pinned = true })})
-	h.answered("r5", &contract.AnnotateExecutionRequest{RequestId: "r5", ExecutionId: "exec-d", Text: "odd"},
+	h.answered("r2", second(21), &contract.RequestExecutionRequest{RequestId: "r2", Execution: &contract.ExecutionRequested{ExecutionId: "exec-d", ScenarioId: "calm"}},
+		&contract.RequestExecutionResponse{Execution: answer(1, "pending", 1, func(*contract.Execution) {})})
+	h.answered("r3", second(24), &contract.CancelExecutionRequest{RequestId: "r3", ExecutionId: "exec-d", Reason: "enough"},
+		&contract.CancelExecutionResponse{Execution: answer(4, "running", 3, func(*contract.Execution) {})})
+	h.answered("r4", second(25), &contract.PinExecutionRequest{RequestId: "r4", ExecutionId: "exec-d", Run: 1, Pinned: true},
+		&contract.PinExecutionResponse{Execution: answer(5, "running", 3, func(m *contract.Execution) { m.Pinned = true })})
+	h.answered("r5", second(26), &contract.AnnotateExecutionRequest{RequestId: "r5", ExecutionId: "exec-d", Text: "odd"},
 		&contract.AnnotateExecutionResponse{Annotation: &contract.Annotation{Run: 1, Author: caller, Text: "odd", Time: timestamppb.New(second(26))}})
-	h.answered("r6", &contract.PinExecutionRequest{RequestId: "r6", ExecutionId: "exec-d"},
-		&contract.PinExecutionResponse{Execution: answer("cancelled", 4, func(m *contract.Execution) {
+	h.answered("r6", second(29), &contract.PinExecutionRequest{RequestId: "r6", ExecutionId: "exec-d"},
+		&contract.PinExecutionResponse{Execution: answer(9, "cancelled", 4, func(m *contract.Execution) {
 			m.ReportedOutcome, m.LastEventAt, m.EndedAt = "cancelled", timestamppb.New(second(27)), timestamppb.New(second(27))
 		})})
 	h.calls = append(h.calls,
-		checker.Call{ID: "r7", Message: &contract.CancelExecutionRequest{RequestId: "r7", ExecutionId: "exec-d"}, Refusal: "execution_ended"},
-		checker.Call{ID: "r8", Message: &contract.AnnotateExecutionRequest{RequestId: "r8", ExecutionId: "exec-d", Text: "anybody there?"}, Doubtful: true})
+		checker.Call{ID: "r7", Sent: second(28), Message: &contract.CancelExecutionRequest{RequestId: "r7", ExecutionId: "exec-d"}, Refusal: "execution_ended"},
+		checker.Call{ID: "r8", Sent: second(28), Message: &contract.AnnotateExecutionRequest{RequestId: "r8", ExecutionId: "exec-d", Text: "anybody there?"}, Doubtful: true})
 }
 
-// answered is a call, and the row of its request.
-func (h *history) answered(id string, request, answer proto.Message) {
-	h.calls = append(h.calls, checker.Call{ID: id, Message: request, Answer: answer})
+// answered is a call that was sent at a time and answered soon, and the row of its
+// request.
+func (h *history) answered(id string, at time.Time, request, answer proto.Message) {
+	h.calls = append(h.calls, checker.Call{ID: id, Message: request, Answer: answer, Sent: at, Answered: at.Add(100 * time.Millisecond)})
 	service, procedure := "ExecutionService", strings.TrimSuffix(string(request.ProtoReflect().Descriptor().Name()), "Request")
 	if procedure == "PublishScenario" {
 		service = "ScenarioService"
 	}
 	raw, _ := proto.Marshal(answer) // never fails
 	h.add("api_requests", checker.Row{"request_id": id, "procedure": "/testcoordination.v1." + service + "/" + procedure, "caller": caller, "answer": raw})
+}
+
+// rememberAnswer lets the row of a request say what its caller was told, if it was.
+func (h *history) rememberAnswer(t *testing.T, id string) {
+	t.Helper()
+	for _, call := range h.calls {
+		if call.ID == id && call.Answer != nil {
+			raw, _ := proto.Marshal(call.Answer) // never fails
+			h.find(t, "api_requests", "request_id", id)["answer"] = raw
+		}
+	}
 }
 
 // publish puts an event on the topic of commands, and its row into the outbox.
@@ -322,6 +335,39 @@ func TestEachFaultOfACallIsSeen(t *testing.T) {
 		"an answer tells of another version": {func(_ *testing.T, h *history) {
 			h.calls[0].Answer.(*contract.PublishScenarioResponse).Version.Number = 1
 		}, checker.Wrong, "request r1", "the answer"},
+		"an answer tells of a version before the one before": {func(_ *testing.T, h *history) {
+			h.calls[3].Answer.(*contract.PinExecutionResponse).Execution.Version = 4
+		}, checker.Wrong, "request r4", "the version in the answer"},
+		"an answer tells of a version that there never was": {func(_ *testing.T, h *history) {
+			h.calls[5].Answer.(*contract.PinExecutionResponse).Execution.Version = 10
+		}, checker.Wrong, "request r6", "the version in the answer"},
+		"an answer tells of another birth of the run": {func(_ *testing.T, h *history) {
+			h.calls[5].Answer.(*contract.PinExecutionResponse).Execution.CreatedAt = timestamppb.New(second(22))
+		}, checker.Wrong, "request r6", "the answer"},
+		"an answer about a note gives another time": {func(_ *testing.T, h *history) {
+			h.calls[4].Answer.(*contract.AnnotateExecutionResponse).Annotation.Time = timestamppb.New(second(27))
+		}, checker.Wrong, "request r5", "the time in the answer"},
+		"a statement is written before it was asked for": {func(t *testing.T, h *history) {
+			event(t, h, "request:r4")["recorded_at"] = second(24)
+		}, checker.Wrong, "exec-d run 1", "recorded_at of event request:r4"},
+		"a statement is written after the answer": {func(t *testing.T, h *history) {
+			event(t, h, "request:r4")["recorded_at"] = second(26)
+		}, checker.Wrong, "exec-d run 1", "recorded_at of event request:r4"},
+		"a publication is written after the answer": {func(t *testing.T, h *history) {
+			h.find(t, "definition_events", "event_id", "request:r1")["recorded_at"] = second(21)
+		}, checker.Wrong, "scenario calm", "recorded_at of event request:r1"},
+		"a statement is dated otherwise than when it was written": {func(t *testing.T, h *history) {
+			row := event(t, h, "request:r5")
+			early := annotated
+			early.at = second(25)
+			row["event_time"], row["order_key"] = early.at, early.order()
+		}, checker.Wrong, "event request:r5", "execution_events.event_time"},
+		"a run that somebody knew of is asked for": {func(_ *testing.T, h *history) {
+			h.calls[3].Sent, h.calls[3].Answered = second(19), second(20)
+		}, checker.Wrong, "exec-d run 1", "the run of event request:r2"},
+		"the first to publish a content is told that it is not new": {func(_ *testing.T, h *history) {
+			h.calls[0].Answer.(*contract.PublishScenarioResponse).NewVersion = false
+		}, checker.Wrong, "request r1", "no new version"},
 		"a request is not remembered": {func(t *testing.T, h *history) {
 			h.remove(t, "api_requests", "request_id", "r4")
 		}, checker.Lost, "request r4", "api_requests"},

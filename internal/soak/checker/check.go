@@ -29,6 +29,10 @@ type check struct {
 	called   map[string]*Call // by the id of the request
 	owns     []*stated        // of the service, interruptions left out
 	versions map[string]int64 // of scenarios, by id and hash: the number
+
+	published map[string][]publication // the same: how it was
+	runsTold  map[string]tellings      // by execution id
+	numbers   map[string]tellings      // of versions, by scenario id
 }
 
 // tally counts the records of a partition.
@@ -45,6 +49,7 @@ func Check(ctx context.Context, h History) (*Report, error) {
 		History: &h, report: &Report{}, ahead: time.Now().Add(24 * time.Hour),
 		quarantined: map[Address]Row{}, judged: map[Partition]*tally{}, definitions: map[string][]*event{}, live: map[string]liveWant{},
 		seen: map[Partition][]Ack{}, applied: map[Partition]*rowCounts{}, called: map[string]*Call{}, versions: map[string]int64{},
+		published: map[string][]publication{}, runsTold: map[string]tellings{}, numbers: map[string]tellings{},
 	}
 	for _, step := range []func(context.Context) error{
 		c.readCalls, c.readEnds, c.readQuarantine, c.runs, c.definitionRows, c.leftovers, c.partitions, c.ledger, c.calls, c.commands, c.liveStates,

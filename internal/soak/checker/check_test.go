@@ -111,6 +111,7 @@ func (h *history) defineScenario() {
 		"event_key": published.key(), "aggregate": "scenario", "subject": "calm", "order_key": published.order(), "type": prefix + "scenario.published.v1",
 		"source": "/coordinator/a", "event_id": "d1", "event_time": second(0), "sequence": nil, "trace_parent": "", "correlation_id": "", "extensions": nil,
 		"unknown_fields": nil, "topic": at.Topic, "partition": int64(0), "kafka_offset": at.Offset, "data": json.RawMessage(`{"scenario_id":"calm"}`),
+		"recorded_at": second(0),
 	})
 	hash := sha(hashOfDefinition)
 	h.add("scenarios", checker.Row{
@@ -273,6 +274,10 @@ func TestEachFaultIsSeen(t *testing.T) {
 		"a late event is not flagged": {func(t *testing.T, h *history) {
 			h.find(t, "analytics_timeline", "event_id", "e6")["late"] = false
 		}, checker.Wrong, "exec-a run 1", "late"},
+		"the timeline shows an event in the place of another": {func(t *testing.T, h *history) {
+			row := h.find(t, "analytics_timeline", "event_id", "e6")
+			row["event_id"], row["order_key"], row["late"] = "e5", finished.order(), false
+		}, checker.Doubled, "exec-a run 1, event e5", "analytics_timeline"},
 		"the timeline lacks an event": {func(t *testing.T, h *history) {
 			h.remove(t, "analytics_timeline", "event_id", "e6")
 		}, checker.Wrong, "exec-a run 1", "analytics_timeline"},

@@ -110,13 +110,14 @@ func (c *check) ownDefinitions(rows []Row) map[string][]*event {
 			continue
 		}
 		known[e.id] = true
-		c.noteOwn(&stated{event: e, where: where})
+		c.noteOwn(&stated{event: e, where: where, written: row.written()})
 		c.report.counted(&c.report.OwnEvents, 1)
 		// What is stored of it has been noted; what it comes to needs all of it.
 		whole := *e
 		if call := c.calledFor(e); call != nil {
 			if m, ok := call.Message.(*contract.PublishScenarioRequest); ok {
 				whole.message = m.GetScenario()
+				c.notePublication(&whole, row.written(), call)
 			}
 		}
 		own[where] = append(own[where], &whole)
@@ -141,6 +142,7 @@ func (c *check) definitionEvents(kind string, events []*event, byAddress map[Add
 		}
 		delete(byAddress, e.at)
 		applied = append(applied, e)
+		c.notePublication(e, row.written(), nil)
 		want := envelopeOf(e)
 		want["aggregate"], want["subject"], want["data"] = kind, e.subject, row["data"]
 		c.report.compare(e.at.String(), "definition_events", row, want)

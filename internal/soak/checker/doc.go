@@ -26,6 +26,8 @@
 //	place.go        each event is in the run that the rule says
 //	fold.go parts.go rows.go      each row is what the run's events come to
 //	calls.go answer.go    each request has the effect that its caller was told of
+//	told.go         what was told before holds for what is asked for afterwards
+//	times.go        what was asked for is dated between the request and its answer
 //	clears.go       orphaned faults are asked for, once for each end of their run
 //	commands.go     what was published to the coordinator is what is stored
 //	definitions.go  the same for scenarios, templates and schedules

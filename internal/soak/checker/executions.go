@@ -57,7 +57,7 @@ func (x *execution) judge() {
 		}
 		f := fold(byRun[run], ownsOf[run])
 		x.compareRun(run, row, f)
-		x.checkAnswers(run, byRun[run], ownsOf[run])
+		x.checkAnswers(run, row, byRun[run], ownsOf[run])
 		x.checkOrders(run, ownsOf[run])
 		x.checkClears(run, byRun[run], ownsOf[run], f)
 		if run > latest {
@@ -121,8 +121,7 @@ func (x *execution) matchEvents(rows map[Address]Row) []placed {
 		for _, e := range group { // a doubled one is in its run, too
 			known[e.at] = true
 			if row := rows[e.at]; row != nil {
-				written, _ := timeOfRow(row, "recorded_at")
-				applied = append(applied, placed{event: e, run: row.number("run"), arrival: row.number("arrival"), guessed: row.flag("run_guessed"), written: written})
+				applied = append(applied, placed{event: e, run: row.number("run"), arrival: row.number("arrival"), guessed: row.flag("run_guessed"), written: row.written()})
 				x.compareEvent(e, row)
 			}
 		}
@@ -286,7 +285,7 @@ func (x *execution) compareTimeline(where string, timeline, events []Row, f *fol
 	if len(timeline) != len(events) {
 		x.add(Wrong, where, "analytics_timeline", fmt.Sprintf("%d rows", len(timeline)), fmt.Sprintf("%d, one for each event", len(events)))
 	}
-	outcomes := map[string]string{}
+	outcomes, shown := map[string]string{}, map[string]int{}
 	for _, row := range events {
 		var data struct {
 			Outcome string `json:"outcome"`
@@ -298,6 +297,9 @@ func (x *execution) compareTimeline(where string, timeline, events []Row, f *fol
 	}
 	for _, row := range timeline {
 		key := string(row.bytes("order_key"))
+		if shown[key]++; shown[key] > 1 {
+			x.add(Doubled, where+", event "+row.text("event_id"), "analytics_timeline", "there again", "once")
+		}
 		after := f.end != "" && order(key) > f.end
 		finished := row.text("type") == finishedType
 		late := after && !finished

@@ -90,6 +90,10 @@ type Call struct {
 	Answer  proto.Message // nil: it was refused, or never answered
 	Refusal string        // the reason, where it was refused
 
+	// Sent is when it was sent first, and Answered when the first answer with success
+	// was there; both with the clock that is never set.
+	Sent, Answered time.Time
+
 	// Doubtful says that it is not answered with success, and that of a try nobody
 	// knows what became: it may have been carried out.
 	Doubtful bool

@@ -21,11 +21,6 @@ var liveFields = []string{
 	"last_event_at", "deadline", "events", "log_lines", "validations_passed", "validations_failed", "faults_active",
 }
 
-func timeOfRow(row Row, column string) (time.Time, bool) {
-	t, ok := row[column].(time.Time)
-	return t, ok
-}
-
 // wantLive notes what Redis must show: what the events of the latest run come
 // to, under the version of its row.
 func (x *execution) wantLive(row Row, f *folded) {

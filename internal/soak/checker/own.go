@@ -43,8 +43,7 @@ func (x *execution) ownEvent(where string, row Row) *own {
 	if e == nil {
 		return nil
 	}
-	o := &own{event: e, run: row.number("run"), arrival: row.number("arrival")}
-	o.written, _ = timeOfRow(row, "recorded_at")
+	o := &own{event: e, run: row.number("run"), arrival: row.number("arrival"), written: row.written()}
 	for _, flag := range []string{"run_guessed", "time_suspect"} {
 		if row.flag(flag) {
 			x.add(Wrong, where+", event "+e.id, "execution_events."+flag+" of an own event", "true", "false: it names its run, and is said now")
@@ -52,7 +51,7 @@ func (x *execution) ownEvent(where string, row Row) *own {
 	}
 	x.compareNames(where+", event "+e.id, o)
 	if e.name != "execution.interrupted" {
-		x.noteOwn(&stated{event: e, where: where, run: o.run, arrival: o.arrival})
+		x.noteOwn(&stated{event: e, where: where, run: o.run, arrival: o.arrival, written: o.written})
 	}
 	return o
 }

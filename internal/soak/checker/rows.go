@@ -118,6 +118,12 @@ func (r Row) bytes(column string) []byte {
 	return b
 }
 
+// written is when the service wrote the row of an event, by its clock.
+func (r Row) written() time.Time {
+	t, _ := r["recorded_at"].(time.Time)
+	return t
+}
+
 // address is where the record of a row lies; ok is false for an event of the
 // service's own.
 func (r Row) address() (at Address, ok bool) {
