@@ -39,7 +39,7 @@ type runID struct {
 func NewFold(source string, now time.Time, known map[execution.ID]pgstore.KnownID, events int) *Fold {
 	return &Fold{
 		Latest: map[execution.ID]*execution.State{},
-		source: source, now: now.UTC(), known: known, rows: make([]pgstore.PlacedEvent, 0, events),
+		source: source, now: now.UTC().Truncate(time.Microsecond), known: known, rows: make([]pgstore.PlacedEvent, 0, events),
 		states: map[pgstore.RunKey]*execution.State{}, byRunID: map[runID]*execution.State{},
 	}
 }

@@ -49,6 +49,10 @@ func TestRequestExecution(t *testing.T) {
 	if diff := cmp.Diff(asked, call(w, w.executions.RequestExecution, r), protocmp.Transform()); diff != "" {
 		t.Errorf("the repeat was answered otherwise (-first +repeat):\n%s", diff)
 	}
+	read := call(w, w.executions.GetExecution, &contract.GetExecutionRequest{ExecutionId: "exec-1"})
+	if diff := cmp.Diff(got, read.GetExecution(), protocmp.Transform()); diff != "" {
+		t.Errorf("it is read otherwise than it was answered (-answered +read):\n%s", diff)
+	}
 	refused(w, w.executions.RequestExecution, w.ask("exec-1", "slow", "staging"), connect.CodeFailedPrecondition, "execution_active", "execution.execution_id")
 
 	// The coordinator repeats the runid, counts from 1, and is believed.
