@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
+	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
 )
@@ -43,9 +44,10 @@ type callers struct {
 	load *load
 	apis []*api // of each worker
 
-	mu   sync.Mutex
-	made []*call
-	sums Calls
+	mu       sync.Mutex
+	made     []*call
+	sums     Calls
+	followed []run // that callers were told of, and that followed others
 }
 
 // Calls counts requests to the API that write.
@@ -134,6 +136,28 @@ type run struct {
 	number int32
 }
 
+// told is the run that the answer tells of; of a publication there is none.
+func (x *call) told() (of run) {
+	switch m := x.answer.(type) {
+	case interface{ GetExecution() *contract.Execution }:
+		of = run{m.GetExecution().GetExecutionId(), m.GetExecution().GetRun()}
+	case *contract.AnnotateExecutionResponse:
+		of = run{x.message.(*contract.AnnotateExecutionRequest).GetExecutionId(), m.GetAnnotation().GetRun()}
+	}
+	return of
+}
+
+// laterRun is a run that somebody was told of, and that followed another; false
+// where nobody was.
+func (c *caller) laterRun() (run, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.followed) == 0 {
+		return run{}, false
+	}
+	return c.followed[c.random.IntN(len(c.followed))], true
+}
+
 // act makes a request, or one again that was answered before.
 func (c *caller) act(ctx context.Context) error {
 	if len(c.answered) > 0 && c.random.IntN(100) < 8 {
@@ -165,6 +189,9 @@ func (c *caller) note(x *call) {
 		c.sums.Answered++
 		c.sums.Procedures[x.procedure()]++
 		c.answered = append(c.answered, x)
+		if of := x.told(); of.number > 1 {
+			c.followed = append(c.followed, of)
+		}
 	case x.refusal != "":
 		c.sums.Refused++
 	default:

@@ -216,8 +216,9 @@ func (c *caller) next(id string) *call {
 // execution is an id that runs are asked for with; they are used again.
 func (c *caller) execution() string { return fmt.Sprint("api-run-", c.random.IntN(120)) }
 
-// target is a run to say something of: one that callers have asked for, or one of
-// the storms, of which it is not known whether the service has heard.
+// target is a run to say something of: one that callers have asked for, one that
+// they were told of and that followed others, or one of the storms, of which it is
+// not known whether the service has heard.
 func (c *caller) target() run {
 	of := run{id: c.execution()}
 	if chance := c.random.IntN(100); chance < 30 && len(c.seen) > 0 {
@@ -226,6 +227,8 @@ func (c *caller) target() run {
 		if id := c.load.ledger.recent(c.random); id != "" {
 			of.id = id
 		}
+	} else if later, ok := c.laterRun(); ok && chance < 80 {
+		of = later
 	}
 	if c.random.IntN(2) == 0 {
 		of.number = 0 // the latest, whichever that is

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
 )
@@ -31,18 +32,23 @@ type Sabotage struct {
 	Faults []string
 	// Strikes is how often they must strike for that.
 	Strikes int
-	// Turns is what the checker must call it.
+	// Lasts is how long the soak has to be for that; three seconds if zero.
+	Lasts time.Duration
+	// Turns is what the checker must call it, and Says some of its words; none: any.
 	Turns        checker.Class
+	Says         string
 	Replacements []Replacement
 }
 
 // Files that are changed.
 const (
-	applyFile  = "internal/ingest/apply.go"
-	claimFile  = "internal/ingest/claim.go"
-	onceFile   = "internal/command/command.go"
-	decodeFile = "internal/ingest/decode.go"
-	fenceSQL   = "internal/pgstore/internal/dbsqlc/batch.go"
+	applyFile       = "internal/ingest/apply.go"
+	claimFile       = "internal/ingest/claim.go"
+	onceFile        = "internal/command/command.go"
+	definitionsFile = "internal/command/definitions.go"
+	executionsFile  = "internal/api/executions.go"
+	decodeFile      = "internal/ingest/decode.go"
+	fenceSQL        = "internal/pgstore/internal/dbsqlc/batch.go"
 )
 
 // All are the sabotages that the checker must see.
@@ -140,6 +146,25 @@ func All() []Sabotage {
 
 func (c *Commands) once(ctx context.Context, r Request, work func(context.Context, *Tx) (answer []byte, err error)) ([]byte, error) {
 `},
+			},
+		},
+		{
+			Name:   "old-news",
+			Breaks: "who publishes a content that is new is told so",
+			Faults: []string{"redis.flush"}, Strikes: 1,
+			Turns: checker.Wrong, Says: "no new version, want a new one",
+			Replacements: []Replacement{
+				{definitionsFile, "New: v.Number > newest}", "New: v.Number > newest+1}"},
+			},
+		},
+		{
+			Name:   "first-run",
+			Breaks: "a request that names no run is about the latest",
+			Faults: []string{"redis.flush"}, Strikes: 1, Lasts: 20 * time.Second, // until runs have followed others
+			Turns: checker.Wrong, Says: "the run of event",
+			Replacements: []Replacement{
+				{executionsFile, "tx.AnnotateExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(m.GetRun())", "tx.AnnotateExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(max(m.GetRun(), 1))"},
+				{executionsFile, "tx.PinExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(m.GetRun())", "tx.PinExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(max(m.GetRun(), 1))"},
 			},
 		},
 		{

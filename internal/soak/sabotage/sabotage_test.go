@@ -1,13 +1,16 @@
 package sabotage_test
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/sabotage"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
@@ -22,7 +25,7 @@ const repository = "../../.."
 func TestCheckerSeesABrokenRule(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds and soaks six programs")
+		t.Skip("builds and soaks eight programs")
 	}
 	for _, s := range sabotage.All() {
 		t.Run(s.Name, func(t *testing.T) {
@@ -31,7 +34,7 @@ func TestCheckerSeesABrokenRule(t *testing.T) {
 				t.Fatal(err)
 			}
 			summary, err := soak.Run(t.Context(), soak.Options{
-				Seed: uint64(time.Now().UnixNano()), Program: program, Kafka: soak.Kfake, Duration: 3 * time.Second, Records: 10_000, Faults: s.Strikes, Rate: 4000, Rest: 0.3,
+				Seed: uint64(time.Now().UnixNano()), Program: program, Kafka: soak.Kfake, Duration: cmp.Or(s.Lasts, 3*time.Second), Records: 10_000, Faults: s.Strikes, Rate: 4000, Rest: 0.3,
 				Only: s.Faults, DrainLimit: testenv.Patience, Progress: writer{t},
 			})
 			if err != nil {
@@ -42,6 +45,9 @@ func TestCheckerSeesABrokenRule(t *testing.T) {
 			if summary.Passed || summary.Report.Count(s.Turns) == 0 {
 				t.Errorf("the checker finds nothing %s where it is broken that %s", s.Turns, s.Breaks)
 			}
+			if !slices.ContainsFunc(summary.Report.Examples, func(f checker.Finding) bool { return f.Class == s.Turns && strings.Contains(f.String(), s.Says) }) {
+				t.Errorf("the checker does not say %q where it is broken that %s", s.Says, s.Breaks)
+			}
 		})
 	}
 }
@@ -50,7 +56,7 @@ func TestCheckerSeesABrokenRule(t *testing.T) {
 func TestEverySabotageFits(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("compiles the service six times")
+		t.Skip("compiles the service eight times")
 	}
 	for _, s := range sabotage.All() {
 		if err := s.Compile(t.Context(), repository, t.TempDir()); err != nil {
