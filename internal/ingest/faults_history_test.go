@@ -83,7 +83,7 @@ func TestFailoverLosesTheTail(t *testing.T) {
 	w.store = openStore(t, w.db.URL)
 	var standby *pgserver.Server
 	var kept [2]int64
-	f := &fault{noticed: func() bool { return w.beyond(kept) }, works: true, engine: w.engineStore(w.db.URL)}
+	f := &fault{noticed: func() bool { return w.beyond(kept) }, works: true, unanswered: "the caller is at rest", engine: w.engineStore(w.db.URL)}
 	f.inject = func() {
 		f.rest.Lock()
 		standby = standbyOf(t, primary)
@@ -130,7 +130,7 @@ func TestPostgresIsRestored(t *testing.T) {
 				w, server := newPostgresWorld(t)
 				var kept [2]int64
 				var copied string
-				f := &fault{noticed: func() bool { return w.beyond(kept) }, works: true, engine: w.engineStore(w.db.URL)}
+				f := &fault{noticed: func() bool { return w.beyond(kept) }, works: true, unanswered: "the caller is at rest", engine: w.engineStore(w.db.URL)}
 				f.inject = func() {
 					f.rest.Lock()
 					copied = backup(t, server)
@@ -235,6 +235,7 @@ func TestAWrongMigrationUnderLoad(t *testing.T) {
 	for name, c := range map[string]struct {
 		migrate, mend []string
 		says          string
+		unanswered    string
 		// whole: the engine sees all records of the fault at once. A part of what
 		// it sees is refused, and a part of a little may look like bad data.
 		whole bool
@@ -254,9 +255,10 @@ func TestAWrongMigrationUnderLoad(t *testing.T) {
 			whole: true,
 		},
 		"a column dropped": {
-			migrate: []string{`ALTER TABLE test_coordination.execution_events DROP COLUMN trace_parent`},
-			mend:    []string{`ALTER TABLE test_coordination.execution_events ADD COLUMN trace_parent text NOT NULL DEFAULT ''`},
-			says:    "the database does not fit this program",
+			migrate:    []string{`ALTER TABLE test_coordination.execution_events DROP COLUMN trace_parent`},
+			mend:       []string{`ALTER TABLE test_coordination.execution_events ADD COLUMN trace_parent text NOT NULL DEFAULT ''`},
+			says:       "the database does not fit this program",
+			unanswered: "no event can be written",
 		},
 		"no partition, not even the default one": {
 			migrate: []string{`DO $$ DECLARE r record; BEGIN
@@ -290,6 +292,7 @@ func TestAWrongMigrationUnderLoad(t *testing.T) {
 					see()
 					return w.bothStopped()
 				},
+				unanswered: c.unanswered,
 				heal: func() {
 					for number := range int32(2) {
 						if reason := w.partition(number).StoppedReason; !strings.Contains(reason, c.says) {

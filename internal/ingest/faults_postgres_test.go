@@ -140,9 +140,10 @@ func TestPostgresTerminatesSessions(t *testing.T) {
 				terminated.Add(n)
 			})
 		},
-		noticed: func() bool { return terminated.Load() >= 50 && w.said.says("batch not committed", "57P01") },
-		heal:    func() { stop() },
-		engine:  w.engineStore(db.URL),
+		noticed:    func() bool { return terminated.Load() >= 50 && w.said.says("batch not committed", "57P01") },
+		heal:       func() { stop() },
+		unanswered: "no session lasts",
+		engine:     w.engineStore(db.URL),
 	})
 }
 
@@ -154,10 +155,11 @@ func TestPostgresRestarts(t *testing.T) {
 			t.Parallel()
 			w, server := newPostgresWorld(t, durable)
 			w.withstand(&fault{
-				inject:  func() { must(t, end(server)) },
-				noticed: func() bool { return w.said.says("connection refused") },
-				heal:    func() { must(t, server.Restart(t.Context())) },
-				engine:  w.engineStore(w.db.URL),
+				inject:     func() { must(t, end(server)) },
+				noticed:    func() bool { return w.said.says("connection refused") },
+				unanswered: "the server is away",
+				heal:       func() { must(t, server.Restart(t.Context())) },
+				engine:     w.engineStore(w.db.URL),
 			})
 		})
 	}
@@ -180,8 +182,9 @@ func TestPostgresIsReadOnly(t *testing.T) {
 			set("on")
 			terminateEngine(t, pool)
 		},
-		noticed: func() bool { return w.said.says("batch not committed", "SQLSTATE 25006") },
-		heal:    func() { set("off") },
+		noticed:    func() bool { return w.said.says("batch not committed", "SQLSTATE 25006") },
+		unanswered: "nothing can be written",
+		heal:       func() { set("off") },
 		engine: func(s *settings) {
 			store(s)
 			s.config.ReconcileEvery = time.Hour // each pass uses up a session
@@ -195,10 +198,11 @@ func TestPostgresIsAStandby(t *testing.T) {
 	proxy := testenv.Proxy(t, primary.Addr())
 	standby := standbyOf(t, primary)
 	w.withstand(&fault{
-		inject:  func() { proxy.Redirect(standby.Addr()) },
-		noticed: func() bool { return w.said.says("SQLSTATE 25006") && w.said.says("connected to a standby") },
-		heal:    func() { proxy.Redirect(primary.Addr()) },
-		engine:  w.engineStore(through(t, proxy, w.db.URL)),
+		inject:     func() { proxy.Redirect(standby.Addr()) },
+		noticed:    func() bool { return w.said.says("SQLSTATE 25006") && w.said.says("connected to a standby") },
+		unanswered: "nothing can be written",
+		heal:       func() { proxy.Redirect(primary.Addr()) },
+		engine:     w.engineStore(through(t, proxy, w.db.URL)),
 	})
 }
 
@@ -213,9 +217,10 @@ func TestPostgresDiskIsFull(t *testing.T) {
 		must(t, server.Restart(t.Context()))
 	}
 	f := &fault{
-		noticed: func() bool { return w.said.says("batch not committed", "SQLSTATE 53100") },
-		heal:    func() { restart(0) },
-		engine:  w.engineStore(w.db.URL),
+		noticed:    func() bool { return w.said.says("batch not committed", "SQLSTATE 53100") },
+		unanswered: "there is no room for an event",
+		heal:       func() { restart(0) },
+		engine:     w.engineStore(w.db.URL),
 	}
 	f.inject = func() {
 		f.rest.Lock() // two that extend a table at once leave free pages
@@ -266,7 +271,8 @@ func TestPostgresHasNoConnectionLeft(t *testing.T) {
 				}
 			})
 		},
-		noticed: func() bool { return w.said.says("SQLSTATE 53300") },
+		noticed:    func() bool { return w.said.says("SQLSTATE 53300") },
+		unanswered: "there is no connection",
 		heal: func() {
 			stop()
 			for _, c := range held {
@@ -314,9 +320,10 @@ func TestPostgresIsFrozen(t *testing.T) {
 	w, server := newPostgresWorld(t)
 	store := w.engineStore(w.db.URL)
 	w.withstand(&fault{
-		inject:  func() { must(t, server.Pause()) },
-		noticed: func() bool { return w.said.says("no progress: giving the partition back") },
-		heal:    func() { must(t, server.Resume()) },
+		inject:     func() { must(t, server.Pause()) },
+		noticed:    func() bool { return w.said.says("no progress: giving the partition back") },
+		unanswered: "the server does nothing",
+		heal:       func() { must(t, server.Resume()) },
 		engine: func(s *settings) {
 			store(s)
 			s.config.StallLimit, s.config.ApplyBudget = 500*time.Millisecond, time.Second
@@ -390,9 +397,10 @@ func TestPostgresLocksAreHeld(t *testing.T) {
 			_, err := tx.Exec(t.Context(), "SELECT FROM test_coordination.execution_ids FOR UPDATE")
 			must(t, err)
 		},
-		noticed: func() bool { return w.said.says("batch not committed", "SQLSTATE 55P03") },
-		heal:    func() { must(t, tx.Rollback(t.Context())) },
-		engine:  w.engineStore(w.db.URL, func(c *pgstore.Config) { c.LockTimeout = 200 * time.Millisecond }),
+		noticed:    func() bool { return w.said.says("batch not committed", "SQLSTATE 55P03") },
+		unanswered: "the caller may be at a run that is locked",
+		heal:       func() { must(t, tx.Rollback(t.Context())) },
+		engine:     w.engineStore(w.db.URL, func(c *pgstore.Config) { c.LockTimeout = 200 * time.Millisecond }),
 	})
 }
 
