@@ -8,7 +8,7 @@ ORDER BY execution_id, run LIMIT sqlc.arg(page);
 -- OrphaningRuns walks the runs that have ended with faults that act on their
 -- targets.
 -- name: OrphaningRuns :many
-SELECT e.* FROM test_coordination.executions AS e
+SELECT e.execution_id, e.run, e.status, e.ended_at, e.faults_active, e.version, e.updated_at FROM test_coordination.executions AS e
 WHERE e.faults_active > 0 AND (e.execution_id, e.run) > (sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer)
   AND e.status IN ('passed', 'failed', 'error', 'cancelled', 'timeout', 'interrupted')
 ORDER BY e.execution_id, e.run LIMIT sqlc.arg(page);

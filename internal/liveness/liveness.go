@@ -55,12 +55,19 @@ type Loop struct {
 	cfg Config
 	Parts
 	heard map[pgstore.RunKey]heard // of the runs that have not ended
+	asked map[pgstore.RunKey]state // of those that have: as they were when there was nothing more to ask for
 }
 
 // heard is how much others had said of a run, and since when that is all.
 type heard struct {
 	events int64
 	since  time.Time
+}
+
+// state tells a run that was changed from one that was not.
+type state struct {
+	version int64
+	at      time.Time
 }
 
 // New makes the loop.
@@ -178,8 +185,11 @@ func (l *Loop) limit(ctx context.Context, known map[version]time.Duration, v ver
 	return limit, nil
 }
 
+// lookForOrphans has the coordinator asked for the faults of ended runs. A run of
+// which there was nothing more to ask is left alone until it is changed, for its
+// faults may act for ever: who begins anew, or leads now, looks at each once.
 func (l *Loop) lookForOrphans(ctx context.Context) error {
-	orphaned, ended := 0, l.Now().Add(-l.cfg.Grace)
+	orphaned, ended, asked := 0, l.Now().Add(-l.cfg.Grace), make(map[pgstore.RunKey]state, len(l.asked))
 	for after := (pgstore.RunKey{}); ; {
 		runs, err := l.Store.OrphaningRunsAfter(ctx, after, page)
 		if err != nil {
@@ -187,24 +197,42 @@ func (l *Loop) lookForOrphans(ctx context.Context) error {
 		}
 		for i := range runs {
 			r := &runs[i]
-			after = pgstore.RunKey{ID: r.ID, Number: r.Number}
+			after = r.RunKey
 			if r.EndedAt.After(ended) && !r.EndedAt.After(l.Now()) { // a producer's clock may be fast
 				continue
 			}
-			orphaned += int(r.Counts.FaultsActive)
-			asked, err := l.Commands.AskToClear(ctx, after)
-			if err := l.only(after, err); err != nil {
-				return err
+			orphaned += r.Faults
+			now := state{r.Version, r.UpdatedAt}
+			if before, ok := l.asked[r.RunKey]; !ok || before != now {
+				nothing, err := l.askToClear(ctx, r)
+				if err := l.only(r.RunKey, err); err != nil {
+					return err
+				}
+				if !nothing {
+					continue
+				}
 			}
-			for _, f := range asked {
-				l.Log.Error().Str("execution_id", string(r.ID)).Int32("run", int32(r.Number)).Str("status", string(r.Status)).
-					Str("fault_id", f.FaultID).Str("fault_type", f.FaultType).Str("target_service", f.TargetService).
-					Msg("orphaned fault: its run has ended and it still acts on its target; the coordinator is asked to clear it")
-			}
+			asked[r.RunKey] = now
 		}
 		if len(runs) < page {
+			l.asked = asked // those that were revived or cleared are forgotten
 			l.Metrics.OrphanedFaults(orphaned)
 			return nil
 		}
 	}
+}
+
+// askToClear asks for the faults of one run that were not asked for, and tells
+// whether there were none.
+func (l *Loop) askToClear(ctx context.Context, r *pgstore.OrphaningRun) (none bool, err error) {
+	asked, err := l.Commands.AskToClear(ctx, r.RunKey)
+	if err != nil {
+		return false, err
+	}
+	for _, f := range asked {
+		l.Log.Error().Str("execution_id", string(r.ID)).Int32("run", int32(r.Number)).Str("status", string(r.Status)).
+			Str("fault_id", f.FaultID).Str("fault_type", f.FaultType).Str("target_service", f.TargetService).
+			Msg("orphaned fault: its run has ended and it still acts on its target; the coordinator is asked to clear it")
+	}
+	return len(asked) == 0, nil
 }

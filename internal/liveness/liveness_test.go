@@ -28,6 +28,7 @@ type world struct {
 	db      *testenv.DB
 	store   *pgstore.Store
 	decoder *event.Decoder
+	metrics prometheus.Gatherer // of the loop that was made last
 	now     time.Time
 	said    int64
 }
@@ -51,7 +52,9 @@ func (w *world) loop(instance string) *liveness.Loop { return w.deafLoop(instanc
 
 func (w *world) deafLoop(instance string, deaf func(context.Context) error) *liveness.Loop {
 	w.Helper()
-	metrics, err := telemetry.NewMetrics(prometheus.NewRegistry(), telemetry.Build{})
+	registry := prometheus.NewRegistry()
+	w.metrics = registry
+	metrics, err := telemetry.NewMetrics(registry, telemetry.Build{})
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -297,4 +300,77 @@ func TestTheFaultsOfASilentRunAreOrphaned(t *testing.T) {
 	if got := w.commands(); len(got) != 2 {
 		t.Errorf("after its second death the coordinator is told %v, want to clear the fault again", got)
 	}
+}
+
+// Faults that nobody clears are passed over at each look, without a transaction
+// for each run, and are counted all the same. What changes is asked for.
+func TestFaultsThatWereAskedForCostNoTransactionAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, id := range []string{"exec-1", "exec-2", "exec-3"} {
+		w.say(&contract.ExecutionStarted{ExecutionId: id})
+		w.say(&contract.ExecutionFaultInjected{ExecutionId: id, FaultId: "latency", FaultType: "network", TargetService: "exchange"})
+		w.say(&contract.ExecutionFinished{ExecutionId: id, Outcome: "passed"})
+	}
+	l := w.loop("a")
+	asked := func(after string, commands, faults int) {
+		t.Helper()
+		if got := w.commands(); len(got) != commands {
+			t.Errorf("%s the coordinator is told %v, want %d", after, got, commands)
+		}
+		if got := w.orphanedFaults(); got != faults {
+			t.Errorf("%s %d faults count as orphaned, want %d", after, got, faults)
+		}
+	}
+	w.pass(l, 2*time.Minute)
+	asked("at first", 3, 3)
+	w.pass(l, time.Minute) // sees that all was asked for
+	locked, err := w.db.Pool(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := locked.Exec(t.Context(), "LOCK TABLE test_coordination.execution_ids"); err != nil { // every transaction about a run begins with it
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := l.Pass(ctx); err != nil {
+		t.Errorf("a pass over what was asked for waits for the lock of a run: %v", err)
+	}
+	if err := locked.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	asked("when nothing has changed", 3, 3)
+
+	w.say(&contract.ExecutionFaultInjected{ExecutionId: "exec-2", FaultId: "late", FaultType: "network", TargetService: "exchange"})
+	w.pass(l, time.Minute)
+	asked("after a fault that came late", 4, 4)
+	w.say(&contract.ExecutionFaultCleared{ExecutionId: "exec-1", FaultId: "latency"})
+	w.pass(l, time.Minute)
+	asked("after one was cleared", 4, 3)
+
+	// A failover loses what was written last: the version is that of before.
+	if _, err := w.db.Pool(t).Exec(t.Context(), `WITH lost AS (DELETE FROM test_coordination.fault_injections WHERE execution_id = 'exec-2' AND fault_id = 'late')
+		UPDATE test_coordination.executions SET version = version - 2, faults_active = 1 WHERE execution_id = 'exec-2'`); err != nil {
+		t.Fatal(err)
+	}
+	w.say(&contract.ExecutionFaultInjected{ExecutionId: "exec-2", FaultId: "later", FaultType: "network", TargetService: "exchange"})
+	w.pass(l, time.Minute)
+	asked("after a failover", 5, 3)
+}
+
+// orphanedFaults is the gauge.
+func (w *world) orphanedFaults() int {
+	w.Helper()
+	families, err := w.metrics.Gather()
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "tcda_orphaned_faults" {
+			return int(f.GetMetric()[0].GetGauge().GetValue())
+		}
+	}
+	w.Fatal("there is no gauge of orphaned faults")
+	return 0
 }

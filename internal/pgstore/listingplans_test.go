@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +81,7 @@ func TestListsGoAlongKeysAndAPageFarInCostsWhatTheFirstDoes(t *testing.T) {
 		"SnapshotsPage":     {"snapshot_id", ofLong + "'', 50", ofLong + "'n019000', 50", true},
 		"AnnotationsPage":   {"order_key", ofLong + "'', 50", ofLong + "int8send(19000), 50", false},
 		"ActiveFaults":      {"executions_faults_active_idx", "'', 0, '', 50", "'exec-039000', 1, 'a', 50", true},
+		"OrphaningRuns":     {"executions_faults_active_idx", "'', 0, 50", "'exec-039000', 1, 50", false},
 		"RunsOfCorrelation": {"correlation_id", "101, 'c-long', 1000", "101, 'c39000', 1000", true},
 	}
 	for _, state := range []string{"not analyzed", "analyzed"} {
@@ -94,7 +96,7 @@ func TestListsGoAlongKeysAndAPageFarInCostsWhatTheFirstDoes(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, c := range reading(new(int)) {
+			for _, c := range slices.Concat(reading(new(int)), apiCalls(new(int))) {
 				if _, listed := lists[c.method]; listed {
 					if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil {
 						t.Fatalf("%s: %v", c.method, err)

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
@@ -32,11 +33,31 @@ func (s *Store) LiveSignsAfter(ctx context.Context, after RunKey, page int) ([]L
 	return signs, nil
 }
 
+// OrphaningRun is a run that has ended and left faults behind.
+type OrphaningRun struct {
+	RunKey
+	Status    execution.Status
+	EndedAt   time.Time
+	Faults    int       // that act on their targets
+	Version   int64     // with UpdatedAt it tells a run that was changed from one that was not
+	UpdatedAt time.Time // a failover may lose a version, and another change get its number
+}
+
 // OrphaningRunsAfter is a page of the runs that have ended and left faults
 // behind, in the order of their keys.
-func (s *Store) OrphaningRunsAfter(ctx context.Context, after RunKey, page int) ([]execution.Run, error) {
+func (s *Store) OrphaningRunsAfter(ctx context.Context, after RunKey, page int) ([]OrphaningRun, error) {
 	rows, err := s.q.OrphaningRuns(ctx, string(after.ID), int32(after.Number), int32(page))
-	return runsFromRows("list runs that left faults behind", rows, err)
+	if err != nil {
+		return nil, interpret("list runs that left faults behind", err)
+	}
+	runs := make([]OrphaningRun, len(rows))
+	for i, r := range rows {
+		runs[i] = OrphaningRun{
+			RunKey: RunKey{execution.ID(r.ExecutionID), execution.RunNumber(r.Run)}, Status: execution.Status(r.Status), EndedAt: timeOf(r.EndedAt),
+			Faults: int(r.FaultsActive), Version: r.Version, UpdatedAt: r.UpdatedAt.UTC(),
+		}
+	}
+	return runs, nil
 }
 
 // ActiveFaults are the faults of a run that act on their targets.

@@ -101,79 +101,41 @@ func (q *Queries) LiveSigns(ctx context.Context, afterID string, afterRun int32,
 }
 
 const orphaningRuns = `-- name: OrphaningRuns :many
-SELECT e.execution_id, e.run, e.bucket, e.version, e.run_id, e.status, e.reported_outcome, e.scenario_id, e.scenario_version, e.environment, e.coordinator_id, e.start_source, e.trigger_type, e.trigger_actor, e.trigger_uri, e.group_id, e.attempt, e.dry_run, e.requested_at, e.started_at, e.ended_at, e.deadline, e.last_event_at, e.last_heartbeat_at, e.progress, e.message, e.current_phase, e.pause_reason, e.exit_code, e.error_message, e.lifecycle, e.interrupt_cause, e.interrupt_events, e.interrupted_at, e.superseded_by, e.events, e.own_events, e.log_lines, e.snapshots, e.phases_total, e.steps_total, e.steps_failed, e.faults_total, e.faults_active, e.validations_passed, e.validations_failed, e.validations_skipped, e.validations_error, e.end_order, e.marks, e.created_at, e.updated_at, e.settled_change_at, e.cancel_requested_at, e.pinned FROM test_coordination.executions AS e
+SELECT e.execution_id, e.run, e.status, e.ended_at, e.faults_active, e.version, e.updated_at FROM test_coordination.executions AS e
 WHERE e.faults_active > 0 AND (e.execution_id, e.run) > ($1::text, $2::integer)
   AND e.status IN ('passed', 'failed', 'error', 'cancelled', 'timeout', 'interrupted')
 ORDER BY e.execution_id, e.run LIMIT $3
 `
 
+type OrphaningRunsRow struct {
+	ExecutionID  string
+	Run          int32
+	Status       string
+	EndedAt      *time.Time
+	FaultsActive int32
+	Version      int64
+	UpdatedAt    time.Time
+}
+
 // OrphaningRuns walks the runs that have ended with faults that act on their
 // targets.
-func (q *Queries) OrphaningRuns(ctx context.Context, afterID string, afterRun int32, page int32) ([]Execution, error) {
+func (q *Queries) OrphaningRuns(ctx context.Context, afterID string, afterRun int32, page int32) ([]OrphaningRunsRow, error) {
 	rows, err := q.db.Query(ctx, orphaningRuns, afterID, afterRun, page)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Execution{}
+	items := []OrphaningRunsRow{}
 	for rows.Next() {
-		var i Execution
+		var i OrphaningRunsRow
 		if err := rows.Scan(
 			&i.ExecutionID,
 			&i.Run,
-			&i.Bucket,
-			&i.Version,
-			&i.RunID,
 			&i.Status,
-			&i.ReportedOutcome,
-			&i.ScenarioID,
-			&i.ScenarioVersion,
-			&i.Environment,
-			&i.CoordinatorID,
-			&i.StartSource,
-			&i.TriggerType,
-			&i.TriggerActor,
-			&i.TriggerURI,
-			&i.GroupID,
-			&i.Attempt,
-			&i.DryRun,
-			&i.RequestedAt,
-			&i.StartedAt,
 			&i.EndedAt,
-			&i.Deadline,
-			&i.LastEventAt,
-			&i.LastHeartbeatAt,
-			&i.Progress,
-			&i.Message,
-			&i.CurrentPhase,
-			&i.PauseReason,
-			&i.ExitCode,
-			&i.ErrorMessage,
-			&i.Lifecycle,
-			&i.InterruptCause,
-			&i.InterruptEvents,
-			&i.InterruptedAt,
-			&i.SupersededBy,
-			&i.Events,
-			&i.OwnEvents,
-			&i.LogLines,
-			&i.Snapshots,
-			&i.PhasesTotal,
-			&i.StepsTotal,
-			&i.StepsFailed,
-			&i.FaultsTotal,
 			&i.FaultsActive,
-			&i.ValidationsPassed,
-			&i.ValidationsFailed,
-			&i.ValidationsSkipped,
-			&i.ValidationsError,
-			&i.EndOrder,
-			&i.Marks,
-			&i.CreatedAt,
+			&i.Version,
 			&i.UpdatedAt,
-			&i.SettledChangeAt,
-			&i.CancelRequestedAt,
-			&i.Pinned,
 		); err != nil {
 			return nil, err
 		}
