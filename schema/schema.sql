@@ -706,12 +706,12 @@ CREATE TABLE "test_coordination"."execution_locks" (
   CONSTRAINT "execution_locks_token_check" CHECK ("token" > 0),
   CONSTRAINT "execution_locks_state_check" CHECK ("state" IN ('held', 'released', 'broken')),
   CONSTRAINT "execution_locks_ended_check" CHECK (("state" = 'held') = ("ended_at" IS NULL))
-) WITH (fillfactor = 70);
-CREATE INDEX "execution_locks_held_idx" ON "test_coordination"."execution_locks" ("name") WHERE "state" = 'held';
+);
+CREATE INDEX "execution_locks_held_idx" ON "test_coordination"."execution_locks" ("expires_at") WHERE "state" = 'held';
 COMMENT ON TABLE "test_coordination"."execution_locks" IS 'The present or last tenure of each lock. A row stays when its lock is free: its token must never be given again.';
 COMMENT ON COLUMN "test_coordination"."execution_locks"."token" IS 'Fencing token: rises with each tenure, for ever. Begins at (timeline - 1) * 2^32 + 1, so that a token that was given before a failover, and lost with it, is not given again after it.';
 COMMENT ON COLUMN "test_coordination"."execution_locks"."state" IS 'Held, until the holder gives it back or an operator breaks it. Whether a lease that is held has expired is asked of the clock.';
-COMMENT ON COLUMN "test_coordination"."execution_locks"."expires_at" IS 'By this server''s clock, as all times of this table; no index has it, so that a renewal is a small write.';
+COMMENT ON COLUMN "test_coordination"."execution_locks"."expires_at" IS 'By this server''s clock, as all times of this table.';
 
 CREATE TABLE "test_coordination"."audit_log" (
   "id"         bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,

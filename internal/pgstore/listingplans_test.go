@@ -135,6 +135,48 @@ func TestListsGoAlongKeysAndAPageFarInCostsWhatTheFirstDoes(t *testing.T) {
 	}
 }
 
+// Leases that ran out and were never released stay for ever. Who lists what is
+// held does not meet them, on whatever page.
+func TestLeasesThatRanOutCostNothing(t *testing.T) {
+	t.Parallel()
+	conn := planningConn(t)
+	fill := func(from, to int, lasts string) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), `INSERT INTO test_coordination.execution_locks (name, holder, token, state, acquired_at, renewed_at, expires_at)
+			SELECT 'lock-' || lpad((n * 7919 % 100000)::text, 5, '0'), 'h', 1, 'held', now(), now(), now() + $3::interval FROM generate_series($1::int, $2::int) AS n`, from, to, lasts)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// cost is how many blocks the first page touches and one in the middle, each of 20 rows.
+	cost := func() (first, middle int) {
+		t.Helper()
+		if _, err := dbsqlc.New(conn).HeldLocks(t.Context(), "", 20); err != nil {
+			t.Fatal(err)
+		}
+		name := preparedNames(t, conn)["HeldLocks"]
+		first, rows := executed(t, conn, name, "'', 20")
+		middle, middleRows := executed(t, conn, name, "'lock-50000', 20")
+		if rows != 20 || middleRows != 20 {
+			t.Errorf("%d rows in the first page and %d in the middle", rows, middleRows)
+		}
+		return first, middle
+	}
+	fill(1, 100, "1 hour")
+	before, middleBefore := cost()
+	fill(101, 50_000, "-1 second")
+	for _, state := range []string{"not analyzed", "analyzed"} {
+		if state == "analyzed" {
+			if _, err := conn.Exec(t.Context(), "ANALYZE test_coordination.execution_locks"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if first, middle := cost(); first > 3*before || middle > 3*middleBefore {
+			t.Errorf("%s: pages touch %d and %d blocks, %d and %d before 50,000 leases had run out", state, first, middle, before, middleBefore)
+		}
+	}
+}
+
 // preparedNames are the names of the prepared statements by those of their
 // queries.
 func preparedNames(t *testing.T, conn *pgx.Conn) map[string]string {

@@ -103,7 +103,7 @@ CREATE TABLE "test_coordination"."execution_locks" (
   CONSTRAINT "execution_locks_token_check" CHECK (token > 0)
 );
 -- create index "execution_locks_held_idx" to table: "execution_locks"
-CREATE INDEX "execution_locks_held_idx" ON "test_coordination"."execution_locks" ("name") WHERE (state = 'held'::text);
+CREATE INDEX "execution_locks_held_idx" ON "test_coordination"."execution_locks" ("expires_at") WHERE (state = 'held'::text);
 -- set comment to table: "execution_locks"
 COMMENT ON TABLE "test_coordination"."execution_locks" IS 'The present or last tenure of each lock. A row stays when its lock is free: its token must never be given again.';
 -- set comment to column: "token" on table: "execution_locks"
@@ -111,7 +111,7 @@ COMMENT ON COLUMN "test_coordination"."execution_locks"."token" IS 'Fencing toke
 -- set comment to column: "state" on table: "execution_locks"
 COMMENT ON COLUMN "test_coordination"."execution_locks"."state" IS 'Held, until the holder gives it back or an operator breaks it. Whether a lease that is held has expired is asked of the clock.';
 -- set comment to column: "expires_at" on table: "execution_locks"
-COMMENT ON COLUMN "test_coordination"."execution_locks"."expires_at" IS 'By this server''s clock, as all times of this table; no index has it, so that a renewal is a small write.';
+COMMENT ON COLUMN "test_coordination"."execution_locks"."expires_at" IS 'By this server''s clock, as all times of this table.';
 -- create "kill_switch" table
 CREATE TABLE "test_coordination"."kill_switch" (
   "singleton" boolean NOT NULL DEFAULT true,
@@ -285,7 +285,6 @@ COMMENT ON COLUMN "test_coordination"."schedule_plans"."schedule_version" IS 'Of
 COMMENT ON COLUMN "test_coordination"."schedule_plans"."planned_until" IS 'Occurrences due until then, and at that moment, have been made.';
 -- set comment to column: "next_due_at" on table: "schedule_plans"
 COMMENT ON COLUMN "test_coordination"."schedule_plans"."next_due_at" IS 'When to look at the schedule again: at its next occurrence, or at once after a change. NULL: when it is changed.';
-ALTER TABLE test_coordination.execution_locks SET (fillfactor = 70);
 ALTER TABLE test_coordination.outbox SET (autovacuum_vacuum_scale_factor = 0.01);
 ALTER TABLE test_coordination.outbox SET (autovacuum_vacuum_threshold = 1000);
 ALTER TABLE test_coordination.schedule_occurrences SET (fillfactor = 80);
