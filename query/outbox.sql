@@ -27,31 +27,39 @@ FROM (
 ) AS q
 ON CONFLICT (topic_role, event_id) DO NOTHING;
 
--- ClaimOutbox locks, for this transaction, the first unpublished row of each of
--- the next keys of a topic, and tells what it takes in memory. It steps from key
--- to key along the index, so that what waits behind a parked row costs nothing;
--- and begins behind the last key of the former claim, so that none starves. Rows
--- that another publisher has locked are passed over. Nobody can claim the second
--- row of a key while the first is not published: it is no first row in anybody's
--- snapshot.
+-- ClaimOutbox locks, for this transaction, the first row to be published of each
+-- of the next keys of a topic, and tells what it takes in memory, or behind which
+-- parked row it waits: it is to be held back then. It steps from key to key along
+-- the index of what is neither parked nor held back, so that what waits for an
+-- operator costs nothing; and begins behind the last key of the former claim, so
+-- that none starves. Rows that another publisher has locked are passed over. Nobody
+-- can claim the second row of a key while the first is not published: it is no
+-- first row in anybody's snapshot. All is looked up in an order, by ranges and in
+-- words that leave the planner one index: it would keep what is quick while next to
+-- nothing waits.
 -- name: ClaimOutbox :many
 WITH RECURSIVE heads AS (
-  (SELECT f.key_hash, f.id, f.status FROM test_coordination.outbox AS f
-   WHERE f.topic_role = sqlc.arg(topic_role) AND f.key_hash > sqlc.arg(after_key)::bytea AND f.status IN ('pending', 'parked')
+  (SELECT f.key_hash, f.id FROM test_coordination.outbox AS f
+   WHERE f.topic_role = sqlc.arg(topic_role) AND f.key_hash > sqlc.arg(after_key)::bytea AND f.status = 'pending' AND NOT f.held_back
    ORDER BY f.key_hash, f.id LIMIT 1)
   UNION ALL
-  SELECT n.key_hash, n.id, n.status FROM heads CROSS JOIN LATERAL (
-    SELECT b.key_hash, b.id, b.status FROM test_coordination.outbox AS b
-    WHERE b.topic_role = sqlc.arg(topic_role) AND b.key_hash > heads.key_hash AND b.status IN ('pending', 'parked')
+  SELECT n.key_hash, n.id FROM heads CROSS JOIN LATERAL (
+    SELECT b.key_hash, b.id FROM test_coordination.outbox AS b
+    WHERE b.topic_role = sqlc.arg(topic_role) AND b.key_hash > heads.key_hash AND b.status = 'pending' AND NOT b.held_back
     ORDER BY b.key_hash, b.id LIMIT 1
   ) AS n
 )
-SELECT o.id, o.key_hash,
-  (coalesce(octet_length(o.record_value), 0) + coalesce((SELECT octet_length(r.record_value) FROM test_coordination.quarantined_records AS r WHERE r.id = o.quarantined_id), 0))::bigint AS bytes
-FROM heads JOIN test_coordination.outbox AS o ON o.id = heads.id
-WHERE heads.status = 'pending' AND o.status = 'pending'
-LIMIT sqlc.arg(most)
-FOR UPDATE OF o SKIP LOCKED;
+SELECT o.id, heads.key_hash,
+  coalesce((SELECT p.id FROM test_coordination.outbox AS p
+    WHERE p.topic_role = sqlc.arg(topic_role) AND p.key_hash BETWEEN heads.key_hash AND heads.key_hash AND p.id < heads.id AND p.status = 'parked'
+    ORDER BY p.key_hash, p.id LIMIT 1), 0)::bigint AS behind,
+  (o.bytes + coalesce((SELECT octet_length(r.record_value) FROM test_coordination.quarantined_records AS r WHERE r.id = o.quarantined_id), 0))::bigint AS bytes
+FROM heads CROSS JOIN LATERAL (
+  SELECT c.id, c.quarantined_id, coalesce(octet_length(c.record_value), 0) AS bytes FROM test_coordination.outbox AS c
+  WHERE c.id = heads.id AND c.status NOT IN ('parked', 'published', 'discarded') AND NOT c.held_back
+  LIMIT 1 FOR UPDATE SKIP LOCKED
+) AS o
+LIMIT sqlc.arg(most);
 
 -- OutboxRecords are the records of claimed rows, and of dead letters the
 -- quarantined record with why it was quarantined.
@@ -76,6 +84,23 @@ UPDATE test_coordination.outbox AS o SET status = 'parked', attempts = o.attempt
 FROM ROWS FROM (unnest(sqlc.arg(ids)::bigint[]), unnest(sqlc.arg(reasons)::text[])) AS u(id, reason)
 WHERE o.id = u.id;
 
+-- HoldBack has publishers pass over rows that wait behind parked ones, a bounded
+-- piece of them. The parked row is locked, and looked at again: who releases or
+-- discards it meanwhile finds what is held back here. It waits for nobody; what it
+-- leaves is come upon again. Its words too leave the planner one index.
+-- name: HoldBack :exec
+WITH parked AS MATERIALIZED (
+  SELECT p.id, p.topic_role, p.key_hash FROM test_coordination.outbox AS p
+  WHERE p.id = ANY (sqlc.arg(parked)::bigint[]) AND p.status NOT IN ('pending', 'published', 'discarded') FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE test_coordination.outbox SET held_back = true WHERE id = ANY (ARRAY(
+  SELECT b.id FROM parked CROSS JOIN LATERAL (
+    SELECT o.id FROM test_coordination.outbox AS o
+    WHERE o.topic_role = parked.topic_role AND o.key_hash BETWEEN parked.key_hash AND parked.key_hash AND o.id > parked.id
+      AND o.status = 'pending' AND NOT o.held_back
+    ORDER BY o.key_hash, o.id LIMIT sqlc.arg(most) FOR UPDATE SKIP LOCKED
+  ) AS b LIMIT sqlc.arg(most)));
+
 -- CountAttempts counts a try in vain of claimed rows, which stay to be published.
 -- name: CountAttempts :exec
 UPDATE test_coordination.outbox SET attempts = attempts + 1 WHERE id = ANY (sqlc.arg(ids)::bigint[]);
@@ -94,6 +119,13 @@ WHERE id = sqlc.arg(id) AND status = 'parked';
 -- name: DiscardParked :execrows
 UPDATE test_coordination.outbox SET status = 'discarded', finished_at = sqlc.arg(now)::timestamptz, resolved_at = sqlc.arg(now)::timestamptz, resolved_by = sqlc.arg(resolved_by), resolution = sqlc.arg(resolution)
 WHERE id = sqlc.arg(id) AND status = 'parked';
+
+-- LetFollow ends what HoldBack began, for the key of a row that was parked. It is
+-- a statement of its own after the row's change: it sees what was held back until
+-- then.
+-- name: LetFollow :exec
+UPDATE test_coordination.outbox AS o SET held_back = false FROM test_coordination.outbox AS p
+WHERE p.id = sqlc.arg(id) AND o.topic_role = p.topic_role AND o.key_hash = p.key_hash AND o.held_back;
 
 -- LendForGood leaves the bytes of quarantined records with their unpublished dead
 -- letters, before the records give them up. Neither status is asked for by name: the

@@ -126,6 +126,7 @@ CREATE TABLE "test_coordination"."outbox" (
   "record_headers"      jsonb       NULL,
   "quarantined_id"      bigint      NULL,
   "status"              text        NOT NULL DEFAULT 'pending',
+  "held_back"           boolean     NOT NULL DEFAULT false,
   "attempts"            integer     NOT NULL DEFAULT 0,
   "enqueued_at"         timestamptz NOT NULL,
   "parked_at"           timestamptz NULL,
@@ -141,10 +142,12 @@ CREATE TABLE "test_coordination"."outbox" (
   CONSTRAINT "outbox_event_id_key" UNIQUE ("topic_role", "event_id"),
   CONSTRAINT "outbox_topic_role_check" CHECK ("topic_role" IN ('commands', 'reports', 'dead-letters')),
   CONSTRAINT "outbox_status_check" CHECK ("status" IN ('pending', 'parked', 'published', 'discarded')),
+  CONSTRAINT "outbox_held_back_check" CHECK (NOT "held_back" OR "status" = 'pending'),
   CONSTRAINT "outbox_finished_check" CHECK (("status" IN ('published', 'discarded')) = ("finished_at" IS NOT NULL)),
   CONSTRAINT "outbox_record_check" CHECK ("record_headers" IS NOT NULL OR "quarantined_id" IS NOT NULL)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000); -- the publisher walks over what is not vacuumed
-CREATE INDEX "outbox_unpublished_idx" ON "test_coordination"."outbox" ("topic_role", "key_hash", "id") WHERE "status" IN ('pending', 'parked');
+CREATE INDEX "outbox_next_idx" ON "test_coordination"."outbox" ("topic_role", "key_hash", "id") WHERE "status" = 'pending' AND NOT "held_back";
+CREATE INDEX "outbox_waiting_idx" ON "test_coordination"."outbox" ("topic_role", "key_hash", "id") WHERE "status" = 'parked' OR "held_back";
 CREATE INDEX "outbox_pending_idx" ON "test_coordination"."outbox" ("topic_role", "id") WHERE "status" = 'pending';
 CREATE INDEX "outbox_parked_idx" ON "test_coordination"."outbox" ("id") WHERE "status" = 'parked';
 CREATE INDEX "outbox_finished_idx" ON "test_coordination"."outbox" ("finished_at") WHERE "finished_at" IS NOT NULL;
@@ -156,6 +159,7 @@ COMMENT ON COLUMN "test_coordination"."outbox"."key_hash" IS 'sha-256 of the rec
 COMMENT ON COLUMN "test_coordination"."outbox"."record_headers" IS 'Array of [name, value] in base64, in order; a null value is null. NULL where key, value and headers are those of the quarantined record.';
 COMMENT ON COLUMN "test_coordination"."outbox"."quarantined_id" IS 'The quarantined record that a dead letter is the copy of. It lends its bytes, and leaves them here when it is settled before they are published.';
 COMMENT ON COLUMN "test_coordination"."outbox"."status" IS 'pending: to be published; parked: the broker refuses it, and the rows of its key wait behind it until an operator has released or discarded it.';
+COMMENT ON COLUMN "test_coordination"."outbox"."held_back" IS 'An earlier row of its key is parked: publishers pass this one over. Set by the publisher that first came upon it, cleared with the release or discard of that row.';
 COMMENT ON COLUMN "test_coordination"."outbox"."attempts" IS 'How often it was sent to the broker, in vain or not.';
 COMMENT ON COLUMN "test_coordination"."outbox"."resolved_by" IS 'Who released or discarded it last after it was parked; resolution says why.';
 COMMENT ON COLUMN "test_coordination"."outbox"."finished_at" IS 'When it was published or discarded. Rows are removed some time after that.';

@@ -115,20 +115,21 @@ func (l *lane) publish(ctx context.Context) (done int, err error) {
 	defer cancel()
 	begun := time.Now()
 	var out outcome
-	var next pgstore.OutboxPlace
+	var claimed pgstore.OutboxClaimed
 	err = l.Store.Batch(ctx, l.Now(), func(tx *pgstore.Tx) (err error) {
-		var entries []pgstore.OutboxEntry
-		entries, next, err = tx.ClaimOutbox(ctx, pgstore.OutboxClaim{Topic: l.role, After: l.after, Most: l.cfg.ClaimRows, Bytes: l.cfg.ClaimBytes})
-		if err != nil || len(entries) == 0 {
+		claimed, err = tx.ClaimOutbox(ctx, pgstore.OutboxClaim{Topic: l.role, After: l.after, Most: l.cfg.ClaimRows, Bytes: l.cfg.ClaimBytes})
+		if err != nil {
 			return err
 		}
-		out = l.produce(ctx, entries)
-		return errors.Join(tx.MarkPublished(ctx, l.topic.Name, out.published), tx.Park(ctx, out.refused), tx.CountAttempts(ctx, out.left))
+		out = l.produce(ctx, claimed.Entries)
+		// An operator who wants a row that is parked waits for this transaction from
+		// HoldBack on: not for Kafka.
+		return errors.Join(tx.MarkPublished(ctx, l.topic.Name, out.published), tx.Park(ctx, out.refused), tx.CountAttempts(ctx, out.left), tx.HoldBack(ctx, claimed.Behind))
 	})
 	if err != nil {
 		return 0, err
 	}
-	l.after = next
+	l.after = claimed.Next
 	if len(out.published)+len(out.refused)+len(out.left) > 0 {
 		l.Metrics.Step(telemetry.StepPublish, time.Since(begun))
 	}

@@ -18,7 +18,8 @@
 //
 // A row that the broker refuses for itself (too large, against a rule of the topic)
 // is parked with the reason. The rows of its key wait behind it until an operator
-// releases or discards it; other keys go on. Every other failure, a topic that is
+// releases or discards it; other keys go on. What waits behind it is held back when
+// it is first come upon, so that no later look meets it. Every other failure, a topic that is
 // missing or forbidden included, is nobody's fault among the rows: it holds up its
 // topic alone and is retried for ever.
 //

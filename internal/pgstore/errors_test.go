@@ -318,7 +318,7 @@ var ownConstraints = []string{
 	"ingest_partitions_next_offset_check",
 	"ingest_partitions_partition_check",
 	"kill_switch_singleton_check",
-	"outbox_finished_check",
+	"outbox_finished_check", "outbox_held_back_check",
 	"outbox_record_check",
 	"outbox_status_check",
 	"outbox_topic_role_check",

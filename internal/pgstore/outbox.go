@@ -104,42 +104,53 @@ type OutboxPlace struct{ keyHash []byte }
 // IsZero tells whether it is the beginning.
 func (p OutboxPlace) IsZero() bool { return len(p.keyHash) == 0 }
 
+// OutboxClaimed is what a claim found.
+type OutboxClaimed struct {
+	Entries []OutboxEntry
+	Next    OutboxPlace // for the next claim
+	Behind  []int64     // the parked rows behind which others were found, for HoldBack
+}
+
 // ClaimOutbox locks the first unpublished row of each of the next keys and gives
-// them, with the place for the next claim. Rows that another publisher has, or
-// that wait behind one, are not among them. They are this transaction's until
-// its end: a row that it does not mark is claimed again.
-func (tx *Tx) ClaimOutbox(ctx context.Context, c OutboxClaim) ([]OutboxEntry, OutboxPlace, error) {
-	claimed, err := tx.q.ClaimOutbox(ctx, int32(c.Most), string(c.Topic), append([]byte{}, c.After.keyHash...))
+// them. Rows that another publisher has, or that wait behind one, are not among
+// them. They are this transaction's until its end: a row that it does not mark is
+// claimed again.
+func (tx *Tx) ClaimOutbox(ctx context.Context, c OutboxClaim) (OutboxClaimed, error) {
+	found, err := tx.q.ClaimOutbox(ctx, string(c.Topic), int32(c.Most), append([]byte{}, c.After.keyHash...))
 	if err != nil {
-		return nil, c.After, interpret("claim outbox rows", err)
+		return OutboxClaimed{}, interpret("claim outbox rows", err)
 	}
+	var claimed OutboxClaimed // its place is the beginning, once the last key was seen
 	var ids []int64
-	var next OutboxPlace // the beginning, once the last key was seen
 	var size int64
-	for i := range claimed {
-		if size += claimed[i].Bytes; size > c.Bytes && len(ids) > 0 {
-			next = OutboxPlace{claimed[i-1].KeyHash}
+	for i := range found {
+		if found[i].Behind != 0 {
+			claimed.Behind = append(claimed.Behind, found[i].Behind)
+			continue
+		}
+		if size += found[i].Bytes; size > c.Bytes && len(ids) > 0 {
+			claimed.Next = OutboxPlace{found[i-1].KeyHash}
 			break
 		}
-		ids = append(ids, claimed[i].ID)
+		ids = append(ids, found[i].ID)
 	}
-	if next.IsZero() && len(claimed) == c.Most {
-		next = OutboxPlace{claimed[len(claimed)-1].KeyHash}
+	if claimed.Next.IsZero() && len(found) == c.Most {
+		claimed.Next = OutboxPlace{found[len(found)-1].KeyHash}
 	}
 	if len(ids) == 0 {
-		return nil, next, nil
+		return claimed, nil
 	}
 	rows, err := tx.q.OutboxRecords(ctx, ids)
 	if err != nil {
-		return nil, c.After, interpret("read outbox rows", err)
+		return OutboxClaimed{}, interpret("read outbox rows", err)
 	}
-	entries := make([]OutboxEntry, len(rows))
+	claimed.Entries = make([]OutboxEntry, len(rows))
 	for i := range rows {
-		if entries[i], err = outboxEntry(&rows[i]); err != nil {
-			return nil, c.After, interpret("read outbox rows", err)
+		if claimed.Entries[i], err = outboxEntry(&rows[i]); err != nil {
+			return OutboxClaimed{}, interpret("read outbox rows", err)
 		}
 	}
-	return entries, next, nil
+	return claimed, nil
 }
 
 // outboxEntry is the one mapper of an outbox row with its record.
@@ -206,6 +217,19 @@ func (tx *Tx) Park(ctx context.Context, rows []Refused) error {
 	return tx.queued.ParkOutbox(ctx, tx.now, ids, reasons)
 }
 
+// heldBackAtOnce bounds the rows that one transaction holds back.
+const heldBackAtOnce = 1000
+
+// HoldBack has claims pass over the rows behind parked ones, until those are
+// released or discarded: else each claim would come upon them.
+func (tx *Tx) HoldBack(ctx context.Context, parked []int64) error {
+	if len(parked) == 0 {
+		return nil
+	}
+	tx.pipe.doing("hold outbox rows back")
+	return tx.queued.HoldBack(ctx, heldBackAtOnce, parked)
+}
+
 // CountAttempts counts a try in vain of claimed rows that stay to be published.
 func (tx *Tx) CountAttempts(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
@@ -253,6 +277,9 @@ func (s *Store) ReleaseParked(ctx context.Context, id int64, by, why string, now
 		if err := oneRow("release parked outbox row", n, err); err != nil {
 			return err
 		}
+		if err := tx.q.LetFollow(ctx, id); err != nil {
+			return interpret("let outbox rows follow", err)
+		}
 		return tx.Audit(ctx, AuditEntry{Actor: by, Action: ActionReleaseParked, Subject: strconv.FormatInt(id, 10), Reason: why})
 	})
 }
@@ -265,6 +292,9 @@ func (s *Store) DiscardParked(ctx context.Context, id int64, by, why string, now
 		n, err := tx.q.DiscardParked(ctx, dbsqlc.DiscardParkedParams{Now: now, ResolvedBy: by, Resolution: why, ID: id})
 		if err := oneRow("discard parked outbox row", n, err); err != nil {
 			return err
+		}
+		if err := tx.q.LetFollow(ctx, id); err != nil {
+			return interpret("let outbox rows follow", err)
 		}
 		return tx.Audit(ctx, AuditEntry{Actor: by, Action: ActionDiscardParked, Subject: strconv.FormatInt(id, 10), Reason: why})
 	})

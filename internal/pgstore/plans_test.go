@@ -143,7 +143,7 @@ func TestDiscardingGoesAlongKeys(t *testing.T) {
 // outboxStatements are those of the publisher, which runs all the time.
 var outboxStatements = []string{
 	"Enqueue", "EnqueueDeadLetters", "ClaimOutbox", "OutboxRecords", "MarkPublished", "ParkOutbox", "CountAttempts", "ParkedOutbox", "ReleaseParked", "DiscardParked",
-	"LendForGood", "OldestPending", "CountParked", "RemoveFinished", "LoopCursor", "MoveLoopCursor", "SettledRunsUpTo", "OpenQuarantined",
+	"HoldBack", "LetFollow", "LendForGood", "OldestPending", "CountParked", "RemoveFinished", "LoopCursor", "MoveLoopCursor", "SettledRunsUpTo", "OpenQuarantined",
 }
 
 func TestStatementsOfTheOutboxGoAlongKeys(t *testing.T) {
@@ -176,7 +176,7 @@ func TestStatementsOfTheOutboxGoAlongKeys(t *testing.T) {
 				}
 			}
 			for name, index := range map[string]string{
-				"ClaimOutbox": "outbox_unpublished_idx", "OldestPending": "outbox_pending_idx", "CountParked": "outbox_parked_idx",
+				"ClaimOutbox": "outbox_next_idx", "HoldBack": "outbox_next_idx", "LetFollow": "outbox_waiting_idx", "OldestPending": "outbox_pending_idx", "CountParked": "outbox_parked_idx",
 				"ParkedOutbox": "outbox_parked_idx", "RemoveFinished": "outbox_finished_idx", "LendForGood": "outbox_quarantined_idx", "SettledRunsUpTo": "executions_settled_change_idx",
 			} {
 				if !strings.Contains(plans[name], index) {
@@ -187,8 +187,8 @@ func TestStatementsOfTheOutboxGoAlongKeys(t *testing.T) {
 	}
 }
 
-// What was published costs the publisher nothing, nor does what waits behind a
-// parked row.
+// What was published costs the publisher nothing, nor does what is parked, nor what
+// waits behind that once it is held back.
 func TestAMillionPublishedRowsCostNothing(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -203,13 +203,15 @@ func TestAMillionPublishedRowsCostNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// cost is how many pages a claim of ten rows touches, and how many rows it gives.
+	// cost is how many pages a claim of ten rows touches, and how many rows it gives,
+	// beside those that are to be held back.
 	cost := func() (pages, rows int) {
 		t.Helper()
-		claimed, err := dbsqlc.New(conn).ClaimOutbox(t.Context(), 10, "commands", []byte{})
+		claimed, err := dbsqlc.New(conn).ClaimOutbox(t.Context(), "commands", 10, []byte{})
 		if err != nil {
 			t.Fatal(err)
 		}
+		claimed = slices.DeleteFunc(claimed, func(r dbsqlc.ClaimOutboxRow) bool { return r.Behind != 0 })
 		var name string
 		if err := conn.QueryRow(t.Context(), "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%ClaimOutbox%' AND statement NOT LIKE '%pg_prepared%'").Scan(&name); err != nil {
 			t.Fatal(err)
@@ -221,7 +223,7 @@ func TestAMillionPublishedRowsCostNothing(t *testing.T) {
 			} `json:"Plan"`
 		}
 		var text []byte
-		err = conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE "+pgx.Identifier{name}.Sanitize()+`(10, 'commands', '')`, pgx.QueryExecModeSimpleProtocol).Scan(&text)
+		err = conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE "+pgx.Identifier{name}.Sanitize()+`('commands', 10, '')`, pgx.QueryExecModeSimpleProtocol).Scan(&text)
 		if err == nil {
 			err = json.Unmarshal(text, &plan)
 		}
@@ -236,11 +238,38 @@ func TestAMillionPublishedRowsCostNothing(t *testing.T) {
 		t.Fatalf("a claim touches %d pages for %d rows", before, rows)
 	}
 	fill("published", 1001, 1_001_000, "'key-' || n % 1000")
-	fill("parked", 2_000_000, 2_000_000, "'parked'")
-	fill("pending", 2_000_001, 2_050_000, "'parked'") // they wait
+	fill("parked", 2_000_001, 2_100_000, "'parked-' || n - 2000000")  // of as many keys
+	fill("pending", 2_200_001, 2_220_000, "'parked-' || n - 2200000") // each waits behind one of them
+	fill("pending", 2_300_001, 2_350_000, "'parked-1'")               // they wait behind one
+	if _, rows := cost(); rows == 10 {
+		t.Error("what waits behind parked rows is not come upon: nothing is tested")
+	}
+	for round, left := 0, true; left; round++ {
+		if round > 400 {
+			t.Fatal("rows behind parked ones are come upon for ever")
+		}
+		found, err := dbsqlc.New(conn).ClaimOutbox(t.Context(), "commands", 1000, []byte{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parked []int64
+		for _, r := range found {
+			if r.Behind != 0 {
+				parked = append(parked, r.Behind)
+			}
+		}
+		left = len(parked) > 0
+		if err := dbsqlc.New(conn).HoldBack(t.Context(), 1000, parked); err != nil {
+			t.Fatal(err)
+		}
+	}
 	after, rows := cost()
 	if rows != 10 || after > 3*before {
-		t.Errorf("a claim touches %d pages for %d rows, %d before a million was published", after, rows, before)
+		t.Errorf("a claim touches %d pages for %d rows, %d before a million was published and 100,000 parked", after, rows, before)
+	}
+	var held int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM test_coordination.outbox WHERE held_back").Scan(&held); err != nil || held != 70_000 {
+		t.Errorf("%d rows are held back, %v; want 70,000", held, err)
 	}
 }
 

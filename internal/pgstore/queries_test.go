@@ -149,7 +149,7 @@ func reading(found *int) []call {
 		}),
 		writes("LendForGood", func(ctx context.Context, q *dbsqlc.Queries) error { return q.LendForGood(ctx, []int64{2}) }),
 		rows("ClaimOutbox", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.ClaimOutbox(ctx, 10, "commands", []byte{})
+			r, err := q.ClaimOutbox(ctx, "commands", 10, []byte{})
 			return rowsOf(found, r, err)
 		}),
 		rows("OutboxRecords", func(ctx context.Context, q *dbsqlc.Queries) error {
@@ -163,6 +163,8 @@ func reading(found *int) []call {
 		writes("ParkOutbox", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.ParkOutbox(ctx, now, []int64{3}, []string{"too large"})
 		}),
+		writes("HoldBack", func(ctx context.Context, q *dbsqlc.Queries) error { return q.HoldBack(ctx, 10, []int64{3}) }),
+		writes("LetFollow", func(ctx context.Context, q *dbsqlc.Queries) error { return q.LetFollow(ctx, 3) }),
 		rows("ParkedOutbox", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.ParkedOutbox(ctx, 0, 10)
 			return rowsOf(found, r, err)

@@ -151,6 +151,7 @@ CREATE TABLE "test_coordination"."outbox" (
   "record_headers" jsonb NULL,
   "quarantined_id" bigint NULL,
   "status" text NOT NULL DEFAULT 'pending',
+  "held_back" boolean NOT NULL DEFAULT false,
   "attempts" integer NOT NULL DEFAULT 0,
   "enqueued_at" timestamptz NOT NULL,
   "parked_at" timestamptz NULL,
@@ -165,20 +166,23 @@ CREATE TABLE "test_coordination"."outbox" (
   PRIMARY KEY ("id"),
   CONSTRAINT "outbox_event_id_key" UNIQUE ("topic_role", "event_id"),
   CONSTRAINT "outbox_finished_check" CHECK ((status = ANY (ARRAY['published'::text, 'discarded'::text])) = (finished_at IS NOT NULL)),
+  CONSTRAINT "outbox_held_back_check" CHECK ((NOT held_back) OR (status = 'pending'::text)),
   CONSTRAINT "outbox_record_check" CHECK ((record_headers IS NOT NULL) OR (quarantined_id IS NOT NULL)),
   CONSTRAINT "outbox_status_check" CHECK (status = ANY (ARRAY['pending'::text, 'parked'::text, 'published'::text, 'discarded'::text])),
   CONSTRAINT "outbox_topic_role_check" CHECK (topic_role = ANY (ARRAY['commands'::text, 'reports'::text, 'dead-letters'::text]))
 );
 -- create index "outbox_finished_idx" to table: "outbox"
 CREATE INDEX "outbox_finished_idx" ON "test_coordination"."outbox" ("finished_at") WHERE (finished_at IS NOT NULL);
+-- create index "outbox_next_idx" to table: "outbox"
+CREATE INDEX "outbox_next_idx" ON "test_coordination"."outbox" ("topic_role", "key_hash", "id") WHERE ((status = 'pending'::text) AND (NOT held_back));
 -- create index "outbox_parked_idx" to table: "outbox"
 CREATE INDEX "outbox_parked_idx" ON "test_coordination"."outbox" ("id") WHERE (status = 'parked'::text);
 -- create index "outbox_pending_idx" to table: "outbox"
 CREATE INDEX "outbox_pending_idx" ON "test_coordination"."outbox" ("topic_role", "id") WHERE (status = 'pending'::text);
 -- create index "outbox_quarantined_idx" to table: "outbox"
 CREATE INDEX "outbox_quarantined_idx" ON "test_coordination"."outbox" ("quarantined_id") WHERE ((quarantined_id IS NOT NULL) AND (finished_at IS NULL));
--- create index "outbox_unpublished_idx" to table: "outbox"
-CREATE INDEX "outbox_unpublished_idx" ON "test_coordination"."outbox" ("topic_role", "key_hash", "id") WHERE (status = ANY (ARRAY['pending'::text, 'parked'::text]));
+-- create index "outbox_waiting_idx" to table: "outbox"
+CREATE INDEX "outbox_waiting_idx" ON "test_coordination"."outbox" ("topic_role", "key_hash", "id") WHERE ((status = 'parked'::text) OR held_back);
 -- set comment to table: "outbox"
 COMMENT ON TABLE "test_coordination"."outbox" IS 'Events for other programs, written in the transaction that they tell of and published to Kafka afterwards (S8), at least once and in order for each key. Claimed by state, never by the last id seen: a lower id may commit later.';
 -- set comment to column: "topic_role" on table: "outbox"
@@ -193,6 +197,8 @@ COMMENT ON COLUMN "test_coordination"."outbox"."record_headers" IS 'Array of [na
 COMMENT ON COLUMN "test_coordination"."outbox"."quarantined_id" IS 'The quarantined record that a dead letter is the copy of. It lends its bytes, and leaves them here when it is settled before they are published.';
 -- set comment to column: "status" on table: "outbox"
 COMMENT ON COLUMN "test_coordination"."outbox"."status" IS 'pending: to be published; parked: the broker refuses it, and the rows of its key wait behind it until an operator has released or discarded it.';
+-- set comment to column: "held_back" on table: "outbox"
+COMMENT ON COLUMN "test_coordination"."outbox"."held_back" IS 'An earlier row of its key is parked: publishers pass this one over. Set by the publisher that first came upon it, cleared with the release or discard of that row.';
 -- set comment to column: "attempts" on table: "outbox"
 COMMENT ON COLUMN "test_coordination"."outbox"."attempts" IS 'How often it was sent to the broker, in vain or not.';
 -- set comment to column: "resolved_by" on table: "outbox"

@@ -13,39 +13,48 @@ import (
 
 const claimOutbox = `-- name: ClaimOutbox :many
 WITH RECURSIVE heads AS (
-  (SELECT f.key_hash, f.id, f.status FROM test_coordination.outbox AS f
-   WHERE f.topic_role = $2 AND f.key_hash > $3::bytea AND f.status IN ('pending', 'parked')
+  (SELECT f.key_hash, f.id FROM test_coordination.outbox AS f
+   WHERE f.topic_role = $1 AND f.key_hash > $3::bytea AND f.status = 'pending' AND NOT f.held_back
    ORDER BY f.key_hash, f.id LIMIT 1)
   UNION ALL
-  SELECT n.key_hash, n.id, n.status FROM heads CROSS JOIN LATERAL (
-    SELECT b.key_hash, b.id, b.status FROM test_coordination.outbox AS b
-    WHERE b.topic_role = $2 AND b.key_hash > heads.key_hash AND b.status IN ('pending', 'parked')
+  SELECT n.key_hash, n.id FROM heads CROSS JOIN LATERAL (
+    SELECT b.key_hash, b.id FROM test_coordination.outbox AS b
+    WHERE b.topic_role = $1 AND b.key_hash > heads.key_hash AND b.status = 'pending' AND NOT b.held_back
     ORDER BY b.key_hash, b.id LIMIT 1
   ) AS n
 )
-SELECT o.id, o.key_hash,
-  (coalesce(octet_length(o.record_value), 0) + coalesce((SELECT octet_length(r.record_value) FROM test_coordination.quarantined_records AS r WHERE r.id = o.quarantined_id), 0))::bigint AS bytes
-FROM heads JOIN test_coordination.outbox AS o ON o.id = heads.id
-WHERE heads.status = 'pending' AND o.status = 'pending'
-LIMIT $1
-FOR UPDATE OF o SKIP LOCKED
+SELECT o.id, heads.key_hash,
+  coalesce((SELECT p.id FROM test_coordination.outbox AS p
+    WHERE p.topic_role = $1 AND p.key_hash BETWEEN heads.key_hash AND heads.key_hash AND p.id < heads.id AND p.status = 'parked'
+    ORDER BY p.key_hash, p.id LIMIT 1), 0)::bigint AS behind,
+  (o.bytes + coalesce((SELECT octet_length(r.record_value) FROM test_coordination.quarantined_records AS r WHERE r.id = o.quarantined_id), 0))::bigint AS bytes
+FROM heads CROSS JOIN LATERAL (
+  SELECT c.id, c.quarantined_id, coalesce(octet_length(c.record_value), 0) AS bytes FROM test_coordination.outbox AS c
+  WHERE c.id = heads.id AND c.status NOT IN ('parked', 'published', 'discarded') AND NOT c.held_back
+  LIMIT 1 FOR UPDATE SKIP LOCKED
+) AS o
+LIMIT $2
 `
 
 type ClaimOutboxRow struct {
 	ID      int64
 	KeyHash []byte
+	Behind  int64
 	Bytes   int64
 }
 
-// ClaimOutbox locks, for this transaction, the first unpublished row of each of
-// the next keys of a topic, and tells what it takes in memory. It steps from key
-// to key along the index, so that what waits behind a parked row costs nothing;
-// and begins behind the last key of the former claim, so that none starves. Rows
-// that another publisher has locked are passed over. Nobody can claim the second
-// row of a key while the first is not published: it is no first row in anybody's
-// snapshot.
-func (q *Queries) ClaimOutbox(ctx context.Context, most int32, topicRole string, afterKey []byte) ([]ClaimOutboxRow, error) {
-	rows, err := q.db.Query(ctx, claimOutbox, most, topicRole, afterKey)
+// ClaimOutbox locks, for this transaction, the first row to be published of each
+// of the next keys of a topic, and tells what it takes in memory, or behind which
+// parked row it waits: it is to be held back then. It steps from key to key along
+// the index of what is neither parked nor held back, so that what waits for an
+// operator costs nothing; and begins behind the last key of the former claim, so
+// that none starves. Rows that another publisher has locked are passed over. Nobody
+// can claim the second row of a key while the first is not published: it is no
+// first row in anybody's snapshot. All is looked up in an order, by ranges and in
+// words that leave the planner one index: it would keep what is quick while next to
+// nothing waits.
+func (q *Queries) ClaimOutbox(ctx context.Context, topicRole string, most int32, afterKey []byte) ([]ClaimOutboxRow, error) {
+	rows, err := q.db.Query(ctx, claimOutbox, topicRole, most, afterKey)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +62,12 @@ func (q *Queries) ClaimOutbox(ctx context.Context, most int32, topicRole string,
 	items := []ClaimOutboxRow{}
 	for rows.Next() {
 		var i ClaimOutboxRow
-		if err := rows.Scan(&i.ID, &i.KeyHash, &i.Bytes); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.KeyHash,
+			&i.Behind,
+			&i.Bytes,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -211,6 +225,29 @@ func (q *Queries) EnqueueDeadLetters(ctx context.Context, arg EnqueueDeadLetters
 	return err
 }
 
+const holdBack = `-- name: HoldBack :exec
+WITH parked AS MATERIALIZED (
+  SELECT p.id, p.topic_role, p.key_hash FROM test_coordination.outbox AS p
+  WHERE p.id = ANY ($2::bigint[]) AND p.status NOT IN ('pending', 'published', 'discarded') FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE test_coordination.outbox SET held_back = true WHERE id = ANY (ARRAY(
+  SELECT b.id FROM parked CROSS JOIN LATERAL (
+    SELECT o.id FROM test_coordination.outbox AS o
+    WHERE o.topic_role = parked.topic_role AND o.key_hash BETWEEN parked.key_hash AND parked.key_hash AND o.id > parked.id
+      AND o.status = 'pending' AND NOT o.held_back
+    ORDER BY o.key_hash, o.id LIMIT $1 FOR UPDATE SKIP LOCKED
+  ) AS b LIMIT $1))
+`
+
+// HoldBack has publishers pass over rows that wait behind parked ones, a bounded
+// piece of them. The parked row is locked, and looked at again: who releases or
+// discards it meanwhile finds what is held back here. It waits for nobody; what it
+// leaves is come upon again. Its words too leave the planner one index.
+func (q *Queries) HoldBack(ctx context.Context, most int32, parked []int64) error {
+	_, err := q.db.Exec(ctx, holdBack, most, parked)
+	return err
+}
+
 const lendForGood = `-- name: LendForGood :exec
 UPDATE test_coordination.outbox AS o SET record_key = r.record_key, record_value = r.record_value, record_headers = r.record_headers
 FROM test_coordination.quarantined_records AS r
@@ -223,6 +260,19 @@ WHERE o.quarantined_id = ANY ($1::bigint[]) AND o.finished_at IS NULL AND o.reco
 // planner would take an index of all rows that have it.
 func (q *Queries) LendForGood(ctx context.Context, ids []int64) error {
 	_, err := q.db.Exec(ctx, lendForGood, ids)
+	return err
+}
+
+const letFollow = `-- name: LetFollow :exec
+UPDATE test_coordination.outbox AS o SET held_back = false FROM test_coordination.outbox AS p
+WHERE p.id = $1 AND o.topic_role = p.topic_role AND o.key_hash = p.key_hash AND o.held_back
+`
+
+// LetFollow ends what HoldBack began, for the key of a row that was parked. It is
+// a statement of its own after the row's change: it sees what was held back until
+// then.
+func (q *Queries) LetFollow(ctx context.Context, id int64) error {
+	_, err := q.db.Exec(ctx, letFollow, id)
 	return err
 }
 
