@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
@@ -17,8 +18,10 @@ const (
 )
 
 // Pages are the paths beside the procedures: each, or what lies under one that
-// ends in a slash.
-func Pages() []string { return []string{documentPath, pagePath} }
+// ends in a slash. A page is also found without it.
+func Pages() []string {
+	return []string{documentPath, pagePath, strings.TrimSuffix(pagePath, "/")}
+}
 
 // mountOpenAPI serves the OpenAPI document, and a page that shows it: all that
 // the page needs is in this program.

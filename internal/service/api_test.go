@@ -70,7 +70,7 @@ func TestTheAPIIsServed(t *testing.T) {
 			t.Errorf("%s: %v, error %v", name, got, err)
 		}
 	}
-	for path, want := range map[string]string{"/openapi.yaml": "openapi: 3.1.0", "/docs/": "<html", "/readyz": "status"} {
+	for path, want := range map[string]string{"/openapi.yaml": "openapi: 3.1.0", "/docs/": "<html", "/docs": "<html", "/readyz": "status"} {
 		code, text := page(t, url+path)
 		if code != http.StatusOK || !bytes.Contains(text, []byte(want)) {
 			t.Errorf("%s: %d %.200s", path, code, text)
