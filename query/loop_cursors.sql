@@ -16,11 +16,12 @@ WHERE loop = sqlc.arg(loop)
   AND changed_at = sqlc.arg(from_changed_at) AND execution_id = sqlc.arg(from_execution_id) AND run = sqlc.arg(from_run);
 
 -- RunningTransactions brackets the transactions that have written something and
--- not ended: all below oldest have ended, none had begun at or above next by then.
--- The time is that before the look: whoever begins at or above next reads the clock
--- later.
+-- not ended: all below oldest have ended, and next is the number of this look, for
+-- numbers are given in order: whoever has a greater one took it later, and read the
+-- clock later than at. (The greatest number of a snapshot says less: it is that of the
+-- latest that has ended, and others above it may be running.)
 -- name: RunningTransactions :one
-SELECT pg_snapshot_xmin(s.now)::text::bigint AS oldest, pg_snapshot_xmax(s.now)::text::bigint AS next, statement_timestamp()::timestamptz AS at
+SELECT pg_snapshot_xmin(s.now)::text::bigint AS oldest, pg_current_xact_id()::text::bigint AS next, statement_timestamp()::timestamptz AS at
 FROM (SELECT pg_current_snapshot() AS now) AS s;
 
 -- ChangeTime is the time of the changes of a transaction: of after it has taken its

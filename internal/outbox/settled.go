@@ -30,8 +30,8 @@ type settler struct {
 	decided time.Time     // of the newest observation whose transactions have all ended
 }
 
-// observation is a moment, and the number below which all transactions were that
-// had begun to write by then.
+// observation is a moment, and the number below which all transactions are that had
+// begun to write by then.
 type observation struct {
 	at   time.Time
 	next int64
@@ -104,12 +104,11 @@ func (s *settler) announce(ctx context.Context, runs []pgstore.SettledRun, from 
 // settledUpTo is the moment up to which it is certain which runs changed last; zero
 // while there is none.
 //
-// Whoever begins to write after an observation has a number that is not below
-// next, and reads the time of its changes after that: from the clock that the
-// observation was read from, or behind the cursor where that was put back. So when
-// all below next have ended, all changes are there that are older than the
-// observation. However long a transaction lasts, a COMMIT that waits for a standby
-// say, it is waited for.
+// Whoever begins to write after an observation has a number above next, and reads the
+// time of its changes after that: from the clock that the observation was read from,
+// or behind the cursor where that was put back. So when all below next have ended,
+// all changes are there that are older than the observation. However long a
+// transaction lasts, a COMMIT that waits for a standby say, it is waited for.
 func (s *settler) settledUpTo(ctx context.Context) (time.Time, error) {
 	running, err := s.Store.RunningTransactions(ctx)
 	if err != nil {
@@ -123,8 +122,8 @@ func (s *settler) settledUpTo(ctx context.Context) (time.Time, error) {
 	for len(s.seen) > 0 && s.seen[0].next <= running.Oldest {
 		s.decided, s.seen = s.seen[0].at, s.seen[1:]
 	}
-	if waits := running.At.Sub(s.decided); !s.decided.IsZero() && waits > stuckAfter {
-		s.Log.Warn().Stringer("since", waits).Int64("transaction", running.Oldest).Msg("a transaction of the database cluster has not ended for long: runs that settled since it began are not announced yet")
+	if len(s.seen) > 0 && running.At.Sub(s.seen[0].at) > stuckAfter {
+		s.Log.Warn().Stringer("since", running.At.Sub(s.seen[0].at)).Int64("transaction", running.Oldest).Msg("a transaction of the database cluster has not ended for long: runs that settled since it began are not announced yet")
 	}
 	if s.decided.IsZero() {
 		return time.Time{}, nil

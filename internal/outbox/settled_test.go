@@ -17,6 +17,7 @@ import (
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // soon has a publisher announce runs that were quiet for a moment.
@@ -150,6 +151,40 @@ func TestARunThatIsCommittedLateIsAnnounced(t *testing.T) {
 	}
 }
 
+// The run that turns up late may be of the latest transaction of all: none above it
+// has ended, so that a snapshot does not show that it has begun. On a server of its
+// own, where no others end.
+func TestARunOfTheLatestTransactionIsAnnounced(t *testing.T) {
+	t.Parallel()
+	_, db := testenv.PostgresServer(t)
+	w := newWorldIn(t, db, testenv.Broker(t))
+	w.startSettling()
+	r := w.reader(pgstore.OutboxReports)
+	early, err := w.sql.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := early.Exec(t.Context(), "SELECT pg_current_xact_id()"); err != nil {
+		t.Fatal(err)
+	}
+	late := w.savingRun("late", 1, "passed")
+	w.passes(2) // that much earlier is its change
+	if _, err := early.Exec(t.Context(), saveRun, "early", 1, "passed"); err != nil {
+		t.Fatal(err)
+	}
+	if err := early.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.passes(5)
+	if err := late.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	records := r.await("both", atLeast(2))
+	if diff := cmp.Diff(map[string][]string{"early": {"1 passed"}, "late": {"1 passed"}}, settled(t, records)); diff != "" {
+		t.Errorf("announced (-want +got):\n%s", diff)
+	}
+}
+
 // Instances that end runs have clocks of their own. One is an hour behind that by
 // which runs are announced, or ahead.
 func TestARunThatAnotherClockEndedIsAnnounced(t *testing.T) {
@@ -202,8 +237,10 @@ func (w *world) passes(n int) {
 		}
 		return calls
 	}
-	before := calls()
-	w.eventually("the loop has looked", func() bool { return calls() >= before+int64(n) })
+	for range 2 { // what is counted first may be of before
+		before := calls()
+		w.eventually("the loop has looked", func() bool { return calls() >= before+int64(n) })
+	}
 }
 
 // A leader that dies after it has announced, and before its cursor is known to have

@@ -38,7 +38,12 @@ func newWorld(t testing.TB) *world {
 
 func newWorldOn(t testing.TB, kafka *testenv.KafkaCluster) *world {
 	t.Helper()
-	w := &world{TB: t, db: testenv.Postgres(t), kafka: kafka, topics: map[pgstore.OutboxTopic]kafkalog.TopicSpec{}}
+	return newWorldIn(t, testenv.Postgres(t), kafka)
+}
+
+func newWorldIn(t testing.TB, db *testenv.DB, kafka *testenv.KafkaCluster) *world {
+	t.Helper()
+	w := &world{TB: t, db: db, kafka: kafka, topics: map[pgstore.OutboxTopic]kafkalog.TopicSpec{}}
 	for _, role := range pgstore.OutboxTopics() {
 		w.topics[role] = kafkalog.TopicSpec{Name: testenv.UniqueName(string(role)), Partitions: 3}
 	}

@@ -74,7 +74,7 @@ func (tx *Tx) AdvanceSettled(ctx context.Context, from, to SettledCursor) error 
 // something and not ended, by their numbers.
 type RunningTransactions struct {
 	Oldest int64     // all below have ended
-	Next   int64     // all that begin from now on are not below
+	Next   int64     // all that begin from now on are above
 	At     time.Time // of before they were looked at, by PostgreSQL's clock
 }
 

@@ -77,7 +77,7 @@ func (q *Queries) MoveLoopCursor(ctx context.Context, arg MoveLoopCursorParams) 
 }
 
 const runningTransactions = `-- name: RunningTransactions :one
-SELECT pg_snapshot_xmin(s.now)::text::bigint AS oldest, pg_snapshot_xmax(s.now)::text::bigint AS next, statement_timestamp()::timestamptz AS at
+SELECT pg_snapshot_xmin(s.now)::text::bigint AS oldest, pg_current_xact_id()::text::bigint AS next, statement_timestamp()::timestamptz AS at
 FROM (SELECT pg_current_snapshot() AS now) AS s
 `
 
@@ -88,9 +88,10 @@ type RunningTransactionsRow struct {
 }
 
 // RunningTransactions brackets the transactions that have written something and
-// not ended: all below oldest have ended, none had begun at or above next by then.
-// The time is that before the look: whoever begins at or above next reads the clock
-// later.
+// not ended: all below oldest have ended, and next is the number of this look, for
+// numbers are given in order: whoever has a greater one took it later, and read the
+// clock later than at. (The greatest number of a snapshot says less: it is that of the
+// latest that has ended, and others above it may be running.)
 func (q *Queries) RunningTransactions(ctx context.Context) (RunningTransactionsRow, error) {
 	row := q.db.QueryRow(ctx, runningTransactions)
 	var i RunningTransactionsRow
