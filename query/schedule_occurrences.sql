@@ -81,14 +81,16 @@ WHERE o.ctid = ANY (ARRAY (
 -- was active when somebody looked last; over tells that it is not any more. A run
 -- of which nothing was heard yet is active for some time: its first event may be
 -- on the way. Where nobody said which run of an execution came of it, it is the
--- latest; 0 when there is none.
+-- latest, but for one that had ended and was there before the claim: it is another;
+-- 0 when there is none.
 -- name: RivalsOf :many
-SELECT o.schedule_id, o.occurrence_id, o.due_at, o.settled_at, o.execution_id, COALESCE(o.run, i.latest_run, 0)::integer AS run, (o.run IS NOT NULL)::boolean AS numbered,
+SELECT o.schedule_id, o.occurrence_id, o.due_at, o.settled_at, o.execution_id, COALESCE(o.run, e.run, 0)::integer AS run, (o.run IS NOT NULL)::boolean AS numbered,
   (e.status IS NOT NULL)::boolean AS heard,
   (o.run_active AND NOT COALESCE(e.status IN ('pending', 'running', 'paused'), o.settled_at > sqlc.arg(unheard_since)::timestamptz))::boolean AS over
 FROM test_coordination.schedule_occurrences AS o
 LEFT JOIN test_coordination.execution_ids AS i ON i.execution_id = o.execution_id
 LEFT JOIN test_coordination.executions AS e ON e.execution_id = o.execution_id AND e.run = COALESCE(o.run, i.latest_run)
+  AND (o.run IS NOT NULL OR e.created_at >= o.claimed_at OR e.status IN ('pending', 'running', 'paused'))
 WHERE o.schedule_id = ANY (sqlc.arg(ids)::text[]) AND (o.status IN ('due', 'claimed') OR o.run_active) AND (o.status = 'claimed' OR o.run_active)
 ORDER BY o.schedule_id, o.due_at LIMIT sqlc.arg(most);
 

@@ -281,6 +281,60 @@ func TestReplaceWaitsUntilTheRunIsHeardOf(t *testing.T) {
 	}
 }
 
+// The first event of a run may come after the word that it was started. Until then
+// the latest run of its execution is another: one that it replaces, or that has ended.
+func TestARunWithoutANumberIsNoFormerOne(t *testing.T) {
+	t.Parallel()
+	t.Run("that it replaces", func(t *testing.T) {
+		t.Parallel()
+		p := newPlanner(t)
+		p.set(clock(0, 30), hourly(scenario.ConcurrencyReplace))
+		p.plan(clock(1, 0))
+		p.started(clock(1, 1), p.claim(clock(1, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e", Run: 1})
+		p.run("e", 1, "running")
+		p.plan(clock(2, 0))
+		p.started(clock(2, 1), p.claim(clock(2, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e"})
+		p.run("e", 1, "cancelled")
+		p.run("e", 2, "running")
+		p.plan(clock(3, 0))
+		if next := p.claim(clock(3, 0), pgstore.ClaimDue{}); len(next) != 1 || len(next[0].Cancel) != 1 || next[0].Cancel[0].Run != 2 {
+			t.Errorf("it does not replace run 2: %+v", next)
+		}
+	})
+	t.Run("that has ended", func(t *testing.T) {
+		t.Parallel()
+		p := newPlanner(t)
+		p.set(clock(0, 30), hourly(scenario.ConcurrencyForbid))
+		p.plan(clock(1, 0))
+		p.started(clock(1, 0), p.claim(clock(1, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e"})
+		p.run("e", 1, "passed")
+		p.plan(clock(2, 0))
+		p.started(clock(2, 0), p.claim(clock(2, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e"})
+		p.run("e", 2, "running")
+		p.plan(clock(3, 0))
+		if next := p.claim(clock(3, 0), pgstore.ClaimDue{}); len(next) != 0 {
+			t.Errorf("claimed %s beside run 2: %v", dueTimes(next), p.list())
+		}
+	})
+	// The clock by which a run was born may be slow: one that is active counts.
+	t.Run("whose birth is dated early", func(t *testing.T) {
+		t.Parallel()
+		p := newPlanner(t)
+		p.set(clock(0, 30), hourly(scenario.ConcurrencyForbid))
+		p.plan(clock(1, 0))
+		claimed := p.claim(clock(1, 0), pgstore.ClaimDue{})
+		p.run("e", 1, "running")
+		if _, err := p.db.Pool(t).Exec(t.Context(), "UPDATE test_coordination.executions SET created_at = created_at - interval '1 hour'"); err != nil {
+			t.Fatal(err)
+		}
+		p.started(clock(1, 0), claimed[0], scenario.RunRef{ExecutionID: "e"})
+		p.plan(clock(3, 0))
+		if next := p.claim(clock(3, 0), pgstore.ClaimDue{}); len(next) != 0 {
+			t.Errorf("claimed %s beside run 1: %v", dueTimes(next), p.list())
+		}
+	})
+}
+
 // Where nobody says its number, a run is the latest of its execution: so it cannot
 // be told from those before it, which must not count as active as long as there
 // is any.

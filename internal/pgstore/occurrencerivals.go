@@ -51,8 +51,9 @@ type startedRun struct {
 // standingFor is the one occurrence for each run that it is remembered by. Where
 // nobody said its number, a run is the latest of its execution, and so are all
 // before it of which nobody did: as long as the execution goes on with new runs,
-// none of them would ever be seen ended. One that knows the number stands for it,
-// or that which was completed last.
+// none of them would ever be seen ended. The one that was completed last stands for
+// it, whether it knows the number or not: the first event of a later run may be on
+// the way.
 func standingFor(rows []dbsqlc.RivalsOfRow) map[startedRun]*dbsqlc.RivalsOfRow {
 	standing := make(map[startedRun]*dbsqlc.RivalsOfRow)
 	for i := range rows {
@@ -61,7 +62,7 @@ func standingFor(rows []dbsqlc.RivalsOfRow) map[startedRun]*dbsqlc.RivalsOfRow {
 			continue
 		}
 		run := startedRun{r.ScheduleID, r.ExecutionID, r.Run}
-		if former := standing[run]; former == nil || r.Numbered || !former.Numbered && timeOf(r.SettledAt).After(timeOf(former.SettledAt)) {
+		if former := standing[run]; former == nil || timeOf(r.SettledAt).After(timeOf(former.SettledAt)) {
 			standing[run] = r
 		}
 	}
