@@ -15,6 +15,10 @@ SELECT CASE WHEN pg_is_in_recovery() THEN 0 ELSE pg_current_wal_flush_lsn() - '0
 -- name: ServerTime :one
 SELECT clock_timestamp()::timestamptz AS now;
 
+-- TakeTime lifts the time limit of statements from the rest of a transaction.
+-- name: TakeTime :exec
+SELECT set_config('statement_timeout', '0', true);
+
 -- TryLeadership takes the lock of a loop that runs once among all instances,
 -- for the length of the connection's session.
 -- name: TryLeadership :one

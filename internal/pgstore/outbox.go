@@ -277,8 +277,8 @@ func (s *Store) ReleaseParked(ctx context.Context, id int64, by, why string, now
 		if err := oneRow("release parked outbox row", n, err); err != nil {
 			return err
 		}
-		if err := tx.q.LetFollow(ctx, id); err != nil {
-			return interpret("let outbox rows follow", err)
+		if err := tx.letFollow(ctx, id); err != nil {
+			return err
 		}
 		return tx.Audit(ctx, AuditEntry{Actor: by, Action: ActionReleaseParked, Subject: strconv.FormatInt(id, 10), Reason: why})
 	})
@@ -293,11 +293,22 @@ func (s *Store) DiscardParked(ctx context.Context, id int64, by, why string, now
 		if err := oneRow("discard parked outbox row", n, err); err != nil {
 			return err
 		}
-		if err := tx.q.LetFollow(ctx, id); err != nil {
-			return interpret("let outbox rows follow", err)
+		if err := tx.letFollow(ctx, id); err != nil {
+			return err
 		}
 		return tx.Audit(ctx, AuditEntry{Actor: by, Action: ActionDiscardParked, Subject: strconv.FormatInt(id, 10), Reason: why})
 	})
+}
+
+// letFollow frees what was held back behind a row, all at once: those held back
+// would be overtaken by what comes new. They may be many.
+func (tx *Tx) letFollow(ctx context.Context, id int64) error {
+	const op = "let outbox rows follow"
+	tx.pipe.doing(op)
+	if err := tx.queued.TakeTime(ctx); err != nil {
+		return err
+	}
+	return interpret(op, tx.q.LetFollow(ctx, id))
 }
 
 func oneRow(op string, n int64, err error) error {

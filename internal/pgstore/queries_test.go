@@ -199,6 +199,7 @@ func reading(found *int) []call {
 			q.ChangeTime(ctx, []string{"l"}).QueryRow(func(_ int, at time.Time, e error) { r, err = at, e })
 			return oneOf(found, r, err)
 		}),
+		writes("TakeTime", func(ctx context.Context, q *dbsqlc.Queries) error { return q.TakeTime(ctx) }),
 		rows("RunningTransactions", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.RunningTransactions(ctx)
 			return oneOf(found, r, err)

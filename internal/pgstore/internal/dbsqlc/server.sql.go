@@ -82,6 +82,16 @@ func (q *Queries) ServerTime(ctx context.Context) (time.Time, error) {
 	return now, err
 }
 
+const takeTime = `-- name: TakeTime :exec
+SELECT set_config('statement_timeout', '0', true)
+`
+
+// TakeTime lifts the time limit of statements from the rest of a transaction.
+func (q *Queries) TakeTime(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, takeTime)
+	return err
+}
+
 const tryLeadership = `-- name: TryLeadership :one
 SELECT pg_try_advisory_lock(hashtextextended('tcda:' || $1::text, 0))::boolean AS won
 `
