@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +35,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	fmt.Println(stack.PostgresURL, stack.RedisURL, stack.KafkaBrokers[0])
-	select {}
+	<-make(chan struct{})
+	runtime.KeepAlive(stack) // or its lock would be closed as garbage
 }
 
 func TestDataSurvivesClose(t *testing.T) {
