@@ -5,9 +5,11 @@ import (
 	"time"
 )
 
-// Schedules go by PostgreSQL's clock, which all instances share: planned, set,
-// triggered, claimed and completed by its own, an instance whose clock is fast
-// would start runs early, and settle as missed what is due just now.
+// What instances compare goes by PostgreSQL's clock, which they share: when ended
+// runs were changed (LockExecutions reads it, behind what was announced), and
+// schedules. Planned, set, triggered, claimed and completed by its own clock, an
+// instance that is fast would start runs early, and settle as missed what is due
+// just now.
 
 // Time is the time by PostgreSQL's clock.
 func (s *Store) Time(ctx context.Context) (time.Time, error) {
