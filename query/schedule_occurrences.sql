@@ -81,8 +81,9 @@ WHERE o.ctid = ANY (ARRAY (
 -- was active when somebody looked last; over tells that it is not any more. A run
 -- of which nothing was heard yet is active for some time: its first event may be
 -- on the way. Where nobody said which run of an execution came of it, it is the
--- latest, but for one that had ended and was there before the claim: it is another;
--- 0 when there is none.
+-- latest, but for one that has ended and was there before anybody had claimed it: it
+-- is another; 0 when there is none. Births of runs are dated by the clocks of
+-- instances, which may be some seconds slow.
 -- name: RivalsOf :many
 SELECT o.schedule_id, o.occurrence_id, o.due_at, o.settled_at, o.execution_id, COALESCE(o.run, e.run, 0)::integer AS run, (o.run IS NOT NULL)::boolean AS numbered,
   (e.status IS NOT NULL)::boolean AS heard,
@@ -90,7 +91,7 @@ SELECT o.schedule_id, o.occurrence_id, o.due_at, o.settled_at, o.execution_id, C
 FROM test_coordination.schedule_occurrences AS o
 LEFT JOIN test_coordination.execution_ids AS i ON i.execution_id = o.execution_id
 LEFT JOIN test_coordination.executions AS e ON e.execution_id = o.execution_id AND e.run = COALESCE(o.run, i.latest_run)
-  AND (o.run IS NOT NULL OR e.created_at >= o.claimed_at OR e.status IN ('pending', 'running', 'paused'))
+  AND (o.run IS NOT NULL OR e.created_at >= o.first_claimed_at - interval '5 seconds' OR e.status IN ('pending', 'running', 'paused'))
 WHERE o.schedule_id = ANY (sqlc.arg(ids)::text[]) AND (o.status IN ('due', 'claimed') OR o.run_active) AND (o.status = 'claimed' OR o.run_active)
 ORDER BY o.schedule_id, o.due_at LIMIT sqlc.arg(most);
 
@@ -106,7 +107,7 @@ WHERE o.ctid = ANY (ARRAY (
 -- ClaimOccurrences claims occurrences that are locked, and due or expired.
 -- name: ClaimOccurrences :many
 UPDATE test_coordination.schedule_occurrences AS o SET
-  status = 'claimed', claim_token = o.claim_token + 1, claimed_by = sqlc.arg(claimer), claimed_at = clock_timestamp(),
+  status = 'claimed', claim_token = o.claim_token + 1, claimed_by = sqlc.arg(claimer), claimed_at = clock_timestamp(), first_claimed_at = COALESCE(o.first_claimed_at, clock_timestamp()),
   lease_expires_at = clock_timestamp() + make_interval(secs => sqlc.arg(lease_seconds)::double precision), start_by = NULLIF(u.start_by, '0001-01-01 00:00:00+00')
 FROM ROWS FROM (unnest(sqlc.arg(schedule_ids)::text[]), unnest(sqlc.arg(occurrence_ids)::text[]), unnest(sqlc.arg(start_by)::timestamptz[])) AS u(schedule_id, occurrence_id, start_by)
 WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id

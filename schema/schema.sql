@@ -768,6 +768,7 @@ CREATE TABLE "test_coordination"."schedule_occurrences" (
   "detail"               text        NOT NULL DEFAULT '',
   "claim_token"          bigint      NOT NULL DEFAULT 0,
   "claimed_by"           text        NOT NULL DEFAULT '',
+  "first_claimed_at"     timestamptz NULL,
   "claimed_at"           timestamptz NULL,
   "lease_expires_at"     timestamptz NULL,
   "outcome"              text        NOT NULL DEFAULT '',
@@ -799,6 +800,7 @@ COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."trigger_source" IS
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."start_by" IS 'Missed if nobody has claimed it by then; NULL: never.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."detail" IS 'Particulars of the reason, or what the coordinator said about the outcome.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."claim_token" IS 'Raised by each claim, and when a claim whose lease had ended is given up. Who completes must hold the latest.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."first_claimed_at" IS 'By the clock of PostgreSQL. A run of before, that has ended, did not come of it.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."lease_expires_at" IS 'By the clock of PostgreSQL. After it another coordinator may claim the occurrence; until one does, the claim stands.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run" IS 'Number of the run that came of it; NULL: not known when it was completed, and the latest of the id stands for it.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run_active" IS 'The run that came of it has not been seen ended. Looked at, and cleared, when a later occurrence of the schedule is claimed or completed; cleared, too, where run is NULL and another one stands for the same run.';

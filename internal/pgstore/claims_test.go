@@ -308,6 +308,7 @@ func TestARunWithoutANumberIsNoFormerOne(t *testing.T) {
 		p.plan(clock(1, 0))
 		p.started(clock(1, 0), p.claim(clock(1, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e"})
 		p.run("e", 1, "passed")
+		p.born(-time.Minute)
 		p.plan(clock(2, 0))
 		p.started(clock(2, 0), p.claim(clock(2, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e"})
 		p.run("e", 2, "running")
@@ -324,15 +325,55 @@ func TestARunWithoutANumberIsNoFormerOne(t *testing.T) {
 		p.plan(clock(1, 0))
 		claimed := p.claim(clock(1, 0), pgstore.ClaimDue{})
 		p.run("e", 1, "running")
-		if _, err := p.db.Pool(t).Exec(t.Context(), "UPDATE test_coordination.executions SET created_at = created_at - interval '1 hour'"); err != nil {
-			t.Fatal(err)
-		}
+		p.born(-time.Hour)
 		p.started(clock(1, 0), claimed[0], scenario.RunRef{ExecutionID: "e"})
 		p.plan(clock(3, 0))
 		if next := p.claim(clock(3, 0), pgstore.ClaimDue{}); len(next) != 0 {
 			t.Errorf("claimed %s beside run 1: %v", dueTimes(next), p.list())
 		}
 	})
+}
+
+// born moves the births of all runs.
+func (p *planner) born(by time.Duration) {
+	p.t.Helper()
+	_, err := p.db.Pool(p.t).Exec(p.t.Context(), "UPDATE test_coordination.executions SET created_at = created_at + $1::interval", by)
+	must(p.t, err)
+}
+
+// A run that has ended when its claim is completed without its number keeps nobody
+// waiting: by whomever the occurrence was claimed first, and if the clock by which the
+// run was born is a little slow.
+func TestARunThatHasEndedBeforeItsClaimIsOver(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lease time.Duration
+		born  time.Duration
+	}{
+		"claimed once":                   {time.Hour, 0},
+		"claimed once, and a slow clock": {time.Hour, -time.Second},
+		"claimed again":                  {time.Microsecond, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlanner(t)
+			p.set(clock(0, 30), hourly(scenario.ConcurrencyForbid))
+			p.plan(clock(1, 0))
+			claimed := p.claim(clock(1, 0), pgstore.ClaimDue{Claimer: "first", Lease: c.lease})
+			p.run("e", 1, "passed")
+			p.born(c.born)
+			if c.lease < time.Second {
+				_, err := p.db.Pool(t).Exec(t.Context(), "SELECT pg_sleep(0.01)")
+				must(t, err)
+				claimed = p.claim(clock(1, 55), pgstore.ClaimDue{Claimer: "second"})
+			}
+			p.started(clock(1, 56), claimed[0], scenario.RunRef{ExecutionID: "e"})
+			p.plan(clock(2, 0))
+			if next := p.claim(clock(2, 0), pgstore.ClaimDue{}); len(next) != 1 {
+				t.Errorf("claimed %q, want the next one: %v", dueTimes(next), p.list())
+			}
+		})
+	}
 }
 
 // Where nobody says its number, a run is the latest of its execution: so it cannot

@@ -222,6 +222,7 @@ CREATE TABLE "test_coordination"."schedule_occurrences" (
   "detail" text NOT NULL DEFAULT '',
   "claim_token" bigint NOT NULL DEFAULT 0,
   "claimed_by" text NOT NULL DEFAULT '',
+  "first_claimed_at" timestamptz NULL,
   "claimed_at" timestamptz NULL,
   "lease_expires_at" timestamptz NULL,
   "outcome" text NOT NULL DEFAULT '',
@@ -265,6 +266,8 @@ COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."start_by" IS 'Miss
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."detail" IS 'Particulars of the reason, or what the coordinator said about the outcome.';
 -- set comment to column: "claim_token" on table: "schedule_occurrences"
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."claim_token" IS 'Raised by each claim, and when a claim whose lease had ended is given up. Who completes must hold the latest.';
+-- set comment to column: "first_claimed_at" on table: "schedule_occurrences"
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."first_claimed_at" IS 'By the clock of PostgreSQL. A run of before, that has ended, did not come of it.';
 -- set comment to column: "lease_expires_at" on table: "schedule_occurrences"
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."lease_expires_at" IS 'By the clock of PostgreSQL. After it another coordinator may claim the occurrence; until one does, the claim stands.';
 -- set comment to column: "run" on table: "schedule_occurrences"

@@ -12,11 +12,11 @@ import (
 
 const claimOccurrences = `-- name: ClaimOccurrences :many
 UPDATE test_coordination.schedule_occurrences AS o SET
-  status = 'claimed', claim_token = o.claim_token + 1, claimed_by = $1, claimed_at = clock_timestamp(),
+  status = 'claimed', claim_token = o.claim_token + 1, claimed_by = $1, claimed_at = clock_timestamp(), first_claimed_at = COALESCE(o.first_claimed_at, clock_timestamp()),
   lease_expires_at = clock_timestamp() + make_interval(secs => $2::double precision), start_by = NULLIF(u.start_by, '0001-01-01 00:00:00+00')
 FROM ROWS FROM (unnest($3::text[]), unnest($4::text[]), unnest($5::timestamptz[])) AS u(schedule_id, occurrence_id, start_by)
 WHERE o.schedule_id = u.schedule_id AND o.occurrence_id = u.occurrence_id
-RETURNING o.schedule_id, o.occurrence_id, o.kind, o.due_at, o.due_until, o.trigger_source, o.trigger_execution_id, o.trigger_run, o.trigger_event_key, o.start_by, o.status, o.reason, o.detail, o.claim_token, o.claimed_by, o.claimed_at, o.lease_expires_at, o.outcome, o.execution_id, o.run, o.run_active, o.created_at, o.settled_at
+RETURNING o.schedule_id, o.occurrence_id, o.kind, o.due_at, o.due_until, o.trigger_source, o.trigger_execution_id, o.trigger_run, o.trigger_event_key, o.start_by, o.status, o.reason, o.detail, o.claim_token, o.claimed_by, o.first_claimed_at, o.claimed_at, o.lease_expires_at, o.outcome, o.execution_id, o.run, o.run_active, o.created_at, o.settled_at
 `
 
 type ClaimOccurrencesParams struct {
@@ -59,6 +59,7 @@ func (q *Queries) ClaimOccurrences(ctx context.Context, arg ClaimOccurrencesPara
 			&i.Detail,
 			&i.ClaimToken,
 			&i.ClaimedBy,
+			&i.FirstClaimedAt,
 			&i.ClaimedAt,
 			&i.LeaseExpiresAt,
 			&i.Outcome,
@@ -83,7 +84,7 @@ UPDATE test_coordination.schedule_occurrences SET
   status = 'completed', outcome = $1, detail = $2, execution_id = $3, run = $4,
   run_active = $3::text <> '', settled_at = $5::timestamptz, lease_expires_at = NULL
 WHERE schedule_id = $6 AND occurrence_id = $7 AND claim_token = $8 AND lease_expires_at IS NOT NULL
-RETURNING schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at
+RETURNING schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, first_claimed_at, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at
 `
 
 type CompleteClaimParams struct {
@@ -126,6 +127,7 @@ func (q *Queries) CompleteClaim(ctx context.Context, arg CompleteClaimParams) (S
 		&i.Detail,
 		&i.ClaimToken,
 		&i.ClaimedBy,
+		&i.FirstClaimedAt,
 		&i.ClaimedAt,
 		&i.LeaseExpiresAt,
 		&i.Outcome,
@@ -233,9 +235,9 @@ func (q *Queries) InsertOccurrences(ctx context.Context, arg InsertOccurrencesPa
 }
 
 const latestDueOf = `-- name: LatestDueOf :many
-SELECT o.schedule_id, o.occurrence_id, o.kind, o.due_at, o.due_until, o.trigger_source, o.trigger_execution_id, o.trigger_run, o.trigger_event_key, o.start_by, o.status, o.reason, o.detail, o.claim_token, o.claimed_by, o.claimed_at, o.lease_expires_at, o.outcome, o.execution_id, o.run, o.run_active, o.created_at, o.settled_at FROM unnest($1::text[]) AS s(id)
+SELECT o.schedule_id, o.occurrence_id, o.kind, o.due_at, o.due_until, o.trigger_source, o.trigger_execution_id, o.trigger_run, o.trigger_event_key, o.start_by, o.status, o.reason, o.detail, o.claim_token, o.claimed_by, o.first_claimed_at, o.claimed_at, o.lease_expires_at, o.outcome, o.execution_id, o.run, o.run_active, o.created_at, o.settled_at FROM unnest($1::text[]) AS s(id)
 CROSS JOIN LATERAL (
-  SELECT d.schedule_id, d.occurrence_id, d.kind, d.due_at, d.due_until, d.trigger_source, d.trigger_execution_id, d.trigger_run, d.trigger_event_key, d.start_by, d.status, d.reason, d.detail, d.claim_token, d.claimed_by, d.claimed_at, d.lease_expires_at, d.outcome, d.execution_id, d.run, d.run_active, d.created_at, d.settled_at FROM test_coordination.schedule_occurrences AS d
+  SELECT d.schedule_id, d.occurrence_id, d.kind, d.due_at, d.due_until, d.trigger_source, d.trigger_execution_id, d.trigger_run, d.trigger_event_key, d.start_by, d.status, d.reason, d.detail, d.claim_token, d.claimed_by, d.first_claimed_at, d.claimed_at, d.lease_expires_at, d.outcome, d.execution_id, d.run, d.run_active, d.created_at, d.settled_at FROM test_coordination.schedule_occurrences AS d
   WHERE d.schedule_id = s.id AND (d.status IN ('due', 'claimed') OR d.run_active) AND d.settled_at IS NULL AND d.lease_expires_at IS NULL
     AND d.due_at <= $2::timestamptz
   ORDER BY d.due_at DESC LIMIT $3) AS o
@@ -269,6 +271,7 @@ func (q *Queries) LatestDueOf(ctx context.Context, ids []string, now time.Time, 
 			&i.Detail,
 			&i.ClaimToken,
 			&i.ClaimedBy,
+			&i.FirstClaimedAt,
 			&i.ClaimedAt,
 			&i.LeaseExpiresAt,
 			&i.Outcome,
@@ -289,7 +292,7 @@ func (q *Queries) LatestDueOf(ctx context.Context, ids []string, now time.Time, 
 }
 
 const lockDue = `-- name: LockDue :many
-SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
+SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, first_claimed_at, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
 WHERE status = 'due' AND due_at <= $1::timestamptz AND (due_at, schedule_id, occurrence_id) > ($2::timestamptz, $3::text, $4::text)
 ORDER BY due_at, schedule_id, occurrence_id LIMIT $5 FOR UPDATE SKIP LOCKED
 `
@@ -335,6 +338,7 @@ func (q *Queries) LockDue(ctx context.Context, arg LockDueParams) ([]ScheduleOcc
 			&i.Detail,
 			&i.ClaimToken,
 			&i.ClaimedBy,
+			&i.FirstClaimedAt,
 			&i.ClaimedAt,
 			&i.LeaseExpiresAt,
 			&i.Outcome,
@@ -355,7 +359,7 @@ func (q *Queries) LockDue(ctx context.Context, arg LockDueParams) ([]ScheduleOcc
 }
 
 const lockDueOf = `-- name: LockDueOf :many
-SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
+SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, first_claimed_at, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
 WHERE schedule_id = ANY ($1::text[]) AND (status IN ('due', 'claimed') OR run_active) AND settled_at IS NULL AND lease_expires_at IS NULL
 ORDER BY schedule_id, due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 `
@@ -386,6 +390,7 @@ func (q *Queries) LockDueOf(ctx context.Context, ids []string, most int32) ([]Sc
 			&i.Detail,
 			&i.ClaimToken,
 			&i.ClaimedBy,
+			&i.FirstClaimedAt,
 			&i.ClaimedAt,
 			&i.LeaseExpiresAt,
 			&i.Outcome,
@@ -406,7 +411,7 @@ func (q *Queries) LockDueOf(ctx context.Context, ids []string, most int32) ([]Sc
 }
 
 const lockExpired = `-- name: LockExpired :many
-SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
+SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, first_claimed_at, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
 WHERE status = 'claimed' AND lease_expires_at < (SELECT clock_timestamp())
 ORDER BY lease_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
 `
@@ -438,6 +443,7 @@ func (q *Queries) LockExpired(ctx context.Context, page int32) ([]ScheduleOccurr
 			&i.Detail,
 			&i.ClaimToken,
 			&i.ClaimedBy,
+			&i.FirstClaimedAt,
 			&i.ClaimedAt,
 			&i.LeaseExpiresAt,
 			&i.Outcome,
@@ -471,7 +477,7 @@ func (q *Queries) MoveStartBy(ctx context.Context, scheduleIds []string, occurre
 }
 
 const occurrenceByID = `-- name: OccurrenceByID :one
-SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences WHERE schedule_id = $1 AND occurrence_id = $2
+SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, first_claimed_at, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences WHERE schedule_id = $1 AND occurrence_id = $2
 `
 
 // OccurrenceByID is one occurrence.
@@ -494,6 +500,7 @@ func (q *Queries) OccurrenceByID(ctx context.Context, scheduleID string, occurre
 		&i.Detail,
 		&i.ClaimToken,
 		&i.ClaimedBy,
+		&i.FirstClaimedAt,
 		&i.ClaimedAt,
 		&i.LeaseExpiresAt,
 		&i.Outcome,
@@ -507,7 +514,7 @@ func (q *Queries) OccurrenceByID(ctx context.Context, scheduleID string, occurre
 }
 
 const occurrencesPage = `-- name: OccurrencesPage :many
-SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
+SELECT schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, first_claimed_at, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at FROM test_coordination.schedule_occurrences
 WHERE schedule_id = $1 AND due_at > '-infinity' AND (due_at, occurrence_id) < ($2::timestamptz, $3::text)
 ORDER BY due_at DESC, occurrence_id DESC LIMIT $4
 `
@@ -550,6 +557,7 @@ func (q *Queries) OccurrencesPage(ctx context.Context, arg OccurrencesPageParams
 			&i.Detail,
 			&i.ClaimToken,
 			&i.ClaimedBy,
+			&i.FirstClaimedAt,
 			&i.ClaimedAt,
 			&i.LeaseExpiresAt,
 			&i.Outcome,
@@ -572,7 +580,7 @@ func (q *Queries) OccurrencesPage(ctx context.Context, arg OccurrencesPageParams
 const renewClaim = `-- name: RenewClaim :one
 UPDATE test_coordination.schedule_occurrences SET lease_expires_at = clock_timestamp() + make_interval(secs => $1::double precision)
 WHERE schedule_id = $2 AND occurrence_id = $3 AND claim_token = $4 AND lease_expires_at IS NOT NULL
-RETURNING schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at
+RETURNING schedule_id, occurrence_id, kind, due_at, due_until, trigger_source, trigger_execution_id, trigger_run, trigger_event_key, start_by, status, reason, detail, claim_token, claimed_by, first_claimed_at, claimed_at, lease_expires_at, outcome, execution_id, run, run_active, created_at, settled_at
 `
 
 type RenewClaimParams struct {
@@ -608,6 +616,7 @@ func (q *Queries) RenewClaim(ctx context.Context, arg RenewClaimParams) (Schedul
 		&i.Detail,
 		&i.ClaimToken,
 		&i.ClaimedBy,
+		&i.FirstClaimedAt,
 		&i.ClaimedAt,
 		&i.LeaseExpiresAt,
 		&i.Outcome,
@@ -627,7 +636,7 @@ SELECT o.schedule_id, o.occurrence_id, o.due_at, o.settled_at, o.execution_id, C
 FROM test_coordination.schedule_occurrences AS o
 LEFT JOIN test_coordination.execution_ids AS i ON i.execution_id = o.execution_id
 LEFT JOIN test_coordination.executions AS e ON e.execution_id = o.execution_id AND e.run = COALESCE(o.run, i.latest_run)
-  AND (o.run IS NOT NULL OR e.created_at >= o.claimed_at OR e.status IN ('pending', 'running', 'paused'))
+  AND (o.run IS NOT NULL OR e.created_at >= o.first_claimed_at - interval '5 seconds' OR e.status IN ('pending', 'running', 'paused'))
 WHERE o.schedule_id = ANY ($2::text[]) AND (o.status IN ('due', 'claimed') OR o.run_active) AND (o.status = 'claimed' OR o.run_active)
 ORDER BY o.schedule_id, o.due_at LIMIT $3
 `
@@ -648,8 +657,9 @@ type RivalsOfRow struct {
 // was active when somebody looked last; over tells that it is not any more. A run
 // of which nothing was heard yet is active for some time: its first event may be
 // on the way. Where nobody said which run of an execution came of it, it is the
-// latest, but for one that had ended and was there before the claim: it is another;
-// 0 when there is none.
+// latest, but for one that has ended and was there before anybody had claimed it: it
+// is another; 0 when there is none. Births of runs are dated by the clocks of
+// instances, which may be some seconds slow.
 func (q *Queries) RivalsOf(ctx context.Context, unheardSince time.Time, ids []string, most int32) ([]RivalsOfRow, error) {
 	rows, err := q.db.Query(ctx, rivalsOf, unheardSince, ids, most)
 	if err != nil {
