@@ -99,6 +99,24 @@ func TestWhatWaitsBehindAParkedRowIsComeUponOnce(t *testing.T) {
 	}
 }
 
+// Rows that wait may be many: to free them all takes longer than a statement may.
+func TestAReleaseTakesItsTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.parkFirst()
+	w.wantClaim("what waits", false, 1)
+	if _, err := w.sql.Exec(t.Context(), `CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$;
+		CREATE TRIGGER slow BEFORE UPDATE ON test_coordination.outbox FOR EACH ROW WHEN (OLD.held_back AND NOT NEW.held_back) EXECUTE FUNCTION public.slow()`); err != nil {
+		t.Fatal(err)
+	}
+	impatient := w.openStore(func(c *pgstore.Config) { c.StatementTimeout = 200 * time.Millisecond })
+	if err := impatient.ReleaseParked(t.Context(), id, "operator", "mended", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantClaim("after the release", false, 0, "exec-1-0")
+	w.wantClaim("what follows", false, 0, "exec-1-1")
+}
+
 // Who holds rows back does not wait for an operator who is about to release the
 // one that they wait behind, and leaves nothing held back for good.
 func TestRowsAreHeldBackOnlyBehindWhatIsParked(t *testing.T) {
