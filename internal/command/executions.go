@@ -39,7 +39,8 @@ func (t *Tx) RequestExecution(ctx context.Context, m *contract.ExecutionRequeste
 	}
 	// First what only requests for the same execution wait for, and batches that have
 	// it in hand; then what all wait for.
-	if _, err := t.Tx.LockExecutions(ctx, []string{m.GetExecutionId()}, nil); err != nil {
+	known, err := t.Tx.LockExecutions(ctx, []string{m.GetExecutionId()}, nil)
+	if err != nil {
 		return nil, Readiness{}, err
 	}
 	if err := t.Tx.LockRequests(ctx); err != nil {
@@ -61,7 +62,7 @@ func (t *Tx) RequestExecution(ctx context.Context, m *contract.ExecutionRequeste
 		return nil, ready, err
 	}
 	e := decoded.Execution
-	f, err := t.fold(ctx, e.ExecutionID(), e)
+	f, err := t.foldOf(ctx, known, e)
 	if err != nil {
 		return nil, ready, err
 	}
@@ -181,6 +182,11 @@ func (t *Tx) fold(ctx context.Context, id execution.ID, events ...*execution.Eve
 	if err != nil {
 		return nil, err
 	}
+	return t.foldOf(ctx, known, events...)
+}
+
+// foldOf is fold for an execution that is locked.
+func (t *Tx) foldOf(ctx context.Context, known map[execution.ID]pgstore.KnownID, events ...*execution.Event) (*accept.Fold, error) {
 	f := accept.NewFold(t.commands.Source, t.Tx.Now(), known, 1)
 	if err := f.Load(ctx, t.Tx, events); err != nil {
 		return nil, err
