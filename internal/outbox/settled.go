@@ -26,8 +26,10 @@ const (
 type settler struct {
 	*Publisher
 
-	seen    []observation // ascending
+	last    observation
+	seen    []observation // whose transactions have not all ended, ascending
 	decided time.Time     // of the newest observation whose transactions have all ended
+	stuck   time.Time     // of the observation that was warned of
 }
 
 // observation is a moment, and the number below which all transactions are that had
@@ -114,16 +116,19 @@ func (s *settler) settledUpTo(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	if n := len(s.seen); running.At.Before(s.decided) || n > 0 && running.At.Before(s.seen[n-1].at) {
-		s.Log.Warn().Time("now", running.At).Msg("PostgreSQL's clock was put back: runs that settled before are announced when it gets there again")
+	now := observation{running.At, running.Next}
+	if now.at.Before(s.last.at) || now.next <= s.last.next {
+		s.Log.Warn().Time("now", now.at).Time("was", s.last.at).Int64("transaction", now.next).Int64("was_transaction", s.last.next).
+			Msg("PostgreSQL's clock or its transactions went back, as after a failover: runs that settled at a later time of this clock are announced when it gets there again")
 		s.seen, s.decided = nil, time.Time{}
 	}
-	s.seen = append(s.seen, observation{running.At, running.Next})
+	s.last, s.seen = now, append(s.seen, now)
 	for len(s.seen) > 0 && s.seen[0].next <= running.Oldest {
 		s.decided, s.seen = s.seen[0].at, s.seen[1:]
 	}
-	if len(s.seen) > 0 && running.At.Sub(s.seen[0].at) > stuckAfter {
-		s.Log.Warn().Stringer("since", running.At.Sub(s.seen[0].at)).Int64("transaction", running.Oldest).Msg("a transaction of the database cluster has not ended for long: runs that settled since it began are not announced yet")
+	if len(s.seen) > 0 && now.at.Sub(s.seen[0].at) > stuckAfter && !s.stuck.Equal(s.seen[0].at) {
+		s.stuck = s.seen[0].at
+		s.Log.Warn().Stringer("since", now.at.Sub(s.stuck)).Int64("transaction", running.Oldest).Msg("a transaction of the database cluster has not ended for long: runs that settled since it began are not announced yet")
 	}
 	if s.decided.IsZero() {
 		return time.Time{}, nil
