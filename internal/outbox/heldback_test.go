@@ -105,11 +105,11 @@ func TestAReleaseTakesItsTime(t *testing.T) {
 	w := newWorld(t)
 	id := w.parkFirst()
 	w.wantClaim("what waits", false, 1)
-	if _, err := w.sql.Exec(t.Context(), `CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$;
+	if _, err := w.sql.Exec(t.Context(), `CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2.5); RETURN NEW; END $$;
 		CREATE TRIGGER slow BEFORE UPDATE ON test_coordination.outbox FOR EACH ROW WHEN (OLD.held_back AND NOT NEW.held_back) EXECUTE FUNCTION public.slow()`); err != nil {
 		t.Fatal(err)
 	}
-	impatient := w.openStore(func(c *pgstore.Config) { c.StatementTimeout = 200 * time.Millisecond })
+	impatient := w.openStore(func(c *pgstore.Config) { c.StatementTimeout = 2 * time.Second })
 	if err := impatient.ReleaseParked(t.Context(), id, "operator", "mended", time.Now()); err != nil {
 		t.Fatal(err)
 	}
