@@ -54,26 +54,7 @@ func TestKillSwitch(t *testing.T) {
 func TestQuarantineOverTheAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	p, err := w.store.Claim(t.Context(), pgstore.ClaimRequest{Topic: "executions", Owner: "a", Now: time.Now()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = w.store.Batch(t.Context(), time.Now(), func(tx *pgstore.Tx) error {
-		var poison []pgstore.Poison
-		for offset := range int64(3) {
-			poison = append(poison, pgstore.Poison{
-				Record:    kafkarecord.Record{Key: []byte("exec-1"), Value: []byte("{"), Offset: offset},
-				Rejection: fact.Reject(fact.ReasonJSON, "", "{", "JSON"),
-			})
-		}
-		if err := tx.Quarantine(t.Context(), p, poison); err != nil {
-			return err
-		}
-		return tx.Count(t.Context(), p, 0, 0, len(poison))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.poison()
 	first := call(w, w.operations.ListQuarantined, &contract.ListQuarantinedRequest{PageSize: 2, Status: "open"})
 	if len(first.GetRecords()) != 2 || first.GetNextPageToken() == "" || first.GetRecords()[0].GetRecordValue() != nil {
 		t.Fatalf("listed %v", first)
@@ -96,5 +77,30 @@ func TestQuarantineOverTheAPI(t *testing.T) {
 	}
 	if list := call(w, w.operations.ListPartitions, &contract.ListPartitionsRequest{}).GetPartitions(); len(list) != 1 || list[0].GetTopic() != "executions" || list[0].GetOwner() != "a" {
 		t.Errorf("partitions %v", list)
+	}
+}
+
+// poison quarantines three records.
+func (w *world) poison() {
+	w.Helper()
+	p, err := w.store.Claim(w.Context(), pgstore.ClaimRequest{Topic: "executions", Owner: "a", Now: time.Now()})
+	if err != nil {
+		w.Fatal(err)
+	}
+	err = w.store.Batch(w.Context(), time.Now(), func(tx *pgstore.Tx) error {
+		var poison []pgstore.Poison
+		for offset := range int64(3) {
+			poison = append(poison, pgstore.Poison{
+				Record:    kafkarecord.Record{Key: []byte("exec-1"), Value: []byte("{"), Offset: offset},
+				Rejection: fact.Reject(fact.ReasonJSON, "", "{", "JSON"),
+			})
+		}
+		if err := tx.Quarantine(w.Context(), p, poison); err != nil {
+			return err
+		}
+		return tx.Count(w.Context(), p, 0, 0, len(poison))
+	})
+	if err != nil {
+		w.Fatal(err)
 	}
 }

@@ -71,12 +71,18 @@ func call[R, A any](w *world, procedure func(ctx context.Context, r *connect.Req
 func refused[R, A any](w *world, procedure func(ctx context.Context, r *connect.Request[R]) (*connect.Response[A], error), m *R, code connect.Code, reason string, fields ...string) {
 	w.Helper()
 	_, err := procedure(w.Context(), connect.NewRequest(m))
+	w.refusal(fmt.Sprintf("%T", m), err, code, reason, fields...)
+}
+
+// refusal holds the error of a request to what refused tells.
+func (w *world) refusal(of string, err error, code connect.Code, reason string, fields ...string) {
+	w.Helper()
 	var told *connect.Error
 	if !errors.As(err, &told) {
-		w.Fatalf("%T: error %v, want one of Connect", m, err)
+		w.Fatalf("%s: error %v, want one of Connect", of, err)
 	}
 	if told.Code() != code {
-		w.Errorf("%T: code %s, want %s: %v", m, told.Code(), code, err)
+		w.Errorf("%s: code %s, want %s: %v", of, told.Code(), code, err)
 	}
 	info, blamed := &errdetails.ErrorInfo{}, map[string]string{}
 	for _, d := range told.Details() {
@@ -94,14 +100,14 @@ func refused[R, A any](w *world, procedure func(ctx context.Context, r *connect.
 		}
 	}
 	if info.GetReason() != reason || info.GetDomain() != "tcda" {
-		w.Errorf("%T: reason %q of %q, want %q: %v", m, info.GetReason(), info.GetDomain(), reason, err)
+		w.Errorf("%s: reason %q of %q, want %q: %v", of, info.GetReason(), info.GetDomain(), reason, err)
 	}
 	for _, f := range fields {
 		if blamed[f] == "" {
-			w.Errorf("%T: blamed are %v, want %q", m, blamed, f)
+			w.Errorf("%s: blamed are %v, want %q", of, blamed, f)
 		}
 	}
 	if text := err.Error(); strings.Contains(text, "SQLSTATE") || strings.Contains(text, "test_coordination.") {
-		w.Errorf("%T: the error speaks of the database: %v", m, err)
+		w.Errorf("%s: the error speaks of the database: %v", of, err)
 	}
 }
