@@ -13,7 +13,7 @@ TCDA := go run ./cmd/tcda
 GENERATED := internal/gen internal/pgstore/internal/dbsqlc schema/jsonschema schema/openapi/v1
 
 # Packages whose tests start nothing.
-PURE := $(addprefix ./internal/,fact execution scenario event kafkarecord config telemetry opshttp)
+PURE := $(addprefix ./internal/,fact execution scenario lock event kafkarecord config telemetry opshttp)
 
 # Packages with tests that take testenv.Broker, OwnBroker, ProxiedBroker or
 # SecuredBroker: an in-process broker in `make test`, Apache Kafka in `make
@@ -33,7 +33,7 @@ LDFLAGS := -s -w -X $(BUILD).version=$(VERSION) -X $(BUILD).revision=$(REVISION)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Every day
 
@@ -208,7 +208,8 @@ migrate-check: ## Fail if schema.sql and the migrations make different schemas
 
 .PHONY: migrate-lint
 migrate-lint: ## Say what is dangerous in the migrations added since a revision: base=REV
-	@$(TCDA) migrate lint --latest="$$(git diff --name-only --diff-filter=A "$(base)" -- 'schema/migrations/*.sql' | wc -l)"
+	@added() { git diff --name-only --diff-filter=A "$(base)" -- "$$1"; git ls-files --others --exclude-standard -- "$$1"; }; \
+	$(TCDA) migrate lint --latest="$$(added 'schema/migrations/*.sql' | wc -l)"
 
 .PHONY: schema-diff
 schema-diff: ## Print in Markdown what changed in schema.sql since a revision: base=REV

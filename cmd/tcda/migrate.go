@@ -157,12 +157,27 @@ func (c *migrateLint) Run(ctx context.Context, term console) error {
 			for _, finding := range findings {
 				fmt.Fprintln(term.out, finding)
 			}
+			if len(findings) == 0 {
+				fmt.Fprintln(term.out, c.clean())
+			}
 		}
 		if err == nil && len(findings) > 0 {
 			return errReported
 		}
 		return err
 	})
+}
+
+// clean says that nothing was found, and in how much.
+func (c *migrateLint) clean() string {
+	switch {
+	case c.Latest < 0:
+		return "nothing dangerous in any migration"
+	case c.Latest == 0:
+		return "no migration to look at"
+	default:
+		return fmt.Sprintf("nothing dangerous in the latest migrations looked at: %d", c.Latest)
+	}
 }
 
 type migrateCheck struct {

@@ -85,6 +85,19 @@ func TestMigrateLintOnServerOfItsOwn(t *testing.T) {
 	}
 }
 
+// To have found nothing is told apart from not having looked.
+func TestMigrateLintSaysWhereItLooked(t *testing.T) {
+	t.Parallel()
+	server := "--dev-url=" + testenv.EmptyPostgres(t).ServerURL
+	for latest, want := range map[string]string{
+		"-1": "nothing dangerous in any migration\n", "0": "no migration to look at\n", "1": "nothing dangerous in the latest migrations looked at: 1\n",
+	} {
+		if code, stdout, stderr := tcda(t, nil, "", "migrate", "lint", "--latest="+latest, server); code != 0 || stdout != want {
+			t.Errorf("lint --latest=%s: %d %s %s", latest, code, stdout, stderr)
+		}
+	}
+}
+
 func TestMigrateNew(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
