@@ -790,6 +790,7 @@ CREATE INDEX "schedule_occurrences_due_idx" ON "test_coordination"."schedule_occ
 CREATE INDEX "schedule_occurrences_start_by_idx" ON "test_coordination"."schedule_occurrences" ("start_by") WHERE "status" = 'due' AND "start_by" IS NOT NULL;
 CREATE INDEX "schedule_occurrences_lease_idx" ON "test_coordination"."schedule_occurrences" ("lease_expires_at") WHERE "status" = 'claimed';
 CREATE INDEX "schedule_occurrences_open_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at") WHERE "status" IN ('due', 'claimed') OR "run_active";
+CREATE INDEX "schedule_occurrences_run_idx" ON "test_coordination"."schedule_occurrences" ("execution_id", "run") WHERE "run" IS NOT NULL;
 CREATE INDEX "schedule_occurrences_settled_idx" ON "test_coordination"."schedule_occurrences" ("settled_at") WHERE "settled_at" IS NOT NULL AND NOT "run_active" AND "kind" <> 'once';
 -- The condition always holds. It keeps lookups by key, which do not state it, from being planned along this index while the table is small.
 CREATE INDEX "schedule_occurrences_list_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at", "occurrence_id") WHERE "due_at" > '-infinity';
@@ -800,7 +801,7 @@ COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."trigger_source" IS
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."start_by" IS 'Missed if nobody has claimed it by then; NULL: never.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."detail" IS 'Particulars of the reason, or what the coordinator said about the outcome.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."claim_token" IS 'Raised by each claim, and when a claim whose lease had ended is given up. Who completes must hold the latest.';
-COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."first_claimed_at" IS 'By the clock of PostgreSQL. A run of before, that has ended, did not come of it.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."first_claimed_at" IS 'By the clock of PostgreSQL. A run that was there some seconds before, and has ended, did not come of it.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."lease_expires_at" IS 'By the clock of PostgreSQL. After it another coordinator may claim the occurrence; until one does, the claim stands.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run" IS 'Number of the run that came of it; NULL: not known when it was completed, and the latest of the id stands for it.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run_active" IS 'The run that came of it has not been seen ended. Looked at, and cleared, when a later occurrence of the schedule is claimed or completed; cleared, too, where run is NULL and another one stands for the same run.';

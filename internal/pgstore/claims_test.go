@@ -293,11 +293,14 @@ func TestARunWithoutANumberIsNoFormerOne(t *testing.T) {
 		p.started(clock(1, 1), p.claim(clock(1, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e", Run: 1})
 		p.run("e", 1, "running")
 		p.plan(clock(2, 0))
-		p.started(clock(2, 1), p.claim(clock(2, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e"})
+		p.started(clock(2, 55), p.claim(clock(2, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e"})
+		p.plan(clock(3, 0))
+		if early := p.claim(clock(3, 0), pgstore.ClaimDue{}); early != nil {
+			t.Errorf("claimed %s, cancelling %v, while nothing was heard of run 2", dueTimes(early), early[0].Cancel)
+		}
 		p.run("e", 1, "cancelled")
 		p.run("e", 2, "running")
-		p.plan(clock(3, 0))
-		if next := p.claim(clock(3, 0), pgstore.ClaimDue{}); len(next) != 1 || len(next[0].Cancel) != 1 || next[0].Cancel[0].Run != 2 {
+		if next := p.claim(clock(3, 1), pgstore.ClaimDue{}); len(next) != 1 || len(next[0].Cancel) != 1 || next[0].Cancel[0].Run != 2 {
 			t.Errorf("it does not replace run 2: %+v", next)
 		}
 	})
@@ -315,6 +318,20 @@ func TestARunWithoutANumberIsNoFormerOne(t *testing.T) {
 		p.plan(clock(3, 0))
 		if next := p.claim(clock(3, 0), pgstore.ClaimDue{}); len(next) != 0 {
 			t.Errorf("claimed %s beside run 2: %v", dueTimes(next), p.list())
+		}
+	})
+	t.Run("that has ended just now", func(t *testing.T) {
+		t.Parallel()
+		p := newPlanner(t)
+		p.set(clock(0, 30), hourly(scenario.ConcurrencyForbid))
+		p.plan(clock(1, 0))
+		p.started(clock(1, 0), p.claim(clock(1, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e", Run: 1})
+		p.run("e", 1, "passed")
+		p.plan(clock(2, 0))
+		p.started(clock(2, 55), p.claim(clock(2, 0), pgstore.ClaimDue{})[0], scenario.RunRef{ExecutionID: "e"})
+		p.plan(clock(3, 0))
+		if next := p.claim(clock(3, 0), pgstore.ClaimDue{}); len(next) != 0 {
+			t.Errorf("claimed %s beside run 2, of which nothing was heard: %v", dueTimes(next), p.list())
 		}
 	})
 	// The clock by which a run was born may be slow: one that is active counts.
@@ -352,7 +369,7 @@ func TestARunThatHasEndedBeforeItsClaimIsOver(t *testing.T) {
 	}{
 		"claimed once":                   {time.Hour, 0},
 		"claimed once, and a slow clock": {time.Hour, -time.Second},
-		"claimed again":                  {time.Microsecond, 0},
+		"claimed again":                  {time.Microsecond, -time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -363,7 +380,7 @@ func TestARunThatHasEndedBeforeItsClaimIsOver(t *testing.T) {
 			p.run("e", 1, "passed")
 			p.born(c.born)
 			if c.lease < time.Second {
-				_, err := p.db.Pool(t).Exec(t.Context(), "SELECT pg_sleep(0.01)")
+				_, err := p.db.Pool(t).Exec(t.Context(), "UPDATE test_coordination.schedule_occurrences SET first_claimed_at = first_claimed_at - interval '2 minutes'")
 				must(t, err)
 				claimed = p.claim(clock(1, 55), pgstore.ClaimDue{Claimer: "second"})
 			}

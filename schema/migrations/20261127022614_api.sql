@@ -248,6 +248,8 @@ CREATE INDEX "schedule_occurrences_lease_idx" ON "test_coordination"."schedule_o
 CREATE INDEX "schedule_occurrences_list_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at", "occurrence_id") WHERE (due_at > '-infinity'::timestamp with time zone);
 -- create index "schedule_occurrences_open_idx" to table: "schedule_occurrences"
 CREATE INDEX "schedule_occurrences_open_idx" ON "test_coordination"."schedule_occurrences" ("schedule_id", "due_at") WHERE ((status = ANY (ARRAY['due'::text, 'claimed'::text])) OR run_active);
+-- create index "schedule_occurrences_run_idx" to table: "schedule_occurrences"
+CREATE INDEX "schedule_occurrences_run_idx" ON "test_coordination"."schedule_occurrences" ("execution_id", "run") WHERE (run IS NOT NULL);
 -- create index "schedule_occurrences_settled_idx" to table: "schedule_occurrences"
 CREATE INDEX "schedule_occurrences_settled_idx" ON "test_coordination"."schedule_occurrences" ("settled_at") WHERE ((settled_at IS NOT NULL) AND (NOT run_active) AND (kind <> 'once'::text));
 -- create index "schedule_occurrences_start_by_idx" to table: "schedule_occurrences"
@@ -267,7 +269,7 @@ COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."detail" IS 'Partic
 -- set comment to column: "claim_token" on table: "schedule_occurrences"
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."claim_token" IS 'Raised by each claim, and when a claim whose lease had ended is given up. Who completes must hold the latest.';
 -- set comment to column: "first_claimed_at" on table: "schedule_occurrences"
-COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."first_claimed_at" IS 'By the clock of PostgreSQL. A run of before, that has ended, did not come of it.';
+COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."first_claimed_at" IS 'By the clock of PostgreSQL. A run that was there some seconds before, and has ended, did not come of it.';
 -- set comment to column: "lease_expires_at" on table: "schedule_occurrences"
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."lease_expires_at" IS 'By the clock of PostgreSQL. After it another coordinator may claim the occurrence; until one does, the claim stands.';
 -- set comment to column: "run" on table: "schedule_occurrences"

@@ -454,7 +454,7 @@ type ScheduleOccurrence struct {
 	// Raised by each claim, and when a claim whose lease had ended is given up. Who completes must hold the latest.
 	ClaimToken int64
 	ClaimedBy  string
-	// By the clock of PostgreSQL. A run of before, that has ended, did not come of it.
+	// By the clock of PostgreSQL. A run that was there some seconds before, and has ended, did not come of it.
 	FirstClaimedAt *time.Time
 	ClaimedAt      *time.Time
 	// By the clock of PostgreSQL. After it another coordinator may claim the occurrence; until one does, the claim stands.

@@ -636,7 +636,9 @@ SELECT o.schedule_id, o.occurrence_id, o.due_at, o.settled_at, o.execution_id, C
 FROM test_coordination.schedule_occurrences AS o
 LEFT JOIN test_coordination.execution_ids AS i ON i.execution_id = o.execution_id
 LEFT JOIN test_coordination.executions AS e ON e.execution_id = o.execution_id AND e.run = COALESCE(o.run, i.latest_run)
-  AND (o.run IS NOT NULL OR e.created_at >= o.first_claimed_at - interval '5 seconds' OR e.status IN ('pending', 'running', 'paused'))
+  AND (o.run IS NOT NULL
+    OR (e.created_at >= o.first_claimed_at - interval '5 seconds' OR e.status IN ('pending', 'running', 'paused'))
+    AND NOT EXISTS (SELECT FROM test_coordination.schedule_occurrences AS n WHERE n.execution_id = o.execution_id AND n.run = i.latest_run AND n.settled_at < o.settled_at))
 WHERE o.schedule_id = ANY ($2::text[]) AND (o.status IN ('due', 'claimed') OR o.run_active) AND (o.status = 'claimed' OR o.run_active)
 ORDER BY o.schedule_id, o.due_at LIMIT $3
 `
@@ -657,9 +659,10 @@ type RivalsOfRow struct {
 // was active when somebody looked last; over tells that it is not any more. A run
 // of which nothing was heard yet is active for some time: its first event may be
 // on the way. Where nobody said which run of an execution came of it, it is the
-// latest, but for one that has ended and was there before anybody had claimed it: it
-// is another; 0 when there is none. Births of runs are dated by the clocks of
-// instances, which may be some seconds slow.
+// latest, but for one that came of an earlier occurrence, as was said, or that has
+// ended and was there before anybody had claimed it: it is another; 0 when there is
+// none. Births of runs are dated by the clocks of instances, which may be some
+// seconds slow.
 func (q *Queries) RivalsOf(ctx context.Context, unheardSince time.Time, ids []string, most int32) ([]RivalsOfRow, error) {
 	rows, err := q.db.Query(ctx, rivalsOf, unheardSince, ids, most)
 	if err != nil {
