@@ -19,7 +19,8 @@ WHERE loop = sqlc.arg(loop)
 -- not ended: all below oldest have ended, and next is the number of this look, for
 -- numbers are given in order: whoever has a greater one took it later, and read the
 -- clock later than at. (The greatest number of a snapshot says less: it is that of the
--- latest that has ended, and others above it may be running.)
+-- latest that has ended, and others above it may be running.) Each look
+-- leaves the record of a commit, for which nobody waits.
 -- name: RunningTransactions :one
 SELECT pg_snapshot_xmin(s.now)::text::bigint AS oldest, pg_current_xact_id()::text::bigint AS next, statement_timestamp()::timestamptz AS at
 FROM (SELECT pg_current_snapshot() AS now) AS s;

@@ -116,6 +116,8 @@ func TestManyKeepTheOrderOfAKey(t *testing.T) {
 		})
 	}
 	ended := make(chan struct{})
+	end := sync.OnceFunc(func() { close(ended); others.Wait() })
+	t.Cleanup(end) // none may speak after the test
 	for _, work := range []func() error{c.publish, c.publish, c.publish, c.operate, c.operate} {
 		others.Go(func() {
 			for {
@@ -138,8 +140,7 @@ func TestManyKeepTheOrderOfAKey(t *testing.T) {
 	})
 	c.refusing.Store(false)
 	c.eventually("nothing waits", func() bool { s := c.statuses(); return s["pending"]+s["parked"] == 0 || t.Failed() })
-	close(ended)
-	others.Wait()
+	end()
 	if s := c.statuses(); s["published"]+s["discarded"] != keys*rounds*each {
 		t.Errorf("%v, want %d in all", s, keys*rounds*each)
 	}

@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,18 +101,28 @@ func TestWhatWaitsBehindAParkedRowIsComeUponOnce(t *testing.T) {
 }
 
 // Rows that wait may be many: to free them all takes longer than a statement may.
+// Other statements, of the same session, still may not.
 func TestAReleaseTakesItsTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id := w.parkFirst()
 	w.wantClaim("what waits", false, 1)
-	if _, err := w.sql.Exec(t.Context(), `CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2.5); RETURN NEW; END $$;
+	if _, err := w.sql.Exec(t.Context(), `CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.25); RETURN NEW; END $$;
 		CREATE TRIGGER slow BEFORE UPDATE ON test_coordination.outbox FOR EACH ROW WHEN (OLD.held_back AND NOT NEW.held_back) EXECUTE FUNCTION public.slow()`); err != nil {
 		t.Fatal(err)
 	}
-	impatient := w.openStore(func(c *pgstore.Config) { c.StatementTimeout = 2 * time.Second })
+	impatient := w.openStore(func(c *pgstore.Config) { c.StatementTimeout, c.MaxConns = 2*time.Second, 1 })
 	if err := impatient.ReleaseParked(t.Context(), id, "operator", "mended", time.Now()); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := w.sql.Exec(t.Context(), "CREATE TRIGGER slower BEFORE INSERT ON test_coordination.outbox FOR EACH ROW EXECUTE FUNCTION public.slow()"); err != nil {
+		t.Fatal(err)
+	}
+	err := impatient.Batch(t.Context(), time.Now(), func(tx *pgstore.Tx) error {
+		return tx.Enqueue(t.Context(), []pgstore.OutboxRow{w.command("exec-2", 0), w.command("exec-2", 1), w.command("exec-2", 2)})
+	})
+	if err == nil || !strings.Contains(err.Error(), "statement timeout") {
+		t.Errorf("a slow statement after the release: %v, want a timeout", err)
 	}
 	w.wantClaim("after the release", false, 0, "exec-1-0")
 	w.wantClaim("what follows", false, 0, "exec-1-1")

@@ -41,9 +41,12 @@ type observation struct {
 
 // try is one pass, if this instance has the lead.
 func (s *settler) try(ctx context.Context) {
-	_, err := s.Store.Lead(ctx, settledLoop, s.pass)
-	if err != nil && ctx.Err() == nil {
+	led, err := s.Store.Lead(ctx, settledLoop, s.pass)
+	switch {
+	case err != nil && ctx.Err() == nil:
 		s.Log.Warn().Err(err).Msg("settled runs not announced; tried again later")
+	case err == nil && led:
+		s.Log.Debug().Time("decided", s.decided).Int("undecided", len(s.seen)).Msg("looked for settled runs")
 	}
 }
 
@@ -103,19 +106,29 @@ func (s *settler) announce(ctx context.Context, runs []pgstore.SettledRun, from 
 	return err
 }
 
-// settledUpTo is the moment up to which it is certain which runs changed last; zero
-// while there is none.
-//
-// Whoever begins to write after an observation has a number above next, and reads the
-// time of its changes after that: from the clock that the observation was read from,
-// or behind the cursor where that was put back. So when all below next have ended,
-// all changes are there that are older than the observation. However long a
-// transaction lasts, a COMMIT that waits for a standby say, it is waited for.
+// settledUpTo is the moment up to which runs have settled for certain; zero while
+// there is none.
 func (s *settler) settledUpTo(ctx context.Context) (time.Time, error) {
 	running, err := s.Store.RunningTransactions(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
+	s.observe(running)
+	if s.decided.IsZero() {
+		return time.Time{}, nil
+	}
+	return s.decided.Add(-s.cfg.SettledAfter), nil
+}
+
+// observe decides up to which moment it is certain which runs changed last.
+//
+// Whoever begins to write after an observation has a number above next, and reads the
+// time of its changes after that: from the clock that the observation was read from,
+// or behind the cursor where that was put back. So when all below next have ended,
+// all changes are there that are older than the observation. However long a
+// transaction lasts, a COMMIT that waits for a standby say, or an operator's release
+// of a million events, it is waited for.
+func (s *settler) observe(running pgstore.RunningTransactions) {
 	now := observation{running.At, running.Next}
 	if now.at.Before(s.last.at) || now.next <= s.last.next {
 		s.Log.Warn().Time("now", now.at).Time("was", s.last.at).Int64("transaction", now.next).Int64("was_transaction", s.last.next).
@@ -130,8 +143,4 @@ func (s *settler) settledUpTo(ctx context.Context) (time.Time, error) {
 		s.stuck = s.seen[0].at
 		s.Log.Warn().Stringer("since", now.at.Sub(s.stuck)).Int64("transaction", running.Oldest).Msg("a transaction of the database cluster has not ended for long: runs that settled since it began are not announced yet")
 	}
-	if s.decided.IsZero() {
-		return time.Time{}, nil
-	}
-	return s.decided.Add(-s.cfg.SettledAfter), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ type world struct {
 	kafka  *testenv.KafkaCluster
 	store  *pgstore.Store
 	topics map[pgstore.OutboxTopic]kafkalog.TopicSpec
+	looks  atomic.Int64 // for settled runs, since startSettling
 }
 
 func newWorld(t testing.TB) *world {

@@ -70,6 +70,10 @@ func TestStatementsAboutOccurrencesGoAlongTheirIndexes(t *testing.T) {
 			}
 		}
 	}
+	// Whether another occurrence names the run is asked of those that name it.
+	if plan := plans["RivalsOf"]; !strings.Contains(plan, "using schedule_occurrences_run_idx") {
+		t.Errorf("RivalsOf does not go along schedule_occurrences_run_idx:\n%s", plan)
+	}
 	// A clock that is read for each row bounds no index, and all claims are read to
 	// find the few that have ended.
 	if plan := plans["LockExpired"]; !strings.Contains(plan, "Index Cond: (lease_expires_at < ") {

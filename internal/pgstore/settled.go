@@ -75,7 +75,7 @@ func (tx *Tx) AdvanceSettled(ctx context.Context, from, to SettledCursor) error 
 type RunningTransactions struct {
 	Oldest int64     // all below have ended
 	Next   int64     // all that begin from now on are above
-	At     time.Time // of before they were looked at, by PostgreSQL's clock
+	At     time.Time // of before Next was taken, by PostgreSQL's clock
 }
 
 // RunningTransactions asks which transactions run.

@@ -91,7 +91,8 @@ type RunningTransactionsRow struct {
 // not ended: all below oldest have ended, and next is the number of this look, for
 // numbers are given in order: whoever has a greater one took it later, and read the
 // clock later than at. (The greatest number of a snapshot says less: it is that of the
-// latest that has ended, and others above it may be running.)
+// latest that has ended, and others above it may be running.) Each look
+// leaves the record of a commit, for which nobody waits.
 func (q *Queries) RunningTransactions(ctx context.Context) (RunningTransactionsRow, error) {
 	row := q.db.QueryRow(ctx, runningTransactions)
 	var i RunningTransactionsRow
