@@ -70,6 +70,29 @@ func TestTwoOwnersOfOnePartitionBothGoOn(t *testing.T) {
 	w.verify()
 }
 
+// Another has claimed the partition of an engine that had nothing to write since, and
+// so learns it only when it gives the partition back.
+func TestWhoIsOvertakenWhileIdleSaysSoWhenItStops(t *testing.T) {
+	t.Parallel()
+	w := newFaultWorld(t)
+	w.produce(w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
+	stop := w.start("a", w.underFault(&fault{}))
+	w.drain()
+	if _, err := w.store.Claim(t.Context(), pgstore.ClaimRequest{Topic: topic, Owner: "other", CarefulRecords: 10, Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if deaths := w.partition(0).Attempts; deaths != 1 {
+		t.Fatalf("the claim counts %d deaths, want the one that was none", deaths)
+	}
+	stop()
+	if at := w.partition(0); at.Attempts != 0 || at.Owner != "other" {
+		t.Errorf("the partition is of %s with %d deaths, want it of other without", at.Owner, at.Attempts)
+	}
+	if fenced := w.metric("tcda_fenced_total"); fenced != 1 {
+		t.Errorf("fenced %v times, want once", fenced)
+	}
+}
+
 // Another claims the partition each time that the engine has begun to read at a
 // position, and nobody dies: no record may be left out for that.
 func TestBeingOvertakenIsNoDeath(t *testing.T) {

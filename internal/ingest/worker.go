@@ -111,16 +111,27 @@ func (w *worker) tenure(ctx context.Context) error {
 	if w.claim.Epoch == 0 {
 		return err
 	}
+	if !errors.Is(err, errFenced) {
+		err = w.giveBack(ctx, err)
+	}
 	if errors.Is(err, errFenced) {
 		w.outlive(ctx)
-		return err
 	}
-	// Whatever ended the work, this process is alive: the next claim must not
-	// count as after a death.
-	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.ReleaseBudget)
+	return err
+}
+
+// giveBack releases the partition after a tenure that ended with err: whatever that
+// was, this process is alive, and the next claim must not count as after a death.
+// Who slept through his session and whose group ends before he has written again
+// learns only here that he was overtaken.
+func (w *worker) giveBack(ctx context.Context, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.ReleaseBudget)
 	defer cancel()
-	if err := w.Store.Release(release, w.claim, w.Now()); err != nil {
-		w.log.Warn().Err(err).Msg("partition could not be released; the next claim counts an unclean stop")
+	switch released := w.Store.Release(ctx, w.claim, w.Now()); {
+	case errors.Is(released, errFenced):
+		return released
+	case released != nil:
+		w.log.Warn().Err(released).Msg("partition could not be released; the next claim counts an unclean stop")
 	}
 	return err
 }

@@ -75,11 +75,11 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) (Partition, error) {
 	return partitionFromRow(row), nil
 }
 
-// Release is a clean stop of the owner. A worker that was fenced releases
-// nothing.
+// Release is a clean stop of the owner. ErrFenced says that another has claimed the
+// partition since, and that nothing was released.
 func (s *Store) Release(ctx context.Context, p Partition, now time.Time) error {
-	_, err := s.q.ReleasePartition(ctx, dbsqlc.ReleasePartitionParams{Now: now, Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch})
-	return interpret("release partition", err)
+	n, err := s.q.ReleasePartition(ctx, dbsqlc.ReleasePartitionParams{Now: now, Topic: p.Topic, Partition: p.Number, Epoch: p.Epoch})
+	return fencedUnless(n, "release partition", err)
 }
 
 // BeginAttempt notes that the records at the position are read now, where
