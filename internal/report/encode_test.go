@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report/reporttest"
 )
@@ -131,12 +132,12 @@ func TestEncodeRefusesWhatIsNoJSON(t *testing.T) {
 
 // FuzzDecode: what is accepted can be encoded and read again, and means the same.
 func FuzzDecode(f *testing.F) {
-	for _, name := range []string{"market-crash-passed", "hostile", "third-attempt-passed"} {
-		_, encoded, err := reporttest.Get(f, name).Report()
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(encoded)
+	for _, r := range []*report.Report{ // small ones: large inputs are hardly changed
+		build(f, report.Context{}),
+		build(f, report.Context{Previous: []report.Brief{{SHA256: "x"}}}, injected(0, "f"),
+			validated(1, execution.ValidationRecorded{ValidationID: "v", FaultID: "f", Status: "failed", Evidence: json.RawMessage(`{"n": 1e400}`)})),
+	} {
+		f.Add(frozen(f, r))
 	}
 	f.Add([]byte(`{"schema": "test-coordination.report/v1", "sha256": "x"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
