@@ -234,13 +234,19 @@ func (s *Store) ReportsOnTheWay(ctx context.Context, f *ReportFilter, at ReportP
 	switch {
 	case f.Group != "":
 		rows, err := s.q.ReportsOfGroup(ctx, dbsqlc.ReportsOfGroupParams{GroupID: f.Group, Before: p.Before, BeforeID: p.BeforeID, BeforeRun: p.BeforeRun, BeforeRevision: p.BeforeRevision, Since: p.Since, Page: p.Page})
-		return listedFromRows(rows, err, func(r *dbsqlc.ReportsOfGroupRow) *dbsqlc.ReportsByCreationRow { return (*dbsqlc.ReportsByCreationRow)(r) })
+		return listedFromRows(rows, err, func(r *dbsqlc.ReportsOfGroupRow) *dbsqlc.ReportsByCreationRow {
+			return (*dbsqlc.ReportsByCreationRow)(r)
+		})
 	case f.Scenario != "":
 		rows, err := s.q.ReportsOfScenario(ctx, dbsqlc.ReportsOfScenarioParams{ScenarioID: f.Scenario, Before: p.Before, BeforeID: p.BeforeID, BeforeRun: p.BeforeRun, BeforeRevision: p.BeforeRevision, Since: p.Since, Page: p.Page})
-		return listedFromRows(rows, err, func(r *dbsqlc.ReportsOfScenarioRow) *dbsqlc.ReportsByCreationRow { return (*dbsqlc.ReportsByCreationRow)(r) })
+		return listedFromRows(rows, err, func(r *dbsqlc.ReportsOfScenarioRow) *dbsqlc.ReportsByCreationRow {
+			return (*dbsqlc.ReportsByCreationRow)(r)
+		})
 	case f.Status != "":
 		rows, err := s.q.ReportsOfStatus(ctx, dbsqlc.ReportsOfStatusParams{Status: string(f.Status), Before: p.Before, BeforeID: p.BeforeID, BeforeRun: p.BeforeRun, BeforeRevision: p.BeforeRevision, Since: p.Since, Page: p.Page})
-		return listedFromRows(rows, err, func(r *dbsqlc.ReportsOfStatusRow) *dbsqlc.ReportsByCreationRow { return (*dbsqlc.ReportsByCreationRow)(r) })
+		return listedFromRows(rows, err, func(r *dbsqlc.ReportsOfStatusRow) *dbsqlc.ReportsByCreationRow {
+			return (*dbsqlc.ReportsByCreationRow)(r)
+		})
 	default:
 		rows, err := s.q.ReportsByCreation(ctx, p)
 		return listedFromRows(rows, err, func(r *dbsqlc.ReportsByCreationRow) *dbsqlc.ReportsByCreationRow { return r })
@@ -284,4 +290,3 @@ func (s *Store) ReportsAfter(ctx context.Context, after StoredReport, page int) 
 	}
 	return out, nil
 }
-
