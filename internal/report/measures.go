@@ -87,7 +87,9 @@ func Resilience(faults []Fault, validations []Validation) *float64 {
 	var sum, weights float64
 	add := func(t *Tally, weight float64) {
 		if decided := t.decided(); decided > 0 {
-			sum += weight * 100 * float64(t.Passed) / float64(decided)
+			// The conversion keeps other processors from fusing the two operations,
+			// which would give other bytes.
+			sum += float64(weight * 100 * float64(t.Passed) / float64(decided))
 			weights += weight
 		}
 	}
