@@ -807,6 +807,76 @@ COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run" IS 'Number of
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."run_active" IS 'The run that came of it has not been seen ended. Looked at, and cleared, when a later occurrence of the schedule is claimed or completed; cleared, too, where run is NULL and another one stands for the same run.';
 COMMENT ON COLUMN "test_coordination"."schedule_occurrences"."settled_at" IS 'When it was completed, missed or skipped, by the clock of PostgreSQL. Rows are removed some time after that, but for those of kind once.';
 
+-- ---------------------------------------------------------------- reports --
+
+CREATE TABLE "test_coordination"."reports" (
+  "bucket"              date             NOT NULL,
+  "execution_id"        text             NOT NULL,
+  "run"                 integer          NOT NULL,
+  "revision"            integer          NOT NULL,
+  "sha256"              bytea            NOT NULL,
+  "builder"             text             NOT NULL,
+  "body"                bytea            NOT NULL,
+  "size_bytes"          integer          NOT NULL,
+  "run_version"         bigint           NOT NULL,
+  "chain"               bytea            NOT NULL,
+  "definition_sha256"   bytea            NULL,
+  "compared"            bytea[]          NOT NULL DEFAULT '{}',
+  "status"              text             NOT NULL,
+  "reported_outcome"    text             NOT NULL DEFAULT '',
+  "headline"            text             NOT NULL DEFAULT '',
+  "scenario_id"         text             NOT NULL DEFAULT '',
+  "environment"         text             NOT NULL DEFAULT '',
+  "group_id"            text             NOT NULL DEFAULT '',
+  "attempt"             integer          NOT NULL DEFAULT 1,
+  "started_at"          timestamptz      NULL,
+  "ended_at"            timestamptz      NULL,
+  "validations_passed"  integer          NOT NULL DEFAULT 0,
+  "validations_failed"  integer          NOT NULL DEFAULT 0,
+  "validations_skipped" integer          NOT NULL DEFAULT 0,
+  "validations_error"   integer          NOT NULL DEFAULT 0,
+  "resilience_score"    double precision NULL,
+  "created_at"          timestamptz      NOT NULL,
+  CONSTRAINT "reports_pkey" PRIMARY KEY ("execution_id", "run", "revision", "bucket"),
+  CONSTRAINT "reports_revision_check" CHECK ("revision" > 0),
+  CONSTRAINT "reports_sha256_check" CHECK (octet_length("sha256") = 32 AND octet_length("chain") = 32),
+  CONSTRAINT "reports_status_check" CHECK ("status" IN ('passed', 'failed', 'error', 'cancelled', 'timeout', 'interrupted'))
+) PARTITION BY RANGE ("bucket");
+CREATE INDEX "reports_created_idx" ON "test_coordination"."reports" ("created_at", "execution_id", "run", "revision");
+CREATE INDEX "reports_scenario_idx" ON "test_coordination"."reports" ("scenario_id", "created_at", "execution_id", "run", "revision");
+CREATE INDEX "reports_status_idx" ON "test_coordination"."reports" ("status", "created_at", "execution_id", "run", "revision");
+CREATE INDEX "reports_group_idx" ON "test_coordination"."reports" ("group_id", "created_at", "execution_id", "run", "revision") WHERE "group_id" <> '';
+CREATE INDEX "reports_attempts_idx" ON "test_coordination"."reports" ("group_id", "scenario_id", "attempt") WHERE "group_id" <> '';
+CREATE INDEX "reports_ended_idx" ON "test_coordination"."reports" ("scenario_id", "environment", "ended_at");
+CREATE INDEX "reports_sha256_idx" ON "test_coordination"."reports" ("sha256");
+COMMENT ON TABLE "test_coordination"."reports" IS 'Frozen reports of runs that have ended. A row is never changed: what became known later makes another revision.';
+COMMENT ON COLUMN "test_coordination"."reports"."bucket" IS 'Of the run.';
+COMMENT ON COLUMN "test_coordination"."reports"."revision" IS 'From 1; the highest one of a run holds.';
+COMMENT ON COLUMN "test_coordination"."reports"."sha256" IS 'Of the canonical JSON (RFC 8785) of the report without its member sha256, which says the same.';
+COMMENT ON COLUMN "test_coordination"."reports"."builder" IS 'Version of the rules that it was built by.';
+COMMENT ON COLUMN "test_coordination"."reports"."body" IS 'The report as it was frozen, byte for byte. Lists never read it.';
+COMMENT ON COLUMN "test_coordination"."reports"."run_version" IS 'Version of the run''s row that it was built at.';
+COMMENT ON COLUMN "test_coordination"."reports"."chain" IS 'Head of the hash chain over the events that it was built from.';
+COMMENT ON COLUMN "test_coordination"."reports"."definition_sha256" IS 'Of the definition that was run; NULL when none was known.';
+COMMENT ON COLUMN "test_coordination"."reports"."compared" IS 'Digests of the reports that it is compared with.';
+COMMENT ON COLUMN "test_coordination"."reports"."attempt" IS '1 where the coordinator did not say.';
+
+CREATE TABLE "test_coordination"."report_queue" (
+  "execution_id" text        NOT NULL,
+  "run"          integer     NOT NULL,
+  "version"      bigint      NOT NULL,
+  "due_at"       timestamptz NOT NULL,
+  "attempts"     integer     NOT NULL DEFAULT 0,
+  "last_error"   text        NOT NULL DEFAULT '',
+  "enqueued_at"  timestamptz NOT NULL,
+  CONSTRAINT "report_queue_pkey" PRIMARY KEY ("execution_id", "run")
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000); -- claims walk over what is not vacuumed
+CREATE INDEX "report_queue_due_idx" ON "test_coordination"."report_queue" ("due_at", "execution_id", "run");
+COMMENT ON TABLE "test_coordination"."report_queue" IS 'Runs that have settled and whose report is to be built, noted in the transaction that announces them.';
+COMMENT ON COLUMN "test_coordination"."report_queue"."version" IS 'Of the run as it was announced. A later announcement raises it, and the builder of the former leaves the row.';
+COMMENT ON COLUMN "test_coordination"."report_queue"."due_at" IS 'By the clock of PostgreSQL. A claim puts it off for as long as its lease, a failure until the next try.';
+COMMENT ON COLUMN "test_coordination"."report_queue"."attempts" IS 'Claims so far.';
+
 -- ------------------------------------------------- not compared by Atlas --
 
 -- Where a row goes when nobody made the partition in time. Its use raises an alarm.
@@ -818,6 +888,7 @@ CREATE TABLE "test_coordination"."validation_results_default" PARTITION OF "test
 CREATE TABLE "test_coordination"."system_snapshots_default"   PARTITION OF "test_coordination"."system_snapshots"   DEFAULT;
 CREATE TABLE "test_coordination"."execution_logs_default"     PARTITION OF "test_coordination"."execution_logs"     DEFAULT;
 CREATE TABLE "test_coordination"."execution_annotations_default" PARTITION OF "test_coordination"."execution_annotations" DEFAULT;
+CREATE TABLE "test_coordination"."reports_default"            PARTITION OF "test_coordination"."reports"            DEFAULT;
 
 -- ensure_partitions makes the partitions of a table that hold the buckets
 -- first..last, of a month or a day each, and tells how many it made. The grain
@@ -963,6 +1034,20 @@ CREATE TRIGGER "quarantined_records_count_update" AFTER UPDATE ON "test_coordina
   REFERENCING OLD TABLE AS former NEW TABLE AS latest FOR EACH STATEMENT EXECUTE FUNCTION "test_coordination"."count_quarantined"();
 CREATE TRIGGER "quarantined_records_count_delete" AFTER DELETE ON "test_coordination"."quarantined_records"
   REFERENCING OLD TABLE AS former FOR EACH STATEMENT EXECUTE FUNCTION "test_coordination"."count_quarantined"();
+
+-- -------------------------------------------------------------- reports --
+
+CREATE FUNCTION "test_coordination"."refuse_change"() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+  RAISE EXCEPTION 'a row of % is never changed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$$;
+COMMENT ON FUNCTION "test_coordination"."refuse_change"() IS 'Keeps what is frozen as it is; it can only be removed.';
+
+CREATE TRIGGER "reports_frozen" BEFORE UPDATE ON "test_coordination"."reports"
+  FOR EACH ROW EXECUTE FUNCTION "test_coordination"."refuse_change"();
 
 -- ------------------------------------------------------------- analytics --
 -- The stable contract for analysts: names and meaning of these columns are

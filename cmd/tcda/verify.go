@@ -24,8 +24,9 @@ type verifyCmd struct {
 // Help is what --help says beyond the settings.
 func (*verifyCmd) Help() string {
 	return `Folds every run and definition again from its stored events, and compares the
-outcome with rows, counters and the live states in Redis. It writes nothing and
-may run beside the service.
+outcome with rows, counters and the live states in Redis. Builds the newest
+report of each run again, which must give the same bytes, and holds all frozen
+reports against their digests. It writes nothing and may run beside the service.
 
 Exit codes: 0 nothing differs, 1 something differs or could not be read, 2 wrong
 command line or settings, 3 the database's schema is not this program's.`
@@ -76,6 +77,8 @@ func printReport(term console, r *verify.Report) error {
 		{"events of definitions", r.DefinitionEvents},
 		{"partitions", r.Partitions},
 		{"live states", r.LiveStates},
+		{"reports", r.Reports},
+		{"reports built again", r.ReportsRebuilt},
 	} {
 		counts = append(counts, []string{c.name, strconv.FormatInt(c.n, 10)})
 	}

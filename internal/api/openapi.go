@@ -20,7 +20,7 @@ const (
 // Pages are the paths beside the procedures: each, or what lies under one that
 // ends in a slash. A page is also found without it.
 func Pages() []string {
-	return []string{documentPath, pagePath, strings.TrimSuffix(pagePath, "/")}
+	return []string{documentPath, pagePath, strings.TrimSuffix(pagePath, "/"), reportsPath}
 }
 
 // mountOpenAPI serves the OpenAPI document, and a page that shows it: all that

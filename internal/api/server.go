@@ -53,7 +53,7 @@ type service struct {
 }
 
 // NewHandler serves the API: every service of schema/proto, gRPC reflection and
-// health, and the OpenAPI document. Protocols and limits of the connection are
+// health, the OpenAPI document, and reports for browsers. Protocols and limits of the connection are
 // the server's that it is mounted in; streams lift its deadlines for themselves.
 func NewHandler(p Parts) (http.Handler, error) {
 	if p.Now == nil {
@@ -79,7 +79,8 @@ func NewHandler(p Parts) (http.Handler, error) {
 	)
 	mux := http.NewServeMux()
 	var names []string
-	for _, s := range p.services(options) {
+	made := newReports(p)
+	for _, s := range p.services(made, options) {
 		mux.Handle(s.path, s.handler)
 		names = append(names, s.name)
 	}
@@ -90,10 +91,11 @@ func NewHandler(p Parts) (http.Handler, error) {
 	if err := mountOpenAPI(mux); err != nil {
 		return nil, err
 	}
+	mountReports(mux, made)
 	return reachable(mux), nil
 }
 
-func (p Parts) services(options connect.HandlerOption) []service {
+func (p Parts) services(made *reports, options connect.HandlerOption) []service {
 	named := func(name string) func(string, http.Handler) service {
 		return func(path string, handler http.Handler) service { return service{name, path, handler} }
 	}
@@ -103,6 +105,7 @@ func (p Parts) services(options connect.HandlerOption) []service {
 		named(testcoordinationv1connect.OperationsServiceName)(testcoordinationv1connect.NewOperationsServiceHandler(&operations{p}, options)),
 		named(testcoordinationv1connect.LockServiceName)(testcoordinationv1connect.NewLockServiceHandler(&locks{p, locking.New(p.Store, p.Redis, p.Log)}, options)),
 		named(testcoordinationv1connect.ScheduleServiceName)(testcoordinationv1connect.NewScheduleServiceHandler(&schedules{p}, options)),
+		named(testcoordinationv1connect.ReportServiceName)(testcoordinationv1connect.NewReportServiceHandler(made, options)),
 	}
 }
 

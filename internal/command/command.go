@@ -138,5 +138,8 @@ type Tx struct {
 	folds    []*accept.Fold
 }
 
+// Tell notes that the transaction has put something into the outbox by itself.
+func (t *Tx) Tell() { t.told = true }
+
 // Now is the time of the transaction, to the microsecond, as rows keep it.
 func (t *Tx) Now() time.Time { return t.Tx.Now().UTC().Truncate(time.Microsecond) }

@@ -39,6 +39,7 @@ type Config struct {
 	Occurrence Occurrence `embed:"" prefix:"occurrence-" group:"Occurrences of schedules"`
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
 	Outbox     Outbox     `embed:"" prefix:"outbox-" group:"Outbox"`
+	Report     Report     `embed:"" prefix:"report-" group:"Reports"`
 	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
 	API        API        `embed:"" prefix:"api-" group:"API"`
 	Access     Access     `embed:"" prefix:"access-" group:"Access"`
@@ -51,7 +52,7 @@ type Config struct {
 // Service is what concerns the process as a whole.
 type Service struct {
 	Instance        string        `form:"instance" help:"Name of this process, unique among those running; the host's name if empty. It owns partitions and signs events under this name."`
-	Roles           []string      `default:"ingest,reconcile,maintain,outbox,api" oneof:"ingest,reconcile,maintain,outbox,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, forget old answers and occurrences), outbox (publish to Kafka what other programs are to know), api (serve scenarios, executions, schedules and locks). Health and metrics are always served."`
+	Roles           []string      `default:"ingest,reconcile,maintain,outbox,report,api" oneof:"ingest,reconcile,maintain,outbox,report,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, forget old answers and occurrences), outbox (publish to Kafka what other programs are to know), report (build the reports of runs that have settled), api (serve scenarios, executions, schedules, locks and reports). Health and metrics are always served."`
 	ShutdownTimeout time.Duration `default:"25s" min:"1s" max:"10m" help:"How long a graceful stop may take."`
 }
 
@@ -61,6 +62,7 @@ const (
 	RoleReconcile = "reconcile"
 	RoleMaintain  = "maintain"
 	RoleOutbox    = "outbox"
+	RoleReport    = "report"
 	RoleAPI       = "api"
 )
 
@@ -190,6 +192,12 @@ type Outbox struct {
 	Poll         time.Duration `default:"200ms" min:"1ms" max:"1m" help:"Between two looks at an outbox in which nothing waits."`
 	SettledAfter time.Duration `default:"1m" min:"1s" max:"24h" help:"How long a run that has ended must have been quiet before it is reported as settled."`
 	Retention    time.Duration `default:"168h" min:"1m" max:"87600h" help:"How long published events are kept in the outbox."`
+}
+
+// Report is the loop that builds the reports of runs that have settled, in the role
+// report. Where no process plays that role, such runs wait in a queue.
+type Report struct {
+	Workers int `default:"1" min:"1" max:"64" help:"Reports that are built at once, each with two connections of postgres-pool-size at most."`
 }
 
 // HTTP is the listener of health, metrics and the API.

@@ -106,7 +106,7 @@ func TestAsyncAPINamesEveryTypeAndTopic(t *testing.T) {
 // channelOf is where a type is sent.
 func channelOf(typ fact.Type) string {
 	switch {
-	case typ == fact.TypeSettled:
+	case typ == fact.TypeSettled, typ == fact.TypeReportPublished:
 		return "reports"
 	case slices.Contains(fact.OutboundTypes(), typ):
 		return "commands"

@@ -20,7 +20,10 @@ import (
 
 // outbound are the types that only leave the service. They are not among the
 // kinds of the decoder: from Kafka they are unsupported types.
-var outbound = map[fact.Type]*kind{fact.TypeSettled: newKind[*contract.ExecutionSettled](fact.TypeSettled)}
+var outbound = map[fact.Type]*kind{
+	fact.TypeSettled:         newKind[*contract.ExecutionSettled](fact.TypeSettled),
+	fact.TypeReportPublished: newKind[*contract.ReportPublished](fact.TypeReportPublished),
+}
 
 // Outbound is an event for other programs, as it is to be produced.
 type Outbound struct {

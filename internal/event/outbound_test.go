@@ -20,7 +20,10 @@ func TestOutboundEventsAreNeverInput(t *testing.T) {
 	t.Parallel()
 	d := newDecoder(t)
 	for typ, m := range map[fact.Type]proto.Message{
-		fact.TypeSettled:             &contract.ExecutionSettled{ExecutionId: executionID, Run: 1, Version: 2, Status: "passed", Counts: &contract.SettledCounts{}},
+		fact.TypeSettled: &contract.ExecutionSettled{ExecutionId: executionID, Run: 1, Version: 2, Status: "passed", Counts: &contract.SettledCounts{}},
+		fact.TypeReportPublished: &contract.ReportPublished{
+			ExecutionId: executionID, Run: 1, Revision: 1, Sha256: strings.Repeat("ab", 32), SizeBytes: 1, Path: "/reports/x/1", Status: "passed", Validations: &contract.ReportedValidations{},
+		},
 		fact.TypeCancelRequested:     &contract.ExecutionCancelRequested{ExecutionId: executionID, Run: 1, RunId: "r", Reason: "enough", Actor: "Ada"},
 		fact.TypeFaultClearRequested: &contract.FaultClearRequested{ExecutionId: executionID, Run: 1, FaultId: "fault-1", FaultType: "network_latency", TargetService: "exchange", Reason: "enough"},
 	} {

@@ -46,14 +46,17 @@ const (
 	TypeAnnotated           Type = TypePrefix + "execution.annotated.v1"
 	TypePinned              Type = TypePrefix + "execution.pinned.v1"
 
-	// TypeSettled only leaves the service, for other programs. It is neither stored
-	// nor accepted from Kafka.
-	TypeSettled Type = TypePrefix + "execution.settled.v1"
+	// These only leave the service, for other programs. They are neither stored nor
+	// accepted from Kafka.
+	TypeSettled         Type = TypePrefix + "execution.settled.v1"
+	TypeReportPublished Type = TypePrefix + "report.published.v1"
 )
 
 // OutboundTypes are the types of this service's own that are published for other
 // programs; accepted requests are, too.
-func OutboundTypes() []Type { return []Type{TypeSettled, TypeCancelRequested, TypeFaultClearRequested} }
+func OutboundTypes() []Type {
+	return []Type{TypeSettled, TypeReportPublished, TypeCancelRequested, TypeFaultClearRequested}
+}
 
 // OwnTypes are the types of statements that only this service makes, each about
 // a run.
@@ -83,5 +86,5 @@ func (t Type) Short() string {
 
 // OfExecution tells whether events of this type belong to a run.
 func (t Type) OfExecution() bool {
-	return strings.HasPrefix(string(t), TypePrefix+"execution.") || t == TypeFaultClearRequested
+	return strings.HasPrefix(string(t), TypePrefix+"execution.") || t == TypeFaultClearRequested || t == TypeReportPublished
 }

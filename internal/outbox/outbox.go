@@ -95,6 +95,10 @@ type Parts struct {
 	Metrics  *telemetry.Metrics
 	Log      zerolog.Logger
 	Now      func() time.Time // nil: the system's clock
+
+	// Settled is called when runs have settled and their reports are to be built;
+	// nil: nobody waits for it.
+	Settled func()
 }
 
 // Publisher is the role. Several instances may play it at once.

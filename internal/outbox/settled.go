@@ -81,8 +81,8 @@ func (s *settler) pass(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// announce enqueues an event for each of the runs behind a place, and says that it
-// was done. A run that was announced at this version already is not announced again:
+// announce enqueues an event for each of the runs behind a place, notes that its
+// report is to be built, and says that it was done. A run that was announced at this version already is not announced again:
 // its event has the same id.
 func (s *settler) announce(ctx context.Context, runs []pgstore.SettledRun, from pgstore.SettledCursor) error {
 	rows := make([]pgstore.OutboxRow, 0, len(runs))
@@ -98,10 +98,16 @@ func (s *settler) announce(ctx context.Context, runs []pgstore.SettledRun, from 
 		if err := tx.AdvanceSettled(ctx, from, runs[len(runs)-1].Cursor()); err != nil {
 			return err
 		}
+		if err := tx.EnqueueReports(ctx, runs); err != nil {
+			return err
+		}
 		return tx.Enqueue(ctx, rows)
 	})
 	if err == nil {
 		s.Nudge()
+		if s.Settled != nil {
+			s.Settled()
+		}
 	}
 	return err
 }

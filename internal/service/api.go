@@ -66,3 +66,11 @@ func (s *service) nudge() {
 		s.outbox.Nudge()
 	}
 }
+
+// settled has the reports of runs that have just settled built at once; without
+// that role here, another instance finds them.
+func (s *service) settled() {
+	if s.reports != nil {
+		s.reports.Nudge()
+	}
+}

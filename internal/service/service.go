@@ -37,6 +37,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/outbox"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/reporting"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
 
@@ -119,6 +120,7 @@ type service struct {
 	commands *command.Commands
 	liveness *liveness.Loop
 	outbox   *outbox.Publisher // nil without the role
+	reports  *reporting.Loop   // nil without the role
 	http     *opshttp.Server
 	listener net.Listener
 	grpc     net.Listener    // a further one for the API; nil: not asked for
@@ -176,6 +178,11 @@ func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, er
 	if err != nil {
 		return nil, fmt.Errorf("make engine: %w", err)
 	}
+	if cfg.Service.Plays(config.RoleReport) {
+		s.reports = reporting.New(Report(cfg), reporting.Parts{
+			Reports: &reporting.Reports{Store: s.store, Source: s.engine.Source()}, Metrics: metrics, Publish: s.nudge, Log: s.log,
+		})
+	}
 	if cfg.Service.Plays(config.RoleOutbox) {
 		if err := s.openOutbox(kafkaConfig, metrics); err != nil {
 			return nil, err
@@ -210,7 +217,7 @@ func (s *service) openOutbox(c kafkalog.Config, metrics *telemetry.Metrics) (err
 	if s.output, err = kafkalog.Open(c); err != nil {
 		return fmt.Errorf("open Kafka: %w", err)
 	}
-	s.outbox, err = outbox.New(settings, outbox.Parts{Store: s.store, Kafka: s.output, Metrics: metrics, Log: s.log})
+	s.outbox, err = outbox.New(settings, outbox.Parts{Store: s.store, Kafka: s.output, Metrics: metrics, Log: s.log, Settled: s.settled})
 	if err != nil {
 		return fmt.Errorf("make outbox: %w", err)
 	}
@@ -261,6 +268,9 @@ func (s *service) work(ctx context.Context) error {
 	}
 	if s.outbox != nil {
 		roles.Go(func() error { s.outbox.Run(ctx); return nil })
+	}
+	if s.reports != nil {
+		roles.Go(func() error { s.reports.Run(ctx); return nil })
 	}
 	if s.cfg.Service.Plays(config.RoleIngest) {
 		roles.Go(func() error {

@@ -19,6 +19,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgmigrate"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/reporting"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
@@ -138,6 +139,11 @@ func Outbox(cfg *config.Config, instance string) outbox.Config {
 		SettledAfter:   cfg.Outbox.SettledAfter,
 		Retention:      cfg.Outbox.Retention,
 	}
+}
+
+// Report is what the configuration says to the loop that builds reports.
+func Report(cfg *config.Config) reporting.Config {
+	return reporting.Config{Workers: cfg.Report.Workers}
 }
 
 func kafkaTLS(c config.Kafka) (*tls.Config, error) {

@@ -67,6 +67,8 @@ type Metrics struct {
 	parked               *prometheus.CounterVec
 	outboxAge            *prometheus.GaugeVec
 	outboxParked         *prometheus.GaugeVec
+
+	reportMetrics
 }
 
 // NewMetrics registers the service's metrics, those of the Go runtime and the
@@ -100,6 +102,7 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 		parked:               counterVec("tcda_outbox_parked_total", "Events of the outbox that were parked because the broker refuses them.", "topic"),
 		outboxAge:            gaugeVec("tcda_outbox_backlog_seconds", "Age of the oldest event of the outbox that is to be published; 0 when none is.", "topic"),
 		outboxParked:         gaugeVec("tcda_outbox_parked", "Events of the outbox that are parked and wait for an operator.", "topic"),
+		reportMetrics:        newReportMetrics(),
 	}
 	for _, by := range []FoundBy{FoundByBatch, FoundByHint, FoundByStore} {
 		m.duplicates.WithLabelValues(string(by))
@@ -118,12 +121,12 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 	})
 	info.Set(1)
 
-	for _, c := range []prometheus.Collector{
+	for _, c := range append(m.reportMetrics.collectors(), []prometheus.Collector{
 		m.applied, m.duplicates, m.quarantined, m.batchRecords, m.stepSeconds, m.lag, m.stopped, m.fenced, m.gaps,
 		m.keyMismatches, m.timelineChanges, m.redisUp, m.defaultPartitionRows, m.orphanedFaults, m.quarantineRecords, m.quarantineBytes, m.quarantinedInPart,
 		m.published, m.parked, m.outboxAge, m.outboxParked, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	} {
+	}...) {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -5,6 +5,7 @@
 //	events.go        an event's key, order and digest against its columns and data
 //	runs.go          a run: row, parts, details, log lines, snapshots, arrivals
 //	definitions.go   a template, scenario or schedule: row and versions
+//	reports.go       a frozen report: its digest, and its bytes, which are built again
 //	sums.go          what only the database can add up: partitions, ids, orphans
 //	live.go          Redis against the newest run of each id
 //	compare.go       two values of the domain, field by field
@@ -37,6 +38,8 @@ type Report struct {
 	DefinitionEvents int64 `json:"definition_events"`
 	Partitions       int64 `json:"partitions"`
 	LiveStates       int64 `json:"live_states"` // compared with Redis
+	Reports          int64 `json:"reports"`     // frozen ones
+	ReportsRebuilt   int64 `json:"reports_rebuilt"`
 
 	// Differences are the first MaxDifferences; Omitted counts the rest.
 	Differences []Difference `json:"differences"`
@@ -106,7 +109,7 @@ func Run(ctx context.Context, store *pgstore.Store, live *redisstore.Store, opts
 	if v.grace == 0 {
 		v.grace = defaultLiveGrace
 	}
-	for _, part := range []func(context.Context) error{v.runs, v.definitions, v.sums, v.liveStates} {
+	for _, part := range []func(context.Context) error{v.runs, v.definitions, v.reports, v.sums, v.liveStates} {
 		if err := part(ctx); err != nil {
 			return *v.report, fmt.Errorf("verify: %w", err)
 		}

@@ -340,6 +340,420 @@ func (x *SettledCounts) GetValidationsError() int32 {
 	return 0
 }
 
+// The report of a run was frozen: its first one, or a revision of it, because
+// something became known that the former did not hold. It says what matters of the
+// report in at most 256 KiB, and where the whole is.
+// Event type: test-coordination.report.published.v1
+type ReportPublished struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The execution, equal to the subject of the event.
+	ExecutionId string `protobuf:"bytes,1,opt,name=execution_id,json=executionId,proto3" json:"execution_id,omitempty"`
+	// The number of the run among those of its execution, from 1.
+	Run int32 `protobuf:"varint,2,opt,name=run,proto3" json:"run,omitempty"`
+	// The number of the revision among those of the run, from 1; the highest one
+	// holds.
+	Revision int32 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Of the report, in hex: sha-256 of its canonical JSON (RFC 8785) without its
+	// member sha256, which says the same.
+	Sha256 string `protobuf:"bytes,4,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Bytes of the whole report as JSON.
+	SizeBytes int64 `protobuf:"varint,5,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// Version of the rules that it was built by.
+	Builder string `protobuf:"bytes,6,opt,name=builder,proto3" json:"builder,omitempty"`
+	// Path of the whole below the address of the API; with ?revision= the same for
+	// ever. With .html, .md, .junit.xml or another ending it is in that format.
+	Path string `protobuf:"bytes,7,opt,name=path,proto3" json:"path,omitempty"`
+	// The coordinator's own id of the run, if it gave one.
+	RunId string `protobuf:"bytes,8,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// How the run ended.
+	Status string `protobuf:"bytes,9,opt,name=status,proto3" json:"status,omitempty"`
+	// What the coordinator said.
+	ReportedOutcome string `protobuf:"bytes,10,opt,name=reported_outcome,json=reportedOutcome,proto3" json:"reported_outcome,omitempty"`
+	// The verdict in a sentence, cut after 4 KiB.
+	Headline string `protobuf:"bytes,11,opt,name=headline,proto3" json:"headline,omitempty"`
+	// The scenario, if it is known.
+	ScenarioId string `protobuf:"bytes,12,opt,name=scenario_id,json=scenarioId,proto3" json:"scenario_id,omitempty"`
+	// Number of the version of the scenario that was run; 0 when it is not known.
+	ScenarioVersion int32 `protobuf:"varint,13,opt,name=scenario_version,json=scenarioVersion,proto3" json:"scenario_version,omitempty"`
+	// sha-256 of that version's text, in hex; empty when it is not known.
+	DefinitionSha256 string `protobuf:"bytes,14,opt,name=definition_sha256,json=definitionSha256,proto3" json:"definition_sha256,omitempty"`
+	// Where it ran.
+	Environment string `protobuf:"bytes,15,opt,name=environment,proto3" json:"environment,omitempty"`
+	// The group that the run is an attempt of.
+	GroupId string `protobuf:"bytes,16,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	// Which attempt; 0 where the coordinator did not say.
+	Attempt int32 `protobuf:"varint,17,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// When it began, by the coordinator's clock.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// When it ended, by the coordinator's clock.
+	EndedAt *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
+	// What became of the validations.
+	Validations *ReportedValidations `protobuf:"bytes,20,opt,name=validations,proto3" json:"validations,omitempty"`
+	// The resilience score, 0 to 100; none where nothing was asked of the system.
+	ResilienceScore *float64 `protobuf:"fixed64,21,opt,name=resilience_score,json=resilienceScore,proto3,oneof" json:"resilience_score,omitempty"`
+	// Mean time in seconds from fault to recovery, of the faults that have one.
+	MeanRecoverySeconds *float64 `protobuf:"fixed64,22,opt,name=mean_recovery_seconds,json=meanRecoverySeconds,proto3,oneof" json:"mean_recovery_seconds,omitempty"`
+	// Mean time in seconds from fault to the first validation that saw it.
+	MeanDetectionSeconds *float64 `protobuf:"fixed64,23,opt,name=mean_detection_seconds,json=meanDetectionSeconds,proto3,oneof" json:"mean_detection_seconds,omitempty"`
+	// How much happened that should not have.
+	Findings int32 `protobuf:"varint,24,opt,name=findings,proto3" json:"findings,omitempty"`
+	// How many recommendations the report has.
+	Recommendations int32 `protobuf:"varint,25,opt,name=recommendations,proto3" json:"recommendations,omitempty"`
+	// The first five of them, each cut after 4 KiB.
+	TopRecommendations []*ReportedRecommendation `protobuf:"bytes,26,rep,name=top_recommendations,json=topRecommendations,proto3" json:"top_recommendations,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *ReportPublished) Reset() {
+	*x = ReportPublished{}
+	mi := &file_testcoordination_v1_outbound_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportPublished) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportPublished) ProtoMessage() {}
+
+func (x *ReportPublished) ProtoReflect() protoreflect.Message {
+	mi := &file_testcoordination_v1_outbound_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportPublished.ProtoReflect.Descriptor instead.
+func (*ReportPublished) Descriptor() ([]byte, []int) {
+	return file_testcoordination_v1_outbound_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ReportPublished) GetExecutionId() string {
+	if x != nil {
+		return x.ExecutionId
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetRun() int32 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+func (x *ReportPublished) GetRevision() int32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *ReportPublished) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *ReportPublished) GetBuilder() string {
+	if x != nil {
+		return x.Builder
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetReportedOutcome() string {
+	if x != nil {
+		return x.ReportedOutcome
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetHeadline() string {
+	if x != nil {
+		return x.Headline
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetScenarioId() string {
+	if x != nil {
+		return x.ScenarioId
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetScenarioVersion() int32 {
+	if x != nil {
+		return x.ScenarioVersion
+	}
+	return 0
+}
+
+func (x *ReportPublished) GetDefinitionSha256() string {
+	if x != nil {
+		return x.DefinitionSha256
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetGroupId() string {
+	if x != nil {
+		return x.GroupId
+	}
+	return ""
+}
+
+func (x *ReportPublished) GetAttempt() int32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+func (x *ReportPublished) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *ReportPublished) GetEndedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndedAt
+	}
+	return nil
+}
+
+func (x *ReportPublished) GetValidations() *ReportedValidations {
+	if x != nil {
+		return x.Validations
+	}
+	return nil
+}
+
+func (x *ReportPublished) GetResilienceScore() float64 {
+	if x != nil && x.ResilienceScore != nil {
+		return *x.ResilienceScore
+	}
+	return 0
+}
+
+func (x *ReportPublished) GetMeanRecoverySeconds() float64 {
+	if x != nil && x.MeanRecoverySeconds != nil {
+		return *x.MeanRecoverySeconds
+	}
+	return 0
+}
+
+func (x *ReportPublished) GetMeanDetectionSeconds() float64 {
+	if x != nil && x.MeanDetectionSeconds != nil {
+		return *x.MeanDetectionSeconds
+	}
+	return 0
+}
+
+func (x *ReportPublished) GetFindings() int32 {
+	if x != nil {
+		return x.Findings
+	}
+	return 0
+}
+
+func (x *ReportPublished) GetRecommendations() int32 {
+	if x != nil {
+		return x.Recommendations
+	}
+	return 0
+}
+
+func (x *ReportPublished) GetTopRecommendations() []*ReportedRecommendation {
+	if x != nil {
+		return x.TopRecommendations
+	}
+	return nil
+}
+
+// How many validations have which status.
+type ReportedValidations struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Passed.
+	Passed int32 `protobuf:"varint,1,opt,name=passed,proto3" json:"passed,omitempty"`
+	// Failed.
+	Failed int32 `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	// Skipped.
+	Skipped int32 `protobuf:"varint,3,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	// Could not be made.
+	Error         int32 `protobuf:"varint,4,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportedValidations) Reset() {
+	*x = ReportedValidations{}
+	mi := &file_testcoordination_v1_outbound_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportedValidations) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportedValidations) ProtoMessage() {}
+
+func (x *ReportedValidations) ProtoReflect() protoreflect.Message {
+	mi := &file_testcoordination_v1_outbound_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportedValidations.ProtoReflect.Descriptor instead.
+func (*ReportedValidations) Descriptor() ([]byte, []int) {
+	return file_testcoordination_v1_outbound_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ReportedValidations) GetPassed() int32 {
+	if x != nil {
+		return x.Passed
+	}
+	return 0
+}
+
+func (x *ReportedValidations) GetFailed() int32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *ReportedValidations) GetSkipped() int32 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *ReportedValidations) GetError() int32 {
+	if x != nil {
+		return x.Error
+	}
+	return 0
+}
+
+// What follows from facts by a stated rule.
+type ReportedRecommendation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// high, medium or low.
+	Priority string `protobuf:"bytes,1,opt,name=priority,proto3" json:"priority,omitempty"`
+	// The rule.
+	Rule string `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	// What to do.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportedRecommendation) Reset() {
+	*x = ReportedRecommendation{}
+	mi := &file_testcoordination_v1_outbound_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportedRecommendation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportedRecommendation) ProtoMessage() {}
+
+func (x *ReportedRecommendation) ProtoReflect() protoreflect.Message {
+	mi := &file_testcoordination_v1_outbound_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportedRecommendation.ProtoReflect.Descriptor instead.
+func (*ReportedRecommendation) Descriptor() ([]byte, []int) {
+	return file_testcoordination_v1_outbound_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ReportedRecommendation) GetPriority() string {
+	if x != nil {
+		return x.Priority
+	}
+	return ""
+}
+
+func (x *ReportedRecommendation) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *ReportedRecommendation) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_testcoordination_v1_outbound_proto protoreflect.FileDescriptor
 
 const file_testcoordination_v1_outbound_proto_rawDesc = "" +
@@ -377,7 +791,50 @@ const file_testcoordination_v1_outbound_proto_rawDesc = "" +
 	"\x12validations_failed\x18\n" +
 	" \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x11validationsFailed\x128\n" +
 	"\x13validations_skipped\x18\v \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x12validationsSkipped\x124\n" +
-	"\x11validations_error\x18\f \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x10validationsErrorB\x83\x01Z\x80\x01github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1;testcoordinationv1b\x06proto3"
+	"\x11validations_error\x18\f \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x10validationsError\"\xbe\v\n" +
+	"\x0fReportPublished\x12P\n" +
+	"\fexecution_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\vexecutionId\x12\x19\n" +
+	"\x03run\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\x03run\x12#\n" +
+	"\brevision\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\brevision\x120\n" +
+	"\x06sha256\x18\x04 \x01(\tB\x18\xbaH\x15\xc8\x01\x01r\x102\x0e^[0-9a-f]{64}$R\x06sha256\x12&\n" +
+	"\n" +
+	"size_bytes\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x01R\tsizeBytes\x12\x18\n" +
+	"\abuilder\x18\x06 \x01(\tR\abuilder\x12\x1a\n" +
+	"\x04path\x18\a \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x04path\x12\x15\n" +
+	"\x06run_id\x18\b \x01(\tR\x05runId\x12X\n" +
+	"\x06status\x18\t \x01(\tB@\xbaH=\xc8\x01\x01r8R\x06passedR\x06failedR\x05errorR\tcancelledR\atimeoutR\vinterruptedR\x06status\x12^\n" +
+	"\x10reported_outcome\x18\n" +
+	" \x01(\tB3\xbaH0\xd8\x01\x01r+R\x06passedR\x06failedR\x05errorR\tcancelledR\atimeoutR\x0freportedOutcome\x12\x1a\n" +
+	"\bheadline\x18\v \x01(\tR\bheadline\x12N\n" +
+	"\vscenario_id\x18\f \x01(\tB-\xbaH*\xd8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\n" +
+	"scenarioId\x122\n" +
+	"\x10scenario_version\x18\r \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0fscenarioVersion\x12+\n" +
+	"\x11definition_sha256\x18\x0e \x01(\tR\x10definitionSha256\x12 \n" +
+	"\venvironment\x18\x0f \x01(\tR\venvironment\x12\x19\n" +
+	"\bgroup_id\x18\x10 \x01(\tR\agroupId\x12!\n" +
+	"\aattempt\x18\x11 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aattempt\x129\n" +
+	"\n" +
+	"started_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x125\n" +
+	"\bended_at\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x12R\n" +
+	"\vvalidations\x18\x14 \x01(\v2(.testcoordination.v1.ReportedValidationsB\x06\xbaH\x03\xc8\x01\x01R\vvalidations\x12G\n" +
+	"\x10resilience_score\x18\x15 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x0fresilienceScore\x88\x01\x01\x127\n" +
+	"\x15mean_recovery_seconds\x18\x16 \x01(\x01H\x01R\x13meanRecoverySeconds\x88\x01\x01\x129\n" +
+	"\x16mean_detection_seconds\x18\x17 \x01(\x01H\x02R\x14meanDetectionSeconds\x88\x01\x01\x12#\n" +
+	"\bfindings\x18\x18 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bfindings\x121\n" +
+	"\x0frecommendations\x18\x19 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0frecommendations\x12f\n" +
+	"\x13top_recommendations\x18\x1a \x03(\v2+.testcoordination.v1.ReportedRecommendationB\b\xbaH\x05\x92\x01\x02\x10\x05R\x12topRecommendationsB\x13\n" +
+	"\x11_resilience_scoreB\x18\n" +
+	"\x16_mean_recovery_secondsB\x19\n" +
+	"\x17_mean_detection_seconds\"\x99\x01\n" +
+	"\x13ReportedValidations\x12\x1f\n" +
+	"\x06passed\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x06passed\x12\x1f\n" +
+	"\x06failed\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x06failed\x12!\n" +
+	"\askipped\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\askipped\x12\x1d\n" +
+	"\x05error\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05error\"\\\n" +
+	"\x16ReportedRecommendation\x12\x1a\n" +
+	"\bpriority\x18\x01 \x01(\tR\bpriority\x12\x12\n" +
+	"\x04rule\x18\x02 \x01(\tR\x04rule\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04textB\x83\x01Z\x80\x01github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1;testcoordinationv1b\x06proto3"
 
 var (
 	file_testcoordination_v1_outbound_proto_rawDescOnce sync.Once
@@ -391,22 +848,29 @@ func file_testcoordination_v1_outbound_proto_rawDescGZIP() []byte {
 	return file_testcoordination_v1_outbound_proto_rawDescData
 }
 
-var file_testcoordination_v1_outbound_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_testcoordination_v1_outbound_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_testcoordination_v1_outbound_proto_goTypes = []any{
-	(*ExecutionSettled)(nil),      // 0: testcoordination.v1.ExecutionSettled
-	(*SettledCounts)(nil),         // 1: testcoordination.v1.SettledCounts
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*ExecutionSettled)(nil),       // 0: testcoordination.v1.ExecutionSettled
+	(*SettledCounts)(nil),          // 1: testcoordination.v1.SettledCounts
+	(*ReportPublished)(nil),        // 2: testcoordination.v1.ReportPublished
+	(*ReportedValidations)(nil),    // 3: testcoordination.v1.ReportedValidations
+	(*ReportedRecommendation)(nil), // 4: testcoordination.v1.ReportedRecommendation
+	(*timestamppb.Timestamp)(nil),  // 5: google.protobuf.Timestamp
 }
 var file_testcoordination_v1_outbound_proto_depIdxs = []int32{
-	2, // 0: testcoordination.v1.ExecutionSettled.requested_at:type_name -> google.protobuf.Timestamp
-	2, // 1: testcoordination.v1.ExecutionSettled.started_at:type_name -> google.protobuf.Timestamp
-	2, // 2: testcoordination.v1.ExecutionSettled.ended_at:type_name -> google.protobuf.Timestamp
+	5, // 0: testcoordination.v1.ExecutionSettled.requested_at:type_name -> google.protobuf.Timestamp
+	5, // 1: testcoordination.v1.ExecutionSettled.started_at:type_name -> google.protobuf.Timestamp
+	5, // 2: testcoordination.v1.ExecutionSettled.ended_at:type_name -> google.protobuf.Timestamp
 	1, // 3: testcoordination.v1.ExecutionSettled.counts:type_name -> testcoordination.v1.SettledCounts
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	5, // 4: testcoordination.v1.ReportPublished.started_at:type_name -> google.protobuf.Timestamp
+	5, // 5: testcoordination.v1.ReportPublished.ended_at:type_name -> google.protobuf.Timestamp
+	3, // 6: testcoordination.v1.ReportPublished.validations:type_name -> testcoordination.v1.ReportedValidations
+	4, // 7: testcoordination.v1.ReportPublished.top_recommendations:type_name -> testcoordination.v1.ReportedRecommendation
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_testcoordination_v1_outbound_proto_init() }
@@ -414,13 +878,14 @@ func file_testcoordination_v1_outbound_proto_init() {
 	if File_testcoordination_v1_outbound_proto != nil {
 		return
 	}
+	file_testcoordination_v1_outbound_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_testcoordination_v1_outbound_proto_rawDesc), len(file_testcoordination_v1_outbound_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

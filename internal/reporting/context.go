@@ -1,0 +1,128 @@
+package reporting
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+)
+
+const (
+	mostPrevious = 5  // earlier runs that a report compares with
+	mostAttempts = 20 // earlier attempts that it names, the latest of them
+)
+
+// contextOf is what the report of a run says beside the run's own events.
+func contextOf(ctx context.Context, s *pgstore.Store, run *execution.Run) (c report.Context, err error) {
+	if c.Definition, err = definitionOf(ctx, s, run); err != nil {
+		return c, err
+	}
+	if run.GroupID != "" {
+		attempts, err := s.EarlierAttempts(ctx, run, mostAttempts)
+		if err != nil {
+			return c, err
+		}
+		c.Attempts = briefs(attempts)
+		slices.Reverse(c.Attempts) // the first one first
+	}
+	if run.ScenarioID != "" && !run.EndedAt.IsZero() {
+		previous, err := s.PreviousReports(ctx, run, mostPrevious)
+		if err != nil {
+			return c, err
+		}
+		c.Previous = briefs(previous)
+	}
+	return c, nil
+}
+
+// briefs are what is said of other reports. One that cannot be read, of a schema
+// that is not known here say, is not spoken of; verification finds what is wrong
+// with it.
+func briefs(reports []pgstore.ReportBytes) []report.Brief {
+	var all []report.Brief
+	for _, other := range reports {
+		if r, err := report.Decode(other.Body); err == nil {
+			all = append(all, r.Brief())
+		}
+	}
+	return all
+}
+
+// definitionOf is the version of the scenario that was run, or nil: the version
+// that the coordinator named, by number or digest, or else the one that was the
+// current one when the run was asked for.
+func definitionOf(ctx context.Context, s *pgstore.Store, run *execution.Run) (*report.DefinitionSource, error) {
+	if run.ScenarioID == "" {
+		return nil, nil //nolint:nilnil // not known
+	}
+	id := scenario.ID(run.ScenarioID)
+	version, said, err := versionOf(ctx, s, id, run)
+	if errors.Is(err, pgstore.ErrNotFound) {
+		return nil, nil //nolint:nilnil // not known, or not published by then
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := &report.DefinitionSource{
+		ScenarioID: run.ScenarioID, Number: version.Number, Text: version.Text, Author: cmp.Or(said.Author, version.Author),
+		Type: said.ScenarioType, Services: said.ServicesUnderTest, ExpectedOutcomes: said.ExpectedOutcomes,
+	}
+	if use := said.Template; use != nil {
+		d.TemplateID, d.TemplateVersion, d.TemplateParameters = string(use.TemplateID), use.Version, use.Parameters
+	}
+	return d, nil
+}
+
+// versionOf is the version, and what was said when it was published.
+func versionOf(ctx context.Context, s *pgstore.Store, id scenario.ID, run *execution.Run) (*scenario.Version, *scenario.Published, error) {
+	if run.ScenarioVersion == "" {
+		e, err := s.PublicationAt(ctx, id, askedAt(run))
+		if err != nil {
+			return nil, nil, err
+		}
+		said, err := published(&e)
+		if err != nil {
+			return nil, nil, err
+		}
+		version, err := s.ScenarioVersion(ctx, id, said.ContentHash.String())
+		return version, said, err
+	}
+	version, err := s.ScenarioVersion(ctx, id, run.ScenarioVersion)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := s.PublicationOf(ctx, id, version.Hash)
+	if err != nil {
+		return nil, nil, err
+	}
+	said, err := published(&e)
+	return version, said, err
+}
+
+func published(e *pgstore.StoredEvent) (*scenario.Published, error) {
+	payload, err := event.RestoreScenario(e.Type, e.Data)
+	if err != nil {
+		return nil, err
+	}
+	if said, ok := payload.(*scenario.Published); ok {
+		return said, nil
+	}
+	return nil, errors.New("a publication is no publication") // the query asks for no other type
+}
+
+// askedAt is when a run was asked for, as well as it is known.
+func askedAt(r *execution.Run) time.Time {
+	for _, at := range []time.Time{r.RequestedAt, r.StartedAt, r.EndedAt} {
+		if !at.IsZero() {
+			return at
+		}
+	}
+	return r.CreatedAt
+}
