@@ -2,8 +2,8 @@ package execution
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strconv"
 	"time"
 
@@ -82,125 +82,194 @@ const mostListed = 50
 // The status is that of the fold over these events; the deciding events are
 // those whose orders the fold has kept.
 func Explain(events []RecordedEvent, asOf time.Time) Explanation {
-	x := explainer{state: NewState("", 0, "")}
+	var sorted []RecordedEvent
 	for _, e := range events {
 		if asOf.IsZero() || !e.RecordedAt.After(asOf) {
-			x.sorted = append(x.sorted, e)
+			sorted = append(sorted, e)
 		}
 	}
-	slices.SortFunc(x.sorted, func(a, b RecordedEvent) int { return a.Order().Compare(b.Order()) })
-	for _, e := range x.sorted {
-		x.state.Apply(e.Event)
+	slices.SortFunc(sorted, func(a, b RecordedEvent) int { return a.Order().Compare(b.Order()) })
+	x := NewExplainer(NewState("", 0, ""))
+	for _, e := range sorted {
+		x.Add(e)
 	}
+	told := x.Explain()
+	told.LeftOut = len(events) - len(sorted)
+	return told
+}
+
+// Explainer is Explain for a run whose events are too many to be held at once:
+// it folds them one after the other, and keeps those that decide or are listed.
+type Explainer struct {
+	state *State
+
+	considered   int
+	starts, ends int
+	kept         map[int]RecordedEvent    // by the slot of the run's marks that it is in
+	failed       map[string]RecordedEvent // the validations that stand as failed, by id
+
+	late, conflicting           []RecordedEvent // the first of them
+	lateCount, conflictingCount int
+}
+
+// NewExplainer begins with a state that nothing was folded into yet. The
+// explainer folds into it; the caller may look at it.
+func NewExplainer(empty *State) *Explainer {
+	return &Explainer{state: empty, kept: map[int]RecordedEvent{}, failed: map[string]RecordedEvent{}}
+}
+
+// keptSlots are the marks of a run whose events may be said to have decided.
+var keptSlots = []int{runRequested, runStarted, runLifecycle, runEnd, runInterruption}
+
+// Add takes the next event of the run in their order. Of the events that it
+// keeps, only header and payload are needed later.
+func (x *Explainer) Add(e RecordedEvent) {
+	x.considered++
+	x.state.Apply(e.Event)
+	o, r := e.Order(), &x.state.Run
+	for _, slot := range keptSlots {
+		if r.Marks.Of(slot).Compare(o) == 0 {
+			x.kept[slot] = e
+		}
+	}
+	switch p := e.Payload.(type) {
+	case *Started:
+		x.starts++
+	case *Finished:
+		x.ends++
+	case *ValidationRecorded: // the last in order stands
+		delete(x.failed, p.ValidationID)
+		if p.Status == ValidationFailed {
+			x.failed[p.ValidationID] = e
+		}
+	}
+	x.afterTheEnd(e)
+}
+
+// afterTheEnd flags an event as the timeline does. Events come in order, so the
+// end that the fold has is the one that decides.
+func (x *Explainer) afterTheEnd(e RecordedEvent) {
 	r := &x.state.Run
-	x.Status, x.ReportedOutcome, x.EndOrder = r.Status, r.ReportedOutcome, r.EndOrder
-	x.Considered, x.LeftOut = len(x.sorted), len(events)-len(x.sorted)
-	x.findFailed()
-	x.status()
-	x.started()
-	x.ended()
-	x.interrupted()
-	x.validations()
-	x.afterTheEnd()
-	return x.Explanation
+	if r.EndOrder.IsZero() || !e.Order().After(r.EndOrder) {
+		return
+	}
+	add := func(list *[]RecordedEvent, n *int) {
+		if *n++; len(*list) < mostListed {
+			*list = append(*list, e)
+		}
+	}
+	p, finished := e.Payload.(*Finished)
+	switch {
+	case !finished:
+		add(&x.late, &x.lateCount)
+	case p.Outcome != r.ReportedOutcome:
+		add(&x.conflicting, &x.conflictingCount)
+	}
 }
 
-type explainer struct {
+// Explain says why the run has its status after the events so far.
+func (x *Explainer) Explain() Explanation {
+	r := &x.state.Run
+	t := telling{Explainer: x, Explanation: Explanation{
+		Status: r.Status, ReportedOutcome: r.ReportedOutcome, EndOrder: r.EndOrder, Considered: x.considered,
+		Late: slices.Clone(x.late), LateCount: x.lateCount,
+		Conflicting: slices.Clone(x.conflicting), ConflictingCount: x.conflictingCount,
+	}}
+	t.broken = slices.SortedFunc(maps.Values(x.failed), func(a, b RecordedEvent) int { return a.Order().Compare(b.Order()) })
+	t.status()
+	t.started()
+	t.ended()
+	t.interrupted()
+	t.validations()
+	return t.Explanation
+}
+
+// telling is one explanation while it is made.
+type telling struct {
+	*Explainer
 	Explanation
-	sorted []RecordedEvent
-	state  *State
-	failed []RecordedEvent // the validations that stand as failed, in order
+	broken []RecordedEvent // the validations that stand as failed, in order
 }
 
-// at is the event of an order that the fold has kept; none for the zero one.
-func (x *explainer) at(o fact.Order) []RecordedEvent {
-	i, found := sort.Find(len(x.sorted), func(i int) int { return o.Compare(x.sorted[i].Order()) })
-	if !found {
+// at is the event that a mark of the run holds; none for an empty one.
+func (t *telling) at(slot int) []RecordedEvent {
+	if t.state.Run.Marks.Of(slot).IsZero() {
 		return nil
 	}
-	return []RecordedEvent{x.sorted[i]}
+	return []RecordedEvent{t.kept[slot]}
 }
 
-func (x *explainer) decide(topic Topic, value string, events []RecordedEvent, format string, args ...any) {
-	x.Decisions = append(x.Decisions, Decision{
+func (t *telling) decide(topic Topic, value string, events []RecordedEvent, format string, args ...any) {
+	t.Decisions = append(t.Decisions, Decision{
 		Topic: topic, Value: value, Events: events[:min(len(events), mostListed)], Reason: fmt.Sprintf(format, args...),
 	})
 }
 
-func (x *explainer) findFailed() {
-	for _, e := range x.sorted {
-		if p, ok := e.Payload.(*ValidationRecorded); ok && p.Status == ValidationFailed &&
-			x.state.Validations[p.ValidationID].Order == e.Order() {
-			x.failed = append(x.failed, e)
-		}
-	}
-}
-
-func (x *explainer) status() {
-	r := &x.state.Run
-	end := x.at(r.EndOrder)
+func (t *telling) status() {
+	r := &t.state.Run
+	end := t.at(runEnd)
 	value := string(r.Status)
-	switch lifecycle := x.at(r.Marks.Of(runLifecycle)); {
+	switch lifecycle := t.at(runLifecycle); {
 	case r.ReportedOutcome == StatusPassed && r.Status == StatusFailed:
-		x.decide(TopicStatus, value, slices.Concat(end, x.failed), "the coordinator reported passed, and %s failed", count(len(x.failed), "validation"))
+		t.decide(TopicStatus, value, slices.Concat(end, t.broken), "the coordinator reported passed, and %s failed", count(len(t.broken), "validation"))
 	case len(end) > 0:
-		x.decide(TopicStatus, value, end, "the coordinator reported %s", r.ReportedOutcome)
+		t.decide(TopicStatus, value, end, "the coordinator reported %s", r.ReportedOutcome)
 	case r.Status == StatusInterrupted:
-		x.decide(TopicStatus, value, x.at(r.Marks.Of(runInterruption)), "no end was reported, and %s", x.cause())
+		t.decide(TopicStatus, value, t.at(runInterruption), "no end was reported, and %s", t.cause())
 	case len(lifecycle) > 0:
-		x.decide(TopicStatus, value, lifecycle, "no end was reported, and %s is the last of started, paused and resumed", named(lifecycle[0]))
-	case x.Considered == 0:
-		x.decide(TopicStatus, value, nil, "no event was known")
+		t.decide(TopicStatus, value, lifecycle, "no end was reported, and %s is the last of started, paused and resumed", named(lifecycle[0]))
+	case t.Considered == 0:
+		t.decide(TopicStatus, value, nil, "no event was known")
 	default:
-		x.decide(TopicStatus, value, x.at(r.Marks.Of(runRequested)), "no event says that the run was started, paused or resumed, or has ended")
+		t.decide(TopicStatus, value, t.at(runRequested), "no event says that the run was started, paused or resumed, or has ended")
 	}
 }
 
-func (x *explainer) started() {
-	r := &x.state.Run
+func (t *telling) started() {
+	r := &t.state.Run
 	if !r.HasStarted() {
 		return
 	}
-	starts := countOf[*Started](x.sorted)
+	starts := t.starts
 	reason := "it is the only started event"
 	if starts > 1 {
 		reason = fmt.Sprintf("it is the first in order of %d started events", starts)
 	}
-	x.decide(TopicStarted, moment(r.StartedAt), x.at(r.StartOrder()), "%s", reason)
+	t.decide(TopicStarted, moment(r.StartedAt), t.at(runStarted), "%s", reason)
 }
 
-func (x *explainer) ended() {
-	r := &x.state.Run
-	switch ends := countOf[*Finished](x.sorted); {
+func (t *telling) ended() {
+	r := &t.state.Run
+	switch ends := t.ends; {
 	case ends > 1:
-		x.decide(TopicEnded, moment(r.EndedAt), x.at(r.EndOrder), "it is the first in order of %d finished events", ends)
+		t.decide(TopicEnded, moment(r.EndedAt), t.at(runEnd), "it is the first in order of %d finished events", ends)
 	case ends == 1:
-		x.decide(TopicEnded, moment(r.EndedAt), x.at(r.EndOrder), "it is the only finished event")
+		t.decide(TopicEnded, moment(r.EndedAt), t.at(runEnd), "it is the only finished event")
 	case r.Status == StatusInterrupted:
-		x.decide(TopicEnded, moment(r.EndedAt), x.at(r.Marks.Of(runInterruption)), "nobody reported an end: this is when the run was called interrupted")
+		t.decide(TopicEnded, moment(r.EndedAt), t.at(runInterruption), "nobody reported an end: this is when the run was called interrupted")
 	}
 }
 
-func (x *explainer) interrupted() {
-	r := &x.state.Run
+func (t *telling) interrupted() {
+	r := &t.state.Run
 	i := r.Interruption
 	if i == nil {
 		return
 	}
-	events := x.at(r.Marks.Of(runInterruption))
+	events := t.at(runInterruption)
 	switch {
 	case r.Status == StatusInterrupted:
-		x.decide(TopicInterrupted, moment(i.At), events, "it holds: %s, and nothing has been heard of the run since", x.cause())
+		t.decide(TopicInterrupted, moment(i.At), events, "it holds: %s, and nothing has been heard of the run since", t.cause())
 	case r.ReportedOutcome != "":
-		x.decide(TopicInterrupted, moment(i.At), events, "it does not hold: an end was reported")
+		t.decide(TopicInterrupted, moment(i.At), events, "it does not hold: an end was reported")
 	default:
-		x.decide(TopicInterrupted, moment(i.At), events, "it does not hold: it counted %s of others, and there are %d", count(int(i.RealEvents), "event"), r.Counts.Events)
+		t.decide(TopicInterrupted, moment(i.At), events, "it does not hold: it counted %s of others, and there are %d", count(int(i.RealEvents), "event"), r.Counts.Events)
 	}
 }
 
 // cause is why the run was called interrupted.
-func (x *explainer) cause() string {
-	switch i := x.state.Run.Interruption; {
+func (t *telling) cause() string {
+	switch i := t.state.Run.Interruption; {
 	case i.Cause == CauseSuperseded && i.SupersededBy > 0:
 		return fmt.Sprintf("run %d of the same execution began", i.SupersededBy)
 	case i.Cause == CauseSuperseded:
@@ -209,43 +278,18 @@ func (x *explainer) cause() string {
 	return "the run showed no sign of life"
 }
 
-func (x *explainer) validations() {
-	if len(x.failed) == 0 {
+func (t *telling) validations() {
+	if len(t.broken) == 0 {
 		return
 	}
-	value := strconv.Itoa(len(x.failed))
-	switch r := &x.state.Run; {
+	value := strconv.Itoa(len(t.broken))
+	switch r := &t.state.Run; {
 	case r.ReportedOutcome == StatusPassed:
-		x.decide(TopicFailedValidations, value, x.failed, "a failed validation turns passed into failed, whenever it arrives")
+		t.decide(TopicFailedValidations, value, t.broken, "a failed validation turns passed into failed, whenever it arrives")
 	case r.ReportedOutcome != "":
-		x.decide(TopicFailedValidations, value, x.failed, "they decide nothing: the coordinator reported %s", r.ReportedOutcome)
+		t.decide(TopicFailedValidations, value, t.broken, "they decide nothing: the coordinator reported %s", r.ReportedOutcome)
 	default:
-		x.decide(TopicFailedValidations, value, x.failed, "they decide nothing yet: no end was reported")
-	}
-}
-
-// afterTheEnd flags events as the timeline does.
-func (x *explainer) afterTheEnd() {
-	end := x.state.Run.EndOrder
-	if end.IsZero() {
-		return
-	}
-	add := func(list *[]RecordedEvent, n *int, e RecordedEvent) {
-		if *n++; len(*list) < mostListed {
-			*list = append(*list, e)
-		}
-	}
-	for _, e := range x.sorted {
-		if !e.Order().After(end) {
-			continue
-		}
-		p, finished := e.Payload.(*Finished)
-		switch {
-		case !finished:
-			add(&x.Late, &x.LateCount, e)
-		case p.Outcome != x.ReportedOutcome:
-			add(&x.Conflicting, &x.ConflictingCount, e)
-		}
+		t.decide(TopicFailedValidations, value, t.broken, "they decide nothing yet: no end was reported")
 	}
 }
 
@@ -258,15 +302,6 @@ func named(e RecordedEvent) string {
 		return "resumed"
 	}
 	return "started"
-}
-
-func countOf[P Payload](events []RecordedEvent) (n int) {
-	for _, e := range events {
-		if _, ok := e.Payload.(P); ok {
-			n++
-		}
-	}
-	return n
 }
 
 func count(n int, of string) string {
