@@ -131,9 +131,11 @@ func hash32[T ~[32]byte](text string) (h T, ok bool) {
 }
 
 // asStored is the event of a line as the service's own tables give it to a report:
-// times of log lines to the microsecond, and that of the event where one has none.
-func asStored(e *execution.Event, r *Record) *execution.Event {
+// with the digest that it was accepted with, and times of log lines to the
+// microsecond, that of the event where one has none.
+func asStored(e *execution.Event, r *Record, digest fact.Digest) *execution.Event {
 	stored := *e
+	stored.Digest = digest
 	stored.Suspect = r.TimeSuspect
 	stored.Unknown = json.RawMessage(r.Unknown)
 	if p, ok := e.Payload.(*execution.LogAppended); ok {

@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"sync"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 )
+
+// archiveDecoder compiles the rules of the contract once.
+var archiveDecoder = sync.OnceValues(event.NewArchiveDecoder)
 
 // events reads the events once: their lines, the chain over them, and the report
 // that is built of them. The error is that of ctx.
@@ -19,7 +23,7 @@ func (v *verification) events(ctx context.Context) error {
 	r := v.result
 	r.begin(CheckEvents)
 	r.begin(CheckChain)
-	decoder, err := event.NewArchiveDecoder()
+	decoder, err := archiveDecoder()
 	if err != nil {
 		return err
 	}
@@ -168,7 +172,7 @@ func (r *eventReading) one(text []byte) {
 	if r.builder == nil {
 		return
 	}
-	if err := addTo(r.builder, asStored(e, &l.Record)); err != nil {
+	if err := addTo(r.builder, asStored(e, &l.Record, digest)); err != nil {
 		r.found(e, "no report can be built of it: "+err.Error(), "", "")
 		r.doNotBuild("an event is none that a report can be built of")
 	}
