@@ -15,9 +15,10 @@ const Schema = "test-coordination.report/v1"
 // are left as they are, and verified only by the program that wrote them.
 const BuilderVersion = "1"
 
-// Report is what became of one run. Times are UTC, to the microsecond; durations
-// and latencies are seconds; texts are as producers wrote them and may hold
-// anything; absent values are left out of the JSON. Lists are never nil.
+// Report is what became of one run. Times are UTC, cut to the microsecond;
+// durations and latencies are seconds; texts are as producers wrote them, of at most
+// 8 KiB, and may hold anything; absent values are left out of the JSON. Lists are
+// never nil.
 type Report struct {
 	Schema  string `json:"schema"`
 	Builder string `json:"builder"`
@@ -38,6 +39,10 @@ type Report struct {
 
 	Snapshots []SnapshotDifference `json:"snapshots"`
 	Impact    []ServiceImpact      `json:"impact"`
+
+	// SnapshotsOmitted counts the snapshots of services beyond the first 64, which are
+	// in neither of the two.
+	SnapshotsOmitted int `json:"snapshots_omitted,omitempty"`
 
 	Alerts          []Signal `json:"alerts"`
 	CircuitBreakers []Signal `json:"circuit_breakers"`
@@ -82,7 +87,7 @@ type Run struct {
 
 	ExitCode      *int32          `json:"exit_code,omitempty"`
 	ErrorMessage  string          `json:"error_message,omitempty"`
-	Summary       json.RawMessage `json:"summary,omitempty"`       // the coordinator's, as it came; left out above 16 KiB
+	Summary       json.RawMessage `json:"summary,omitempty"`       // the coordinator's, normalised; left out above 16 KiB
 	Configuration json.RawMessage `json:"configuration,omitempty"` // likewise
 }
 
@@ -150,8 +155,8 @@ type Parameter struct {
 
 // Metrics are the figures of the run.
 type Metrics struct {
-	Events          int64 `json:"events"`
-	LogLines        int64 `json:"log_lines"`
+	Events          int64 `json:"events"`    // of others; Inputs.Events has all
+	LogLines        int64 `json:"log_lines"` // that events announced
 	Phases          int   `json:"phases"`
 	PhasesFailed    int   `json:"phases_failed"`
 	Steps           int   `json:"steps"`
@@ -162,10 +167,20 @@ type Metrics struct {
 	FaultsActive    int   `json:"faults_active"`
 	Snapshots       int   `json:"snapshots"`
 
+	// Events of others that were ordered after the end, that said another outcome
+	// after it, and that were dated in the far future when they came.
+	Late        int `json:"late_events"`
+	Conflicting int `json:"conflicting_outcomes"`
+	Suspect     int `json:"suspect_times"`
+
+	// All of them, also beyond the 500 of each that are listed.
+	Alerts          int `json:"alerts"`
+	CircuitBreakers int `json:"circuit_breakers"`
+
 	Validations Tally `json:"validations"`
 
 	// MeanRecovery and MaxRecovery are over faults with a recovery time;
-	// MeanDetection and MaxDetection over those that a validation saw.
+	// MeanDetection and MaxDetection over those that a validation saw: see DetectionLatency.
 	MeanRecovery  *float64 `json:"mean_recovery_seconds,omitempty"`
 	MaxRecovery   *float64 `json:"max_recovery_seconds,omitempty"`
 	MeanDetection *float64 `json:"mean_detection_seconds,omitempty"`
@@ -206,12 +221,14 @@ type Step struct {
 	Phase      string               `json:"phase,omitempty"`
 	Service    string               `json:"service,omitempty"`
 	Action     string               `json:"action,omitempty"`
-	Parameters json.RawMessage      `json:"parameters,omitempty"`
+	Parameters json.RawMessage      `json:"parameters,omitempty"` // left out above 4 KiB; ParametersBytes tells
 	Status     execution.PartStatus `json:"status"`
 	StartedAt  *time.Time           `json:"started_at,omitempty"`
 	FinishedAt *time.Time           `json:"finished_at,omitempty"`
 	Duration   *float64             `json:"duration_seconds,omitempty"` // as measured by the coordinator, else finished - started
 	Error      string               `json:"error,omitempty"`
+
+	ParametersBytes int `json:"parameters_bytes,omitempty"`
 }
 
 // Fault is one chaos action on one target, in the order of injection and id.
@@ -221,7 +238,8 @@ type Fault struct {
 	Target      string                `json:"target_service,omitempty"`
 	Phase       string                `json:"phase,omitempty"`
 	StepID      string                `json:"step_id,omitempty"`
-	Parameters  json.RawMessage       `json:"parameters,omitempty"`
+	Parameters  json.RawMessage       `json:"parameters,omitempty"` // left out above 4 KiB; ParametersBytes tells
+	Weight      float64               `json:"weight,omitempty"`     // in the resilience score
 	BlastRadius string                `json:"blast_radius,omitempty"`
 	Status      execution.FaultStatus `json:"status"`
 
@@ -231,7 +249,7 @@ type Fault struct {
 	RecoveredAt *time.Time `json:"recovered_at,omitempty"`
 
 	Active   *float64 `json:"active_seconds,omitempty"`   // injected to cleared, else to recovered, else to the end of the run
-	Recovery *float64 `json:"recovery_seconds,omitempty"` // see RecoveryTime
+	Recovery *float64 `json:"recovery_seconds,omitempty"` // see recoveryTime
 
 	// Detection is how long after the injection the first validation saw the fault,
 	// and DetectedBy which one that was; see DetectionLatency.
@@ -240,6 +258,8 @@ type Fault struct {
 
 	Error      string `json:"error,omitempty"`
 	ClearError string `json:"clear_error,omitempty"`
+
+	ParametersBytes int `json:"parameters_bytes,omitempty"`
 }
 
 // Validation is the result of one assertion, in the order of time and id.
@@ -273,8 +293,8 @@ type SteadyState struct {
 	During Tally `json:"during"`
 	After  Tally `json:"after"`
 
-	// Held: nothing failed that was asked for after the faults; Returned: something
-	// failed during them and nothing did after. False where nothing was asked.
+	// Held: something was asked for after the faults, and all of it held. Returned:
+	// something did not hold during the faults, and Held.
 	Held     bool `json:"held"`
 	Returned bool `json:"returned"`
 }
@@ -313,10 +333,13 @@ type ValueChange struct {
 // whole system where Service is empty.
 type ServiceImpact struct {
 	Service string         `json:"service,omitempty"`
-	Target  bool           `json:"target"` // of a fault
-	Health  []HealthAt     `json:"health"` // where it changed
-	Metrics []MetricImpact `json:"metrics"`
-	Omitted int            `json:"omitted,omitempty"` // metrics beyond the bound
+	Target  bool           `json:"target"`            // of a fault
+	Health  []HealthAt     `json:"health"`            // where it changed
+	Metrics []MetricImpact `json:"metrics"`           // at most 24
+	Omitted int            `json:"omitted,omitempty"` // most metrics of one snapshot beyond the bound
+
+	HealthBefore string `json:"health_before,omitempty"` // the last one before the first fault; none: the first one
+	HealthLast   string `json:"health_last,omitempty"`
 }
 
 // HealthAt is what a snapshot called the health of a service.
@@ -332,8 +355,8 @@ type MetricImpact struct {
 	Min      float64  `json:"min"`
 	Max      float64  `json:"max"`
 	Last     float64  `json:"last"`
-	// Peak is the value farthest from the baseline, PeakChange how far in relation
-	// to it, and Residual how far the last value is from it.
+	// Peak is the value farthest from the baseline since the first fault, PeakChange
+	// how far in relation to it, and Residual how far the last value is from it.
 	Peak       *float64 `json:"peak,omitempty"`
 	PeakChange *float64 `json:"peak_change,omitempty"`
 	Residual   *float64 `json:"residual_change,omitempty"`
@@ -347,7 +370,7 @@ type Point struct {
 }
 
 // Signal is an alert that was generated, or a circuit breaker that was triggered,
-// as an event says; see Signals.
+// as an event says; see the rules in signals.go.
 type Signal struct {
 	At      time.Time `json:"at"`
 	Name    string    `json:"name"`
@@ -375,8 +398,8 @@ type Recommendation struct {
 
 // Logs are the lines of the run by level, and those that stand out.
 type Logs struct {
-	Lines   int64            `json:"lines"`
-	Levels  map[string]int64 `json:"levels"`            // "" where a line has none
+	Lines   int64            `json:"lines"`             // that were read
+	Levels  map[string]int64 `json:"levels"`            // "" where a line has none, "other" for unusual ones
 	Notable []LogLine        `json:"notable"`           // of the severest levels, at most 100, by time
 	Omitted int64            `json:"omitted,omitempty"` // lines of these levels beyond
 }
@@ -391,9 +414,10 @@ type LogLine struct {
 	Message string    `json:"message"`
 }
 
-// Timeline is what happened, in order; heartbeats and log lines are left out.
+// Timeline is what happened, in order; heartbeats, log lines and periodic snapshots
+// are left out.
 type Timeline struct {
-	Entries []Entry `json:"entries"` // at most 2,000
+	Entries []Entry `json:"entries"` // the first 1,500 and the last 500
 	Omitted int     `json:"omitted,omitempty"`
 }
 
@@ -433,7 +457,7 @@ type Brief struct {
 	Recovery    *float64            `json:"mean_recovery_seconds,omitempty"`
 	Detection   *float64            `json:"mean_detection_seconds,omitempty"`
 	Resilience  *float64            `json:"resilience_score,omitempty"`
-	// FailedValidations are the ids of those that failed, at most 100.
+	// FailedValidations are the ids of those that failed, sorted, the first 100.
 	FailedValidations []string `json:"failed_validations"`
 }
 
