@@ -154,7 +154,7 @@ func evidenceFailure(err error) error {
 			code: connect.CodeFailedPrecondition, reason: "report_outdated",
 			message: "the report is of other events than there are now (" + changed.Error() + "): ask again when its next revision is there",
 		}
-	case errors.Is(err, pgstore.ErrPruned):
+	case errors.Is(err, pgstore.ErrPruned), errors.Is(err, event.ErrIncomplete):
 		return &failure{code: connect.CodeFailedPrecondition, reason: "pruned", message: "log lines or snapshots of the run were pruned: there is no evidence of it any more"}
 	}
 	return err

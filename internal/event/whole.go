@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -25,6 +26,9 @@ type Rows struct {
 	Metrics json.RawMessage
 }
 
+// ErrIncomplete says that rows are missing, or are too many.
+var ErrIncomplete = errors.New("these are not the rows of the event")
+
 // RestoreWhole gives the whole data of an event of a run, in canonical JSON: what
 // is stored with it together with what has rows of its own. exact is false for log
 // lines of which it was not kept how their times were written (lineTimesName):
@@ -42,7 +46,7 @@ func RestoreWhole(h *fact.Header, rows Rows) (data json.RawMessage, exact bool, 
 	switch m := m.(type) {
 	case *contract.ExecutionLogAppended:
 		if count := string(memberNamed(left, lineCountName)); count != strconv.Itoa(len(rows.Lines)) {
-			return nil, false, fmt.Errorf("%d log lines are stored of %.20q", len(rows.Lines), count)
+			return nil, false, fmt.Errorf("%d log lines of %.20q are stored: %w", len(rows.Lines), count, ErrIncomplete)
 		}
 		written := memberNamed(left, lineTimesName)
 		exact = written != nil

@@ -56,9 +56,10 @@ func Build(id execution.ID, number execution.RunNumber, runID string, c report.C
 	return b.Report(c), nil
 }
 
-// contextOf is what a report was told beside its events, as it tells it itself: the
-// rebuilt report then differs in everything that does not follow from it. The text
-// of the definition is the bundle's.
+// contextOf is what a report was told beside its events, as it tells it itself: of
+// other runs, and of how its definition was published (by whom, for which services,
+// with what of a template). The rebuilt report then differs in everything that does
+// not follow from that. The text of the definition is the bundle's.
 func contextOf(r *report.Report, definition []byte) report.Context {
 	c := report.Context{Attempts: r.Attempts}
 	for i := range r.Previous {
@@ -71,33 +72,56 @@ func contextOf(r *report.Report, definition []byte) report.Context {
 	c.Definition = &report.DefinitionSource{
 		ScenarioID: r.Run.ScenarioID, Number: d.Version, Text: string(definition), Author: d.Author, Type: d.Type,
 		Services: d.Services, ExpectedOutcomes: d.ExpectedOutcomes, TemplateID: d.TemplateID, TemplateVersion: d.TemplateVersion,
-		TemplateParameters: templateParameters(d.Parameters),
+		TemplateParameters: templateParameters(d.Parameters), TemplateText: templateText(d.Parameters),
 	}
 	return c
 }
 
 // templateParameters are those that a report has from a template, as an object;
-// nil when there is none.
+// nil when there is none. All are texts there: of a number, its JSON.
 func templateParameters(all []report.Parameter) []byte {
-	values := map[string]json.RawMessage{}
+	values := map[string]string{}
 	for _, p := range all {
-		if p.From != "template" {
-			continue
+		if p.From == "template" {
+			values[p.Name] = p.Value
 		}
-		value := json.RawMessage(p.Value)
-		if quoted, err := json.Marshal(p.Value); !json.Valid(value) && err == nil { // a text
-			value = quoted
-		}
-		values[p.Name] = value
 	}
 	if len(values) == 0 {
 		return nil
 	}
-	object, err := json.Marshal(values)
-	if err != nil { // all of them are valid JSON
+	return jsonOf(values)
+}
+
+// templateText is a template with the defaults that a report has; empty when there is
+// none. Those of the definition itself come before it, and are the same.
+func templateText(all []report.Parameter) string {
+	type parameter struct {
+		Name    string `json:"name"`
+		Type    string `json:"type"`
+		Default string `json:"default"`
+	}
+	var defaults []parameter
+	for _, p := range all {
+		if p.From == "default" {
+			defaults = append(defaults, parameter{p.Name, "string", p.Value})
+		}
+	}
+	if defaults == nil {
+		return ""
+	}
+	return string(jsonOf(map[string]any{
+		"apiVersion": "chaos.trading/v1", "kind": "Template", "metadata": map[string]any{"name": "defaults"}, "parameters": defaults,
+		"spec": map[string]any{"phases": []any{map[string]any{"name": "none"}}},
+	}))
+}
+
+// jsonOf is JSON of texts.
+func jsonOf(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil { // of texts it can always be made
 		return nil
 	}
-	return object
+	return b
 }
 
 // difference is the first line in which two texts differ; the line numbers from 1.

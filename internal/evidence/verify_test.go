@@ -184,7 +184,7 @@ func TestAlterationsAreFound(t *testing.T) {
 		"a member of a record":    {in("events.jsonl", `"arrival":7,`, `"arrival":7,"extra":1,`), []evidence.Check{evidence.CheckEvents}},
 		"a member twice":          {in("events.jsonl", `"arrival":7,`, `"arrival":7,"arrival":7,`), []evidence.Check{evidence.CheckEvents}},
 		"the definition":          {in("definition.yaml", "duration: 1m", "duration: 2m"), []evidence.Check{evidence.CheckDefinition}},
-		"a word of the report":    {in("report.json", `"author": "Ada"`, `"author": "Eve"`), []evidence.Check{evidence.CheckReport}},
+		"a word of the report":    {in("report.json", `"coordinator_id": "c-1"`, `"coordinator_id": "c-2"`), []evidence.Check{evidence.CheckReport}},
 		"no report":               {func(_ testing.TB, f *files) { f.content["report.json"] = []byte("{}") }, []evidence.Check{evidence.CheckReport}},
 		"a compared report":       {in(compared, `"run": 2`, `"run": 1`), []evidence.Check{evidence.CheckCompared}},
 		"the report for people":   {in("report.html", "html", "HTML"), nil},
