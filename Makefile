@@ -68,7 +68,7 @@ test-kafka: c-compiler ## Run the tests that must hold on any Kafka on Apache Ka
 .PHONY: test-interop
 test-interop: c-compiler ## Run a coordinator written in Python (fetched from PyPI) against tcda, on Apache Kafka and on the in-process one
 	@go run ./internal/testenv/cmd/provision postgresql redis kafka
-	go test $(RACE) -tags=interop -run=TestPython -count=1 -timeout=10m ./internal/e2e
+	go test $(RACE) -tags=interop -run=TestPython -count=1 -timeout=10m ./internal/e2e ./internal/evidence
 
 # One fuzz target a line, as package:name. Each is held to one processor, and two
 # run at once. What one finds stays in its package's testdata/fuzz, to be

@@ -14,6 +14,7 @@
 //	               timeline.go and snapshots.go, its streams in watch.go and followlogs.go
 //	locks.go       LockService
 //	operations.go  OperationsService
+//	evidence.go    EvidenceService
 //	write.go       procedures that write: once for each request id
 //	validate.go    the rules of the .proto files
 //	failure.go     errors -> Connect codes with reason, field and rule

@@ -31,6 +31,10 @@ type Parts struct {
 	Now      func() time.Time
 	Log      zerolog.Logger
 
+	// Frozen are the reports that evidence is given of; nil: none are kept, and one is
+	// built for each bundle.
+	Frozen FrozenReports
+
 	// AtWork says what the service still waits for, or that it stops; nil while it
 	// is at work.
 	AtWork func() error
@@ -104,6 +108,7 @@ func (p Parts) services(made *reports, options connect.HandlerOption) []service 
 		named(testcoordinationv1connect.ExecutionServiceName)(testcoordinationv1connect.NewExecutionServiceHandler(&executions{Parts: p, followed: watch.NewHub(p.Store, p.Redis, p.Log)}, options)),
 		named(testcoordinationv1connect.OperationsServiceName)(testcoordinationv1connect.NewOperationsServiceHandler(&operations{p}, options)),
 		named(testcoordinationv1connect.LockServiceName)(testcoordinationv1connect.NewLockServiceHandler(&locks{p, locking.New(p.Store, p.Redis, p.Log)}, options)),
+		named(testcoordinationv1connect.EvidenceServiceName)(testcoordinationv1connect.NewEvidenceServiceHandler(&evidences{p}, options)),
 		named(testcoordinationv1connect.ScheduleServiceName)(testcoordinationv1connect.NewScheduleServiceHandler(&schedules{p}, options)),
 		named(testcoordinationv1connect.ReportServiceName)(testcoordinationv1connect.NewReportServiceHandler(made, options)),
 	}

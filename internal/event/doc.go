@@ -22,6 +22,7 @@
 //	payload_*.go     the domain's payload; catalog.go knows which for each type
 //
 // The other way go restore.go (stored data to payload, for verification),
+// whole.go (stored data and rows to the event as it came, for the archive),
 // interrupted.go (the service's own event), encode.go (for producers) and
 // outbound.go (what the service says to other programs).
 package event

@@ -17,6 +17,7 @@ import (
 // The members that stand in the stored data for what has rows of its own.
 const (
 	lineCountName   = "line_count"   // for log lines: how many
+	lineTimesName   = "line_times"   // for log lines: how their times were written; see lineTimes. Missing from what earlier versions have stored
 	contentHashName = "content_hash" // for the text of a definition: its sha-256 in hex
 )
 
@@ -25,7 +26,7 @@ const (
 func standIn(m proto.Message) string {
 	switch m := m.(type) {
 	case *contract.ExecutionLogAppended:
-		return `"` + lineCountName + `":` + strconv.Itoa(len(m.GetLines()))
+		return `"` + lineCountName + `":` + strconv.Itoa(len(m.GetLines())) + `,"` + lineTimesName + `":` + lineTimes(m.GetLines())
 	case *contract.ScenarioPublished:
 		return `"` + contentHashName + `":"` + scenario.HashContent(m.GetDefinition()).String() + `"`
 	case *contract.TemplatePublished:

@@ -87,6 +87,11 @@ func listing(found *int) []call {
 			r, err := q.SnapshotsPage(ctx, dbsqlc.SnapshotsPageParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, Page: 10})
 			return rowsOf(found, r, err)
 		}),
+		rows("SnapshotOfEvent", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.SnapshotOfEvent(ctx, dbsqlc.SnapshotOfEventParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, SnapshotID: "n", Arrival: 1})
+			*found = len(r.State)
+			return err
+		}),
 		rows("SnapshotByID", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.SnapshotByID(ctx, dbsqlc.SnapshotByIDParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, SnapshotID: "n"})
 			return oneOf(found, r, err)

@@ -1,0 +1,188 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"connectrpc.com/connect"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/evidence"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
+)
+
+// FrozenReports are the reports that are kept. pgstore.ErrNotFound says that there
+// is none.
+type FrozenReports interface {
+	// FrozenReport is a revision of the report of a run, or for 0 the latest.
+	FrozenReport(ctx context.Context, k pgstore.RunKey, revision int32) (body []byte, number int32, err error)
+	// ReportBySHA256 is a report by the digest that it carries, in hex.
+	ReportBySHA256(ctx context.Context, sha256 string) (body []byte, err error)
+}
+
+// evidences is EvidenceService.
+type evidences struct{ Parts }
+
+// ExportEvidence writes a bundle as it reads the run: nothing of it is kept here.
+func (s *evidences) ExportEvidence(ctx context.Context, r *connect.Request[contract.ExportEvidenceRequest], to *connect.ServerStream[contract.ExportEvidenceResponse]) error {
+	run, err := s.Store.FindRun(ctx, runKey(r.Msg))
+	if err != nil {
+		return orNoRun(err, r.Msg)
+	}
+	if !run.Status.Terminal() {
+		return &failure{
+			code: connect.CodeFailedPrecondition, reason: "not_ended", message: fmt.Sprintf("run %d of %s is %s: there is evidence of runs that have ended", run.Number, run.ID, run.Status),
+			field: "execution_id", rule: "a run that has ended",
+		}
+	}
+	lasting, err := lasting(ctx, s.Parts, to)
+	if err != nil {
+		return err
+	}
+	defer lasting.close()
+	source, err := s.source(ctx, &run, r.Msg.GetRevision())
+	if err != nil {
+		return evidenceFailure(err)
+	}
+	parts := &evidenceStream{stream: lasting, ctx: ctx, name: evidence.FileName(run.ID, run.Number)}
+	buffered := bufio.NewWriterSize(parts, 64<<10)
+	manifest, err := evidence.Write(ctx, buffered, source)
+	if err == nil {
+		err = buffered.Flush()
+	}
+	if err != nil {
+		return evidenceFailure(err)
+	}
+	return lasting.send(&contract.ExportEvidenceResponse{ReportSha256: manifest.Report.SHA256, ManifestSha256: manifest.SHA256()})
+}
+
+// source is what the bundle of a run is made from.
+func (s *evidences) source(ctx context.Context, run *execution.Run, revision int32) (evidence.Source, error) {
+	source := evidence.Source{Events: s.events(ctx, run)}
+	var err error
+	if s.Frozen == nil {
+		source.Report, err = s.unfrozen(ctx, run, revision)
+	} else {
+		source.Report, source.Revision, err = s.Frozen.FrozenReport(ctx, pgstore.RunKey{ID: run.ID, Number: run.Number}, revision)
+		source.Compared = func(ctx context.Context, sha256 string) ([]byte, error) {
+			body, err := s.Frozen.ReportBySHA256(ctx, sha256)
+			if errors.Is(err, pgstore.ErrNotFound) {
+				return nil, nil
+			}
+			return body, err
+		}
+	}
+	if errors.Is(err, pgstore.ErrNotFound) {
+		return source, noReport(run, revision)
+	}
+	if err != nil {
+		return source, err
+	}
+	reported, err := report.Decode(source.Report)
+	if err != nil {
+		return source, fmt.Errorf("read the report of %s/%d: %w", run.ID, run.Number, err)
+	}
+	if reported.Inputs.DefinitionSHA256 == "" {
+		return source, nil
+	}
+	version, err := s.Store.ScenarioVersion(ctx, scenario.ID(reported.Run.ScenarioID), reported.Inputs.DefinitionSHA256)
+	switch {
+	case errors.Is(err, pgstore.ErrNotFound): // the bundle says so
+		return source, nil
+	case err != nil:
+		return source, err
+	}
+	source.Definition = []byte(version.Text)
+	return source, nil
+}
+
+// unfrozen is a report that is built for this bundle, where none are kept: of what
+// the events say and, if the coordinator has named it, the definition.
+func (s *evidences) unfrozen(ctx context.Context, run *execution.Run, revision int32) ([]byte, error) {
+	if revision != 0 {
+		return nil, pgstore.ErrNotFound
+	}
+	var about report.Context
+	if run.ScenarioVersion != "" {
+		version, err := s.Store.ScenarioVersion(ctx, scenario.ID(run.ScenarioID), run.ScenarioVersion)
+		if err != nil && !errors.Is(err, pgstore.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
+			about.Definition = &report.DefinitionSource{ScenarioID: run.ScenarioID, Number: version.Number, Text: version.Text, Author: version.Author}
+		}
+	}
+	built, err := evidence.Build(run.ID, run.Number, run.RunID, about, s.events(ctx, run))
+	if err != nil {
+		return nil, err
+	}
+	return built.Encode()
+}
+
+// events are those of a run, as package evidence has them.
+func (s *evidences) events(ctx context.Context, run *execution.Run) iter.Seq2[*evidence.Event, error] {
+	return func(yield func(*evidence.Event, error) bool) {
+		for e, err := range s.Store.WholeEvents(ctx, run) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(&evidence.Event{
+				Header: e.Header, Rows: event.Rows{Lines: e.Lines, State: e.State, Metrics: e.Metrics},
+				DigestVersion: e.DigestVersion, Arrival: e.Arrival, RecordedAt: e.RecordedAt, Guessed: e.Guessed,
+				Topic: e.Topic, Partition: e.Partition, Offset: e.Offset,
+			}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// evidenceFailure says what of a run stands in the way of a bundle.
+func evidenceFailure(err error) error {
+	var changed *evidence.ChangedError
+	switch {
+	case errors.As(err, &changed):
+		return &failure{
+			code: connect.CodeFailedPrecondition, reason: "report_outdated",
+			message: "the report is of other events than there are now (" + changed.Error() + "): ask again when its next revision is there",
+		}
+	case errors.Is(err, pgstore.ErrPruned), errors.Is(err, event.ErrIncomplete):
+		return &failure{code: connect.CodeFailedPrecondition, reason: "pruned", message: "log lines or snapshots of the run were pruned: there is no evidence of it any more"}
+	}
+	return err
+}
+
+func noReport(run *execution.Run, revision int32) error {
+	message := fmt.Sprintf("there is no report of run %d of %s yet: it is made when the run has been quiet for a while", run.Number, run.ID)
+	if revision != 0 {
+		message = fmt.Sprintf("the report of run %d of %s has no revision %d", run.Number, run.ID, revision)
+	}
+	return &failure{code: connect.CodeNotFound, reason: "report_not_found", message: message, field: "revision", rule: "a revision that is there, or 0 for the latest"}
+}
+
+// evidenceStream cuts a file into answers.
+type evidenceStream struct {
+	*stream[contract.ExportEvidenceResponse]
+	ctx  context.Context //nolint:containedctx // an io.Writer has no other way to it
+	name string          // empty behind the first answer
+}
+
+// Write sends the next bytes.
+func (s *evidenceStream) Write(b []byte) (int, error) {
+	if _, err := s.glance(s.ctx); err != nil {
+		return 0, err
+	}
+	if err := s.send(&contract.ExportEvidenceResponse{Chunk: b, FileName: s.name}); err != nil {
+		return 0, err
+	}
+	s.name = ""
+	return len(b), nil
+}

@@ -1,0 +1,294 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/api"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/evidence"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
+	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
+)
+
+// export asks for a bundle, and gives the file and the last answer.
+func (w *world) export(m *contract.ExportEvidenceRequest) ([]byte, *contract.ExportEvidenceResponse, error) {
+	w.Helper()
+	client := testcoordinationv1connect.NewEvidenceServiceClient(w.Client, w.url)
+	stream, err := client.ExportEvidence(w.Context(), connect.NewRequest(m))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = stream.Close() }()
+	var file bytes.Buffer
+	last := &contract.ExportEvidenceResponse{}
+	for n := 0; stream.Receive(); n++ {
+		last = stream.Msg()
+		file.Write(last.GetChunk())
+		if (n == 0) != (last.GetFileName() != "") {
+			w.Errorf("answer %d is of a file %q", n, last.GetFileName())
+		}
+	}
+	return file.Bytes(), last, stream.Err()
+}
+
+// verified is a bundle that must hold together.
+func (w *world) verified(m *contract.ExportEvidenceRequest) *evidence.Result {
+	w.Helper()
+	file, last, err := w.export(m)
+	if err != nil {
+		w.Fatal(err)
+	}
+	r, err := evidence.Verify(w.Context(), bytes.NewReader(file), int64(len(file)), evidence.Expected{Report: last.GetReportSha256(), Manifest: last.GetManifestSha256()})
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, f := range r.Findings {
+		w.Error(f)
+	}
+	return r
+}
+
+// ended is a run with everything that is stored in rows of its own, said out of order
+// and in many forms.
+func (w *world) ended(id, version string) {
+	w.Helper()
+	began := time.Now().UTC().Add(-time.Minute)
+	at := func(n int) func(*event.Outgoing) {
+		return func(o *event.Outgoing) {
+			o.Sequence, o.Time, o.RunID = fact.Sequence(n), began.Add(time.Duration(n)*time.Second), "run-1"
+			o.CorrelationID, o.Extensions = "order 66", map[string]string{"tenant": "t1"}
+		}
+	}
+	line := func(message string, time *timestamppb.Timestamp, attributes map[string]any) *contract.LogLine {
+		l := &contract.LogLine{Message: message, Time: time, Level: "WARN", Service: "exchange"}
+		if attributes != nil {
+			l.Attributes = parameters(w, attributes)
+		}
+		return l
+	}
+	w.say(&contract.ExecutionLogAppended{ExecutionId: id, Lines: []*contract.LogLine{
+		line("to the nanosecond", timestamppb.New(began.Truncate(time.Second).Add(123_456_789)), nil),
+		line("without a time\n\x1b[2J", nil, map[string]any{"b": 1e20, "a": []any{nil, true, "x"}, "": -0.5}),
+		line("to the microsecond", timestamppb.New(began.Truncate(time.Second).Add(5*time.Microsecond)), map[string]any{}),
+	}}, at(5))
+	w.say(&contract.ExecutionStarted{ExecutionId: id, ScenarioId: "slow", ScenarioVersion: version, Environment: "staging", CoordinatorId: "c-1"}, at(1))
+	w.say(&contract.ExecutionSnapshotCaptured{ExecutionId: id, SnapshotId: "s", Kind: "baseline", State: value(w, `{"b":[1,1e20,-0.0],"a":null}`), Metrics: map[string]float64{"p99": 12.5, "n": 5e-324}}, at(3))
+	w.say(&contract.ExecutionSnapshotCaptured{ExecutionId: id, SnapshotId: "s", Kind: "periodic"}, at(4))
+	w.say(&contract.ExecutionHeartbeat{ExecutionId: id, SystemState: parameters(w, map[string]any{"exchange": "up"})}, at(2))
+	for n := range 120 {
+		w.say(&contract.ExecutionLogAppended{ExecutionId: id, Lines: []*contract.LogLine{line(fmt.Sprintf("line %d", n), nil, nil), line("and", timestamppb.New(began.Add(time.Duration(n%7)*time.Hour)), nil)}}, at(10+n))
+	}
+	w.say(&contract.ExecutionFinished{ExecutionId: id, Outcome: "passed", Summary: value(w, `{"a":1e-7}`)}, at(500))
+}
+
+func TestExportedEvidenceIsVerified(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.publish("slow", definition("100"))
+	w.ended("exec-1", "1")
+	call(w, w.executions.AnnotateExecution, &contract.AnnotateExecutionRequest{RequestId: w.request(), ExecutionId: "exec-1", Text: "seen"})
+	call(w, w.executions.PinExecution, &contract.PinExecutionRequest{RequestId: w.request(), ExecutionId: "exec-1", Pinned: true})
+	r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
+	for _, c := range r.Checks {
+		if c.Outcome != evidence.Holds {
+			t.Errorf("%s: %s, %s", c.Check, c.Outcome, c.Detail)
+		}
+	}
+	if r.Events != 127 || r.Inexact != 0 || r.Run != 1 || r.Status != "passed" {
+		t.Errorf("result %+v", r)
+	}
+	first, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Run: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"}); err != nil || !bytes.Equal(first, again) {
+		t.Errorf("exported again: error %v, the same %t", err, bytes.Equal(first, again))
+	}
+}
+
+// What was altered in the database shows in the bundle.
+func TestEvidenceShowsWhatWasAltered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, c := range map[string]struct{ alter, undo string }{
+		"line": {
+			`UPDATE test_coordination.execution_logs SET message = 'other' WHERE execution_id = $1 AND message = 'line 7'`,
+			`UPDATE test_coordination.execution_logs SET message = 'line 7' WHERE execution_id = $1 AND message = 'other'`,
+		},
+		"snapshot": {
+			`UPDATE test_coordination.system_snapshots SET metrics = '{"p99": 1}' WHERE execution_id = $1 AND kind = 'baseline'`,
+			`UPDATE test_coordination.system_snapshots SET metrics = '{"n": 5e-324, "p99": 12.5}' WHERE execution_id = $1 AND kind = 'baseline'`,
+		},
+		"event": {
+			`UPDATE test_coordination.execution_events SET data = jsonb_set(data, '{environment}', '"prod"') WHERE execution_id = $1 AND type LIKE '%.started.v1'`,
+			`UPDATE test_coordination.execution_events SET data = jsonb_set(data, '{environment}', '"staging"') WHERE execution_id = $1 AND type LIKE '%.started.v1'`,
+		},
+	} {
+		id := "exec-" + name
+		w.ended(id, "")
+		pool := w.db.Pool(t)
+		change := func(statement string) {
+			if tag, err := pool.Exec(t.Context(), statement, id); err != nil || tag.RowsAffected() != 1 {
+				t.Fatalf("%s: altered %d rows, error %v", name, tag.RowsAffected(), err)
+			}
+		}
+		change(c.alter)
+		file, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := evidence.Verify(t.Context(), bytes.NewReader(file), int64(len(file)), evidence.Expected{})
+		if err != nil || len(r.Findings) != 1 || r.Findings[0].Check != evidence.CheckEvents || !strings.Contains(r.Findings[0].Problem, "does not give the digest") {
+			t.Errorf("%s: error %v, result %+v", name, err, r)
+		}
+		change(c.undo)
+		if r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: id}); !r.Verified {
+			t.Errorf("%s: what was restored differs", name)
+		}
+	}
+}
+
+// frozen are reports that are kept.
+type frozen struct {
+	reports map[int32][]byte
+	last    int32
+	others  map[string][]byte
+	asked   []string
+}
+
+func (f *frozen) FrozenReport(_ context.Context, _ pgstore.RunKey, revision int32) ([]byte, int32, error) {
+	if revision == 0 {
+		revision = f.last
+	}
+	if f.reports[revision] == nil {
+		return nil, 0, pgstore.ErrNotFound
+	}
+	return f.reports[revision], revision, nil
+}
+
+func (f *frozen) ReportBySHA256(_ context.Context, sha256 string) ([]byte, error) {
+	f.asked = append(f.asked, sha256)
+	if f.others[sha256] == nil {
+		return nil, pgstore.ErrNotFound
+	}
+	return f.others[sha256], nil
+}
+
+// Evidence is of a frozen report, with the reports that it speaks of as far as they
+// are kept; one that later events have outdated has none.
+func TestEvidenceOfFrozenReports(t *testing.T) {
+	t.Parallel()
+	kept := &frozen{reports: map[int32][]byte{}, others: map[string][]byte{}}
+	w := newWorld(t, func(p *api.Parts) { p.Frozen = kept })
+	w.publish("slow", definition("100"))
+	w.ended("exec-1", "1")
+	_, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
+	w.refusal("no report", err, connect.CodeNotFound, "report_not_found", "revision")
+
+	freeze := func(about report.Context) *report.Report {
+		run, err := w.store.FindRun(t.Context(), pgstore.RunKey{ID: "exec-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := evidence.Build(run.ID, run.Number, run.RunID, about, func(yield func(*evidence.Event, error) bool) {
+			for e, err := range w.store.WholeEvents(t.Context(), &run) {
+				if err != nil || !yield(&evidence.Event{Header: e.Header, Rows: event.Rows{Lines: e.Lines, State: e.State, Metrics: e.Metrics}}, nil) {
+					return
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept.last++
+		kept.reports[kept.last], kept.others[r.SHA256] = body, body
+		return r
+	}
+	first := freeze(report.Context{})
+	about := report.Context{Previous: []report.Brief{first.Brief(), {ExecutionID: "gone", Run: 1, SHA256: strings.Repeat("0", 64)}}}
+	second := freeze(about)
+	r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Revision: 2})
+	if r.Revision != 2 || r.Report != second.SHA256 || len(kept.asked) != 2 {
+		t.Errorf("revision %d, report %s, asked for %v", r.Revision, r.Report, kept.asked)
+	}
+	if r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Revision: 1}); r.Revision != 1 || r.Report != first.SHA256 {
+		t.Errorf("revision %d, report %s", r.Revision, r.Report)
+	}
+	_, _, err = w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Revision: 7})
+	w.refusal("an unknown revision", err, connect.CodeNotFound, "report_not_found", "revision")
+
+	call(w, w.executions.AnnotateExecution, &contract.AnnotateExecutionRequest{RequestId: w.request(), ExecutionId: "exec-1", Text: "late"})
+	_, last, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
+	w.refusal("an outdated report", err, connect.CodeFailedPrecondition, "report_outdated")
+	if last.GetManifestSha256() != "" {
+		t.Error("a file that is none is called whole")
+	}
+	freeze(about)
+	if r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"}); r.Revision != 3 {
+		t.Errorf("revision %d", r.Revision)
+	}
+}
+
+func TestEvidenceIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"})
+	for _, c := range []struct {
+		ask    *contract.ExportEvidenceRequest
+		code   connect.Code
+		reason string
+		field  string
+	}{
+		{&contract.ExportEvidenceRequest{ExecutionId: "exec-2"}, connect.CodeNotFound, "execution_not_found", "execution_id"},
+		{&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Run: 2}, connect.CodeNotFound, "execution_not_found", "run"},
+		{&contract.ExportEvidenceRequest{ExecutionId: "exec-1"}, connect.CodeFailedPrecondition, "not_ended", "execution_id"},
+	} {
+		_, _, err := w.export(c.ask)
+		w.refusal(fmt.Sprint(c.ask), err, c.code, c.reason, c.field)
+	}
+	w.ended("exec-1", "")
+	_, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Revision: 1})
+	w.refusal("a revision where none are kept", err, connect.CodeNotFound, "report_not_found", "revision")
+
+	pool := w.db.Pool(t)
+	exec := func(statement string) {
+		if _, err := pool.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`CREATE TABLE test_coordination.kept AS SELECT * FROM test_coordination.execution_logs`)
+	exec(`DELETE FROM test_coordination.execution_logs WHERE message = 'line 7'`)
+	_, _, err = w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
+	w.refusal("a pruned line", err, connect.CodeFailedPrecondition, "pruned")
+	exec(`DELETE FROM test_coordination.execution_logs`)
+	_, _, err = w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
+	w.refusal("pruned lines", err, connect.CodeFailedPrecondition, "pruned")
+	exec(`INSERT INTO test_coordination.execution_logs SELECT * FROM test_coordination.kept`)
+	exec(`DROP TABLE test_coordination.kept`)
+}
+
+// value is any JSON of a message.
+func value(w *world, text string) *structpb.Value {
+	w.Helper()
+	v := &structpb.Value{}
+	if err := v.UnmarshalJSON([]byte(text)); err != nil {
+		w.Fatal(err)
+	}
+	return v
+}
