@@ -293,14 +293,8 @@ func (r *ViewReader) Open(ctx context.Context, s Selection) (_ *ViewRows, err er
 			rows.Close()
 		}
 	}()
-	if len(s.Key) > 0 {
-		// In the order of the key, along its index: a plan that sorts would read the
-		// whole view for each part.
-		for _, method := range []string{"enable_seqscan", "enable_hashjoin", "enable_sort"} {
-			if _, err := tx.Exec(ctx, "SET LOCAL "+method+" = off"); err != nil {
-				return nil, interpret("plan to read a view", err)
-			}
-		}
+	if err := planAlongKey(ctx, tx, &s); err != nil {
+		return nil, err
 	}
 	if err := tx.QueryRow(ctx, "SELECT now()").Scan(&rows.AsOf); err != nil {
 		return nil, interpret("begin to read a view", err)
@@ -319,6 +313,42 @@ func (r *ViewReader) Open(ctx context.Context, s Selection) (_ *ViewRows, err er
 		rows.formats = append(rows.formats, pgx.TextFormatCode)
 	}
 	return rows, nil
+}
+
+// planAlongKey lets a selection with a key be read in its order, along its index:
+// a plan that sorts would read the whole view for each part.
+func planAlongKey(ctx context.Context, tx pgx.Tx, s *Selection) error {
+	if len(s.Key) == 0 {
+		return nil
+	}
+	for _, method := range []string{"enable_seqscan", "enable_hashjoin", "enable_sort"} {
+		if _, err := tx.Exec(ctx, "SET LOCAL "+method+" = off"); err != nil {
+			return interpret("plan to read a view", err)
+		}
+	}
+	return nil
+}
+
+// Explain gives the lines of the plan by which a selection would be read.
+func (r *ViewReader) Explain(ctx context.Context, s Selection, line func(string)) error {
+	tx, err := r.conn.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return interpret("explain", err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if err := planAlongKey(ctx, tx, &s); err != nil {
+		return err
+	}
+	sql, args := s.statement()
+	rows, err := tx.Query(ctx, "EXPLAIN "+sql, append([]any{pgx.QueryExecModeExec}, args...)...)
+	if err != nil {
+		return interpret("explain", err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, l := range lines {
+		line(l)
+	}
+	return interpret("explain", err)
 }
 
 func (c *Column) format() int16 {
