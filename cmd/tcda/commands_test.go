@@ -101,6 +101,7 @@ func TestEveryCommandSaysItsExitCodes(t *testing.T) {
 	for _, command := range []string{
 		"serve", "verify", "quarantine list", "quarantine show", "quarantine requeue", "quarantine discard", "partitions list", "partitions reset", "partitions accept-gap", "outbox list", "outbox release", "outbox discard", "contract check",
 		"scenarios validate", "templates render",
+		"export", "import chaostoolkit",
 		"access token", "access check",
 	} {
 		code, stdout, _ := tcda(t, nil, "", append(strings.Fields(command), "--help")...)

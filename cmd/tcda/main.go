@@ -49,6 +49,9 @@ type commandLine struct {
 	Partitions partitionsCmd `cmd:"" help:"Look at the partitions of the input topics, and move them."`
 	Outbox     outboxCmd     `cmd:"" help:"Look at events that the broker refuses, try them again or give them up."`
 
+	Export exportCmd `cmd:"" help:"Write analytics views into files: Parquet, CSV or JSON lines; resumable, in bounded memory."`
+	Import importCmd `cmd:"" help:"Bring runs in that other tools have recorded."`
+
 	Contract contractCmd `cmd:"" help:"For those who write a coordinator: hold its events against the contract."`
 
 	Access     accessCmd     `cmd:"" help:"Say who may call the API: make tokens, check the access file."`

@@ -25,6 +25,8 @@
 //	bench_test.go        tcda-lab bench, and its report for programs
 //	interop_test.go      coordinator.py, which shares nothing with us but the .proto
 //	                     files (build tag interop: make test-interop)
+//	interopbulk_test.go  the Chaos Toolkit run and its journals imported; exports read by
+//	                     pyarrow and DuckDB (readback.py; build tag interop, too)
 //
 // Together with the conformance tests of package kafkalog, which list what is
 // held there, these are the tests of brokers: they run on the in-process Kafka,

@@ -165,8 +165,14 @@ var descriptors = sync.OnceValues(func() ([]byte, error) {
 var requirements []byte
 
 // pythonEnvironment is the interpreter of a virtual environment with what the
-// coordinator needs. It is made once for this user, from PyPI.
+// coordinator needs.
 var pythonEnvironment = sync.OnceValues(func() (python string, err error) {
+	return environmentWith("requirements.txt", requirements)
+})
+
+// environmentWith is the interpreter of a virtual environment with what a file
+// names. It is made once for this user, from PyPI.
+func environmentWith(file string, requirements []byte) (python string, err error) {
 	cache, err := debpkg.CacheDir()
 	if err != nil {
 		return "", err
@@ -189,7 +195,7 @@ var pythonEnvironment = sync.OnceValues(func() (python string, err error) {
 	defer cancel()
 	for _, command := range [][]string{
 		{"python3", "-m", "venv", "--clear", dir},
-		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--requirement", "requirements.txt"},
+		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--requirement", file},
 	} {
 		said, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput() //nolint:gosec // constants and our own cache
 		if err != nil {
@@ -200,7 +206,7 @@ The test needs Python 3.10 or newer with venv and pip, and PyPI once: Debian and
 		}
 	}
 	return python, os.WriteFile(done, nil, 0o600)
-})
+}
 
 // saidByPython is a line of the coordinator's ledger.
 type saidByPython struct {

@@ -452,6 +452,14 @@ func reading(found *int) []call {
 			r, err := q.EndStalledSessions(ctx, time.Hour.Seconds())
 			return oneOf(found, r, err)
 		}),
+		rows("AnalyticsViews", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AnalyticsViews(ctx)
+			return rowsOf(found, r, err)
+		}),
+		rows("AnalyticsViewColumns", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.AnalyticsViewColumns(ctx, "analytics_executions")
+			return rowsOf(found, r, err)
+		}),
 		writes("LockDefinitions", func(ctx context.Context, q *dbsqlc.Queries) error { return q.LockDefinitions(ctx) }),
 	}...)
 }
