@@ -120,11 +120,11 @@ DELETE FROM test_coordination.scenario_summaries WHERE window_days IN (7, 30, 90
 -- name: InsertSummaries :exec
 INSERT INTO test_coordination.scenario_summaries SELECT * FROM test_coordination.compute_scenario_summaries(sqlc.arg(scenario_ids)::text[], sqlc.arg(as_of)::date);
 
--- SummariesBehind are scenarios behind a place whose summaries are of a former
--- day; whoever has one has that of the longest window.
+-- SummariesBehind are scenarios whose summaries are of a former day; whoever has
+-- one has that of the longest window.
 -- name: SummariesBehind :many
 SELECT scenario_id FROM test_coordination.scenario_summaries
-WHERE window_days = 365 AND scenario_id > sqlc.arg(after) AND as_of < sqlc.arg(today)::date ORDER BY scenario_id LIMIT sqlc.arg(page);
+WHERE window_days = 365 AND as_of < sqlc.arg(today)::date ORDER BY scenario_id LIMIT sqlc.arg(page);
 
 -- MarkAllDirty has rollups made anew: of all runs, and of all keys that are
 -- stored, or of those of one scenario (empty: all), since a day.

@@ -102,6 +102,7 @@ func (p Parts) services(options connect.HandlerOption) []service {
 		named(testcoordinationv1connect.ExecutionServiceName)(testcoordinationv1connect.NewExecutionServiceHandler(&executions{Parts: p, followed: watch.NewHub(p.Store, p.Redis, p.Log)}, options)),
 		named(testcoordinationv1connect.OperationsServiceName)(testcoordinationv1connect.NewOperationsServiceHandler(&operations{p}, options)),
 		named(testcoordinationv1connect.LockServiceName)(testcoordinationv1connect.NewLockServiceHandler(&locks{p, locking.New(p.Store, p.Redis, p.Log)}, options)),
+		named(testcoordinationv1connect.AnalyticsServiceName)(testcoordinationv1connect.NewAnalyticsServiceHandler(&analytics{p}, options)),
 		named(testcoordinationv1connect.ScheduleServiceName)(testcoordinationv1connect.NewScheduleServiceHandler(&schedules{p}, options)),
 	}
 }

@@ -39,6 +39,7 @@ type Config struct {
 	Occurrence Occurrence `embed:"" prefix:"occurrence-" group:"Occurrences of schedules"`
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
 	Outbox     Outbox     `embed:"" prefix:"outbox-" group:"Outbox"`
+	Analytics  Analytics  `embed:"" prefix:"analytics-" group:"Analytics"`
 	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
 	API        API        `embed:"" prefix:"api-" group:"API"`
 	Access     Access     `embed:"" prefix:"access-" group:"Access"`
@@ -51,7 +52,7 @@ type Config struct {
 // Service is what concerns the process as a whole.
 type Service struct {
 	Instance        string        `form:"instance" help:"Name of this process, unique among those running; the host's name if empty. It owns partitions and signs events under this name."`
-	Roles           []string      `default:"ingest,reconcile,maintain,outbox,api" oneof:"ingest,reconcile,maintain,outbox,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, forget old answers and occurrences), outbox (publish to Kafka what other programs are to know), api (serve scenarios, executions, schedules and locks). Health and metrics are always served."`
+	Roles           []string      `default:"ingest,reconcile,maintain,outbox,api" oneof:"ingest,reconcile,maintain,outbox,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, make rollups for analysts, forget old answers and occurrences), outbox (publish to Kafka what other programs are to know), api (serve scenarios, executions, schedules and locks). Health and metrics are always served."`
 	ShutdownTimeout time.Duration `default:"25s" min:"1s" max:"10m" help:"How long a graceful stop may take."`
 }
 
@@ -190,6 +191,12 @@ type Outbox struct {
 	Poll         time.Duration `default:"200ms" min:"1ms" max:"1m" help:"Between two looks at an outbox in which nothing waits."`
 	SettledAfter time.Duration `default:"1m" min:"1s" max:"24h" help:"How long a run that has ended must have been quiet before it is reported as settled."`
 	Retention    time.Duration `default:"168h" min:"1m" max:"87600h" help:"How long published events are kept in the outbox."`
+}
+
+// Analytics is the loop that makes the rollups which analysts read; it belongs to
+// the role maintain.
+type Analytics struct {
+	Interval time.Duration `default:"2s" min:"10ms" max:"1h" help:"Between two looks for runs that have changed since the rollups were made."`
 }
 
 // HTTP is the listener of health, metrics and the API.

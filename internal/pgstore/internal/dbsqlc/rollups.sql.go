@@ -538,13 +538,13 @@ func (q *Queries) ScenarioIsDirty(ctx context.Context, scenarioID string) (bool,
 
 const summariesBehind = `-- name: SummariesBehind :many
 SELECT scenario_id FROM test_coordination.scenario_summaries
-WHERE window_days = 365 AND scenario_id > $1 AND as_of < $2::date ORDER BY scenario_id LIMIT $3
+WHERE window_days = 365 AND as_of < $1::date ORDER BY scenario_id LIMIT $2
 `
 
-// SummariesBehind are scenarios behind a place whose summaries are of a former
-// day; whoever has one has that of the longest window.
-func (q *Queries) SummariesBehind(ctx context.Context, after string, today time.Time, page int32) ([]string, error) {
-	rows, err := q.db.Query(ctx, summariesBehind, after, today, page)
+// SummariesBehind are scenarios whose summaries are of a former day; whoever has
+// one has that of the longest window.
+func (q *Queries) SummariesBehind(ctx context.Context, today time.Time, page int32) ([]string, error) {
+	rows, err := q.db.Query(ctx, summariesBehind, today, page)
 	if err != nil {
 		return nil, err
 	}
