@@ -1,14 +1,14 @@
--- What a report is built from, beside the run, its timeline and its log lines.
+-- What reports and evidence are made from, beside the run, its timeline and its log
+-- lines.
 --
 -- SnapshotOfEvent is the big JSON of the snapshot that an event of a run brought.
 -- name: SnapshotOfEvent :one
 SELECT state, metrics FROM test_coordination.system_snapshots
 WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket) AND snapshot_id = sqlc.arg(snapshot_id) AND arrival = sqlc.arg(arrival);
 
--- ReportLines is a page of the log lines of a run in the order of their times,
--- without their attributes.
+-- ReportLines is a page of the log lines of a run in the order of their times.
 -- name: ReportLines :many
-SELECT logged_at, arrival, line, level, service, phase, step_id, message FROM test_coordination.execution_logs
+SELECT logged_at, arrival, line, level, service, phase, step_id, message, attributes FROM test_coordination.execution_logs
 WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND bucket = sqlc.arg(bucket)
   AND (logged_at, arrival, line) > (sqlc.arg(after_time)::timestamptz, sqlc.arg(after_arrival)::bigint, sqlc.arg(after_line)::integer)
 ORDER BY logged_at, arrival, line LIMIT sqlc.arg(page);

@@ -149,6 +149,9 @@ func ofField(t testing.TB, f protoreflect.FieldDescriptor, rules *validate.Field
 		}
 		r := rules.GetRepeated()
 		element := func(n int) protoreflect.Value {
+			if f.Kind() == protoreflect.DoubleKind {
+				return protoreflect.ValueOfFloat64(1)
+			}
 			if ours {
 				return protoreflect.ValueOfMessage(dynamicpb.NewMessage(f.Message()))
 			}
@@ -215,6 +218,9 @@ func breaking(rules *validate.FieldRules) (bad []protoreflect.Value) {
 				bad = append(bad, protoreflect.ValueOfInt32(int32(n))) //nolint:gosec // one beside an int32 that is in the rules
 			}
 		}
+	}
+	if r := rules.GetInt32(); len(r.GetIn()) > 0 {
+		bad = append(bad, protoreflect.ValueOfInt32(math.MaxInt32))
 	}
 	if r := rules.GetInt64(); r != nil {
 		if r.HasGte() {

@@ -109,6 +109,7 @@ func (p Parts) services(made *reports, options connect.HandlerOption) []service 
 		named(testcoordinationv1connect.OperationsServiceName)(testcoordinationv1connect.NewOperationsServiceHandler(&operations{p}, options)),
 		named(testcoordinationv1connect.LockServiceName)(testcoordinationv1connect.NewLockServiceHandler(&locks{p, locking.New(p.Store, p.Redis, p.Log)}, options)),
 		named(testcoordinationv1connect.EvidenceServiceName)(testcoordinationv1connect.NewEvidenceServiceHandler(&evidences{p}, options)),
+		named(testcoordinationv1connect.AnalyticsServiceName)(testcoordinationv1connect.NewAnalyticsServiceHandler(&analytics{p}, options)),
 		named(testcoordinationv1connect.ScheduleServiceName)(testcoordinationv1connect.NewScheduleServiceHandler(&schedules{p}, options)),
 		named(testcoordinationv1connect.ReportServiceName)(testcoordinationv1connect.NewReportServiceHandler(made, options)),
 	}

@@ -40,6 +40,7 @@ type Config struct {
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
 	Outbox     Outbox     `embed:"" prefix:"outbox-" group:"Outbox"`
 	Report     Report     `embed:"" prefix:"report-" group:"Reports"`
+	Analytics  Analytics  `embed:"" prefix:"analytics-" group:"Analytics"`
 	HTTP       HTTP       `embed:"" prefix:"http-" group:"HTTP"`
 	API        API        `embed:"" prefix:"api-" group:"API"`
 	Access     Access     `embed:"" prefix:"access-" group:"Access"`
@@ -52,7 +53,7 @@ type Config struct {
 // Service is what concerns the process as a whole.
 type Service struct {
 	Instance        string        `form:"instance" help:"Name of this process, unique among those running; the host's name if empty. It owns partitions and signs events under this name."`
-	Roles           []string      `default:"ingest,reconcile,maintain,outbox,report,api" oneof:"ingest,reconcile,maintain,outbox,report,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, forget old answers and occurrences), outbox (publish to Kafka what other programs are to know), report (build the reports of runs that have settled), api (serve scenarios, executions, schedules, locks and reports). Health and metrics are always served."`
+	Roles           []string      `default:"ingest,reconcile,maintain,outbox,report,api" oneof:"ingest,reconcile,maintain,outbox,report,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, make rollups for analysts, forget old answers and occurrences), outbox (publish to Kafka what other programs are to know), report (build the reports of runs that have settled), api (serve scenarios, executions, schedules, locks and reports). Health and metrics are always served."`
 	ShutdownTimeout time.Duration `default:"25s" min:"1s" max:"10m" help:"How long a graceful stop may take."`
 }
 
@@ -198,6 +199,12 @@ type Outbox struct {
 // report. Where no process plays that role, such runs wait in a queue.
 type Report struct {
 	Workers int `default:"1" min:"1" max:"64" help:"Reports that are built at once, each with two connections of postgres-pool-size at most."`
+}
+
+// Analytics is the loop that makes the rollups which analysts read; it belongs to
+// the role maintain.
+type Analytics struct {
+	Interval time.Duration `default:"2s" min:"10ms" max:"1h" help:"Between two looks for runs that have changed since the rollups were made."`
 }
 
 // HTTP is the listener of health, metrics and the API.

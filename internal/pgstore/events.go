@@ -152,6 +152,9 @@ func (tx *Tx) saveRuns(ctx context.Context, states []*execution.State) error {
 		tx.pipe.doing("save runs")
 		tx.queued.SaveRun(ctx, changed).Exec(nil)
 	}
+	if err := tx.appendDirty(ctx, states); err != nil {
+		return err
+	}
 	return tx.saveDetails(ctx, states)
 }
 

@@ -13,7 +13,6 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
 )
 
 // WholeEvent is an event of a run with what of its data has rows of its own.
@@ -82,17 +81,12 @@ func (s *Store) snapshotInto(ctx context.Context, r *execution.Run, e *WholeEven
 	if err := json.Unmarshal(e.Data, &named); err != nil {
 		return fmt.Errorf("read snapshot event %s: %w", e.Key, err)
 	}
-	row, err := s.q.SnapshotOfEvent(ctx, dbsqlc.SnapshotOfEventParams{
-		ExecutionID: string(r.ID), Run: int32(r.Number), Bucket: r.Bucket, SnapshotID: named.SnapshotID, Arrival: e.Arrival,
-	})
-	if err != nil {
-		if err = interpret("read snapshot", err); errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("snapshot %s of event %s: %w", named.SnapshotID, e.Key, ErrPruned)
-		}
-		return err
+	var err error
+	e.State, e.Metrics, err = s.SnapshotContent(ctx, r, named.SnapshotID, e.Arrival)
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("snapshot %s of event %s: %w", named.SnapshotID, e.Key, ErrPruned)
 	}
-	e.State, e.Metrics = row.State, row.Metrics
-	return nil
+	return err
 }
 
 // ErrPruned says that what an event brought was removed by retention.

@@ -26,8 +26,7 @@ func (s *Store) SnapshotContent(ctx context.Context, r *execution.Run, snapshotI
 	return row.State, row.Metrics, nil
 }
 
-// ReportLines is a page of the lines of a run by time, behind a place, without
-// their attributes.
+// ReportLines is a page of the lines of a run by time, behind a place.
 func (s *Store) ReportLines(ctx context.Context, r *execution.Run, after LogPlace, page int) ([]LogLine, error) {
 	rows, err := s.q.ReportLines(ctx, dbsqlc.ReportLinesParams{
 		ExecutionID: string(r.ID), Run: int32(r.Number), Bucket: r.Bucket, AfterTime: after.At, AfterArrival: after.Arrival, AfterLine: after.Line, Page: int32(page),
@@ -40,7 +39,7 @@ func (s *Store) ReportLines(ctx context.Context, r *execution.Run, after LogPlac
 		at := l.LoggedAt.UTC()
 		lines[i] = LogLine{
 			Place:   LogPlace{At: at, Arrival: l.Arrival, Line: l.Line},
-			LogLine: execution.LogLine{Message: l.Message, Time: at, Level: l.Level, Service: l.Service, Phase: l.Phase, StepID: l.StepID},
+			LogLine: execution.LogLine{Message: l.Message, Time: at, Level: l.Level, Service: l.Service, Phase: l.Phase, StepID: l.StepID, Attributes: l.Attributes},
 		}
 	}
 	return lines, nil

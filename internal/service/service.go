@@ -38,6 +38,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/reporting"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/rollup"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
 
@@ -119,6 +120,7 @@ type service struct {
 	access   *access.Guard
 	commands *command.Commands
 	liveness *liveness.Loop
+	rollups  *rollup.Roller
 	outbox   *outbox.Publisher // nil without the role
 	reports  *reporting.Loop   // nil without the role
 	http     *opshttp.Server
@@ -203,6 +205,7 @@ func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, er
 		return nil, err
 	}
 	s.liveness = liveness.New(Liveness(cfg), liveness.Parts{Store: s.store, Commands: s.commands, Limits: DefinitionLimits(cfg), Metrics: metrics, Log: s.log, Deaf: s.hearsAll})
+	s.rollups = rollup.New(Rollups(cfg), rollup.Parts{Store: s.store, Metrics: metrics, Log: s.log})
 	return s, nil
 }
 
@@ -265,6 +268,7 @@ func (s *service) work(ctx context.Context) error {
 		roles.Go(func() error { s.engine.MaintainPartitions(ctx); return nil })
 		roles.Go(func() error { s.engine.PlanSchedules(ctx); return nil })
 		roles.Go(func() error { s.forget(ctx); return nil })
+		roles.Go(func() error { s.rollups.Run(ctx); return nil })
 	}
 	if s.outbox != nil {
 		roles.Go(func() error { s.outbox.Run(ctx); return nil })

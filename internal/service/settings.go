@@ -20,6 +20,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/reporting"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/rollup"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
 )
@@ -205,6 +206,11 @@ func API(cfg *config.Config) api.Parts {
 // Liveness is what the configuration says to the loop that looks after runs.
 func Liveness(cfg *config.Config) liveness.Config {
 	return liveness.Config{Every: cfg.Liveness.Interval, Silence: cfg.Liveness.Silence, Grace: cfg.Liveness.Grace}
+}
+
+// Rollups is what the configuration says to the roller.
+func Rollups(cfg *config.Config) rollup.Config {
+	return rollup.Config{Every: cfg.Analytics.Interval}
 }
 
 // EventLimits is what the configuration says to the decoder.

@@ -69,6 +69,9 @@ type Metrics struct {
 	outboxParked         *prometheus.GaugeVec
 
 	reportMetrics
+	rollupsDirty  prometheus.Gauge
+	rollupsBehind prometheus.Gauge
+	rollupsMade   prometheus.Counter
 }
 
 // NewMetrics registers the service's metrics, those of the Go runtime and the
@@ -103,6 +106,9 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 		outboxAge:            gaugeVec("tcda_outbox_backlog_seconds", "Age of the oldest event of the outbox that is to be published; 0 when none is.", "topic"),
 		outboxParked:         gaugeVec("tcda_outbox_parked", "Events of the outbox that are parked and wait for an operator.", "topic"),
 		reportMetrics:        newReportMetrics(),
+		rollupsDirty:         gauge("tcda_rollups_dirty", "Notes of rollups that are to be made anew, counted up to 100,000."),
+		rollupsBehind:        gauge("tcda_rollups_behind_seconds", "Age of the oldest note: so far are the analysts' figures behind; 0 when there is none."),
+		rollupsMade:          counter("tcda_rollups_made_total", "Keys (scenario and day) whose rollups were made anew."),
 	}
 	for _, by := range []FoundBy{FoundByBatch, FoundByHint, FoundByStore} {
 		m.duplicates.WithLabelValues(string(by))
@@ -124,7 +130,7 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 	for _, c := range append(m.reportMetrics.collectors(), []prometheus.Collector{
 		m.applied, m.duplicates, m.quarantined, m.batchRecords, m.stepSeconds, m.lag, m.stopped, m.fenced, m.gaps,
 		m.keyMismatches, m.timelineChanges, m.redisUp, m.defaultPartitionRows, m.orphanedFaults, m.quarantineRecords, m.quarantineBytes, m.quarantinedInPart,
-		m.published, m.parked, m.outboxAge, m.outboxParked, info,
+		m.published, m.parked, m.outboxAge, m.outboxParked, m.rollupsDirty, m.rollupsBehind, m.rollupsMade, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}...) {
 		if err := registry.Register(c); err != nil {
@@ -219,6 +225,15 @@ func (m *Metrics) OutboxState(topic string, age time.Duration, parked int64) {
 	m.outboxAge.WithLabelValues(topic).Set(age.Seconds())
 	m.outboxParked.WithLabelValues(topic).Set(float64(parked))
 }
+
+// RollupState shows how many notes of rollups wait, and for how long the oldest has.
+func (m *Metrics) RollupState(waiting int64, age time.Duration) {
+	m.rollupsDirty.Set(float64(waiting))
+	m.rollupsBehind.Set(age.Seconds())
+}
+
+// RolledUp counts n keys whose rollups were made anew.
+func (m *Metrics) RolledUp(n int) { m.rollupsMade.Add(float64(n)) }
 
 func zeroOrOne(b bool) float64 {
 	if b {

@@ -85,7 +85,7 @@ func (q *Queries) PublicationOf(ctx context.Context, scenarioID string, contentH
 }
 
 const reportLines = `-- name: ReportLines :many
-SELECT logged_at, arrival, line, level, service, phase, step_id, message FROM test_coordination.execution_logs
+SELECT logged_at, arrival, line, level, service, phase, step_id, message, attributes FROM test_coordination.execution_logs
 WHERE execution_id = $1 AND run = $2 AND bucket = $3
   AND (logged_at, arrival, line) > ($4::timestamptz, $5::bigint, $6::integer)
 ORDER BY logged_at, arrival, line LIMIT $7
@@ -102,18 +102,18 @@ type ReportLinesParams struct {
 }
 
 type ReportLinesRow struct {
-	LoggedAt time.Time
-	Arrival  int64
-	Line     int32
-	Level    string
-	Service  string
-	Phase    string
-	StepID   string
-	Message  string
+	LoggedAt   time.Time
+	Arrival    int64
+	Line       int32
+	Level      string
+	Service    string
+	Phase      string
+	StepID     string
+	Message    string
+	Attributes json.RawMessage
 }
 
-// ReportLines is a page of the log lines of a run in the order of their times,
-// without their attributes.
+// ReportLines is a page of the log lines of a run in the order of their times.
 func (q *Queries) ReportLines(ctx context.Context, arg ReportLinesParams) ([]ReportLinesRow, error) {
 	rows, err := q.db.Query(ctx, reportLines,
 		arg.ExecutionID,
@@ -140,6 +140,7 @@ func (q *Queries) ReportLines(ctx context.Context, arg ReportLinesParams) ([]Rep
 			&i.Phase,
 			&i.StepID,
 			&i.Message,
+			&i.Attributes,
 		); err != nil {
 			return nil, err
 		}
@@ -169,7 +170,8 @@ type SnapshotOfEventRow struct {
 	Metrics json.RawMessage
 }
 
-// What a report is built from, beside the run, its timeline and its log lines.
+// What reports and evidence are made from, beside the run, its timeline and its log
+// lines.
 //
 // SnapshotOfEvent is the big JSON of the snapshot that an event of a run brought.
 func (q *Queries) SnapshotOfEvent(ctx context.Context, arg SnapshotOfEventParams) (SnapshotOfEventRow, error) {
