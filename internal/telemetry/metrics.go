@@ -41,6 +41,8 @@ const (
 	FoundByBatch FoundBy = "batch" // the same event earlier in the batch
 	FoundByHint  FoundBy = "hint"  // an idempotency key in Redis, confirmed by the store
 	FoundByStore FoundBy = "store" // the stored event
+
+	FoundByRetention FoundBy = "pruned" // the tombstone of its run, whose events retention has removed
 )
 
 // Metrics are the service's Prometheus metrics. Methods may be called from any
@@ -101,7 +103,7 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 		outboxAge:            gaugeVec("tcda_outbox_backlog_seconds", "Age of the oldest event of the outbox that is to be published; 0 when none is.", "topic"),
 		outboxParked:         gaugeVec("tcda_outbox_parked", "Events of the outbox that are parked and wait for an operator.", "topic"),
 	}
-	for _, by := range []FoundBy{FoundByBatch, FoundByHint, FoundByStore} {
+	for _, by := range []FoundBy{FoundByBatch, FoundByHint, FoundByStore, FoundByRetention} {
 		m.duplicates.WithLabelValues(string(by))
 	}
 	for _, reason := range fact.Reasons() {
