@@ -21,6 +21,7 @@ type Fold struct {
 	known   map[execution.ID]pgstore.KnownID
 	states  map[pgstore.RunKey]*execution.State
 	byRunID map[runID]*execution.State
+	remains pgstore.Remains // of pruned runs; empty: the ids have none
 
 	order []*execution.State       // changed, each once, as they came; see Changed
 	seen  map[*execution.State]int // place in order
@@ -70,7 +71,36 @@ func (f *Fold) Load(ctx context.Context, tx *pgstore.Tx, events []*execution.Eve
 			f.Add(r)
 		}
 	}
+	var err error
+	if f.remains, err = tx.Remains(ctx, events, f.known); err != nil {
+		return err
+	}
 	return f.loadParts(ctx, tx, events)
+}
+
+// Pruned tells whether an event that is not stored belongs to a run whose events
+// retention has removed: it counts as a duplicate, and must not be applied. Asked
+// of each event right before Apply, for those before it may have opened runs.
+func (f *Fold) Pruned(e *execution.Event) bool {
+	id := e.ExecutionID()
+	if !f.known[id].Pruned {
+		return false
+	}
+	var named execution.RunNumber
+	if s := f.byRunID[runID{id, e.RunID}]; s != nil && e.RunID != "" {
+		named = s.Run.Number
+	}
+	return f.remains.Of(e).Covers(f.tombstone(id), named, e)
+}
+
+// tombstone is that of the latest run of an id; nil when the events of that are
+// there.
+func (f *Fold) tombstone(id execution.ID) *execution.Tombstone {
+	t := f.remains.Latest[id]
+	if s := f.Latest[id]; t != nil && s != nil && s.Run.Number > t.Number {
+		return nil // opened since
+	}
+	return t
 }
 
 // Add keeps a loaded run, once, and gives its state.
@@ -118,6 +148,8 @@ func (f *Fold) Apply(e *execution.Event, offset int64) {
 	var latest *execution.Run
 	if s := f.Latest[id]; s != nil {
 		latest = &s.Run
+	} else if t := f.tombstone(id); t != nil {
+		latest = t.Run(id)
 	}
 	var named execution.RunNumber
 	if s := f.byRunID[runID{id, e.RunID}]; s != nil && e.RunID != "" {

@@ -19,6 +19,7 @@ type outcome struct {
 	inBatch       int // duplicates of events earlier in the batch
 	stored        int // duplicates of stored events
 	hinted        int // duplicates of stored events that a hint had found
+	pruned        int // of runs whose events retention has removed
 	keyMismatches int
 	poison        []pgstore.Poison
 	quarantined   pgstore.Quarantined
@@ -27,7 +28,7 @@ type outcome struct {
 	timeline      uint32            // of PostgreSQL, that the batch was committed on
 }
 
-func (o *outcome) duplicates() int { return o.inBatch + o.stored + o.hinted }
+func (o *outcome) duplicates() int { return o.inBatch + o.stored + o.hinted + o.pruned }
 
 // refused is how many records the database would not take.
 func (o *outcome) refused() int {
@@ -241,6 +242,10 @@ func (w *worker) applyRuns(ctx context.Context, tx *pgstore.Tx, b *batch, events
 	for _, p := range events {
 		it := &b.items[p.index]
 		if out.isRepeated(taken, it) {
+			continue
+		}
+		if f.Pruned(p.event) {
+			out.pruned++
 			continue
 		}
 		if err := guarded(p.index, func() { f.Apply(p.event, p.offset) }); err != nil {

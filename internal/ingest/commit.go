@@ -310,6 +310,7 @@ func (w *worker) report(b *batch, out *outcome) {
 	w.Metrics.Duplicates(telemetry.FoundByBatch, out.inBatch)
 	w.Metrics.Duplicates(telemetry.FoundByStore, out.stored)
 	w.Metrics.Duplicates(telemetry.FoundByHint, out.hinted)
+	w.Metrics.Duplicates(telemetry.FoundByRetention, out.pruned)
 	w.Metrics.KeyMismatches(out.keyMismatches)
 	w.showLag(b.logEnd, b.next)
 	w.reportPoison(out)
@@ -317,5 +318,5 @@ func (w *worker) report(b *batch, out *outcome) {
 		w.log.Info().Str("execution_id", string(s.ID)).Int32("run", int32(s.Number)).Msg("run interrupted: superseded by a new run of its id")
 	}
 	w.log.Debug().Int64("position", b.position).Int64("next", b.next).Int("applied", out.applied).
-		Int("duplicates", out.duplicates()).Int("quarantined", len(out.poison)).Msg("batch committed")
+		Int("duplicates", out.duplicates()).Int("pruned", out.pruned).Int("quarantined", len(out.poison)).Msg("batch committed")
 }

@@ -124,6 +124,7 @@ type KnownID struct {
 	LatestRun execution.RunNumber // 0: none yet
 	Buckets   []time.Time
 	Latest    *execution.Run // nil: none yet, or removed by retention, or not asked for
+	Pruned    bool           // retention has removed a run of it, or the events of one: see Tx.Remains
 }
 
 // LockExecutions is S4b: it makes and locks the row of each id, in byte order,
@@ -184,7 +185,7 @@ func (tx *Tx) FindExecutions(ctx context.Context, ids []string) (map[execution.I
 func knownIDs(rows []dbsqlc.ExecutionID) map[execution.ID]KnownID {
 	known := make(map[execution.ID]KnownID, len(rows))
 	for _, r := range rows {
-		known[execution.ID(r.ExecutionID)] = KnownID{LatestRun: execution.RunNumber(r.LatestRun), Buckets: r.Buckets}
+		known[execution.ID(r.ExecutionID)] = KnownID{LatestRun: execution.RunNumber(r.LatestRun), Buckets: r.Buckets, Pruned: r.Pruned}
 	}
 	return known
 }

@@ -41,6 +41,8 @@ const (
 	FoundByBatch FoundBy = "batch" // the same event earlier in the batch
 	FoundByHint  FoundBy = "hint"  // an idempotency key in Redis, confirmed by the store
 	FoundByStore FoundBy = "store" // the stored event
+
+	FoundByRetention FoundBy = "pruned" // the tombstone of its run, whose events retention has removed
 )
 
 // Metrics are the service's Prometheus metrics. Methods may be called from any
@@ -110,7 +112,7 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 		rollupsBehind:        gauge("tcda_rollups_behind_seconds", "Age of the oldest note: so far are the analysts' figures behind; 0 when there is none."),
 		rollupsMade:          counter("tcda_rollups_made_total", "Keys (scenario and day) whose rollups were made anew."),
 	}
-	for _, by := range []FoundBy{FoundByBatch, FoundByHint, FoundByStore} {
+	for _, by := range []FoundBy{FoundByBatch, FoundByHint, FoundByStore, FoundByRetention} {
 		m.duplicates.WithLabelValues(string(by))
 	}
 	for _, reason := range fact.Reasons() {

@@ -433,7 +433,7 @@ func (b *LatestRunsBatchResults) Close() error {
 }
 
 const lockExecutionIDs = `-- name: LockExecutionIDs :batchmany
-SELECT execution_id, latest_run, buckets, first_seen_at, pruned_at FROM test_coordination.execution_ids WHERE execution_id = ANY ($1::text[])
+SELECT execution_id, latest_run, buckets, first_seen_at, pruned_at, pruned FROM test_coordination.execution_ids WHERE execution_id = ANY ($1::text[])
 ORDER BY execution_id COLLATE "C" FOR NO KEY UPDATE
 `
 
@@ -480,6 +480,7 @@ func (b *LockExecutionIDsBatchResults) Query(f func(int, []ExecutionID, error)) 
 					&i.Buckets,
 					&i.FirstSeenAt,
 					&i.PrunedAt,
+					&i.Pruned,
 				); err != nil {
 					return err
 				}

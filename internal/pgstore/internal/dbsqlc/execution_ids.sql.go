@@ -11,7 +11,7 @@ import (
 )
 
 const executionIDs = `-- name: ExecutionIDs :many
-SELECT execution_id, latest_run, buckets, first_seen_at, pruned_at FROM test_coordination.execution_ids WHERE execution_id = ANY ($1::text[])
+SELECT execution_id, latest_run, buckets, first_seen_at, pruned_at, pruned FROM test_coordination.execution_ids WHERE execution_id = ANY ($1::text[])
 `
 
 // ExecutionIDs reads without a lock: enough to recognise a batch of duplicates.
@@ -30,6 +30,7 @@ func (q *Queries) ExecutionIDs(ctx context.Context, ids []string) ([]ExecutionID
 			&i.Buckets,
 			&i.FirstSeenAt,
 			&i.PrunedAt,
+			&i.Pruned,
 		); err != nil {
 			return nil, err
 		}

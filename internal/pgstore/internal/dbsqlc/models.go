@@ -182,6 +182,8 @@ type ExecutionID struct {
 	FirstSeenAt time.Time
 	// When retention removed the last of its runs.
 	PrunedAt *time.Time
+	// Retention has removed a run of it, or the events of one: who places its events must look at pruned_runs.
+	Pruned bool
 }
 
 // Log lines of a run, in the order of their own times.
@@ -319,6 +321,35 @@ type LoopCursor struct {
 	UpdatedAt   time.Time
 }
 
+// What retention has removed of runs. The row is a tombstone: it stays for ever, so that an event that is read again is known for a duplicate.
+type PrunedRun struct {
+	ExecutionID string
+	Run         int32
+	Bucket      time.Time
+	RunID       *string
+	ScenarioID  string
+	Status      string
+	StartedAt   *time.Time
+	// As far as it is credible: a start of its id that is dated later begins another run.
+	EndedAt *time.Time
+	// With last_event_at the times between which its events were dated, but for those in the far future, which lie between suspect_from and suspect_until. Only of events from Kafka, and NULL until events are removed.
+	FirstEventAt *time.Time
+	LastEventAt  *time.Time
+	// The latest time of a requested or started event of it.
+	LastStartAt  *time.Time
+	SuspectFrom  *time.Time
+	SuspectUntil *time.Time
+	// Kinds of data that are gone; run: the row in executions, too.
+	Kinds []string
+	// Kinds of which rows may still lie in their tables. Nobody reads them any more, and the next pass removes them.
+	Pending []string
+	// How many rows the pending kinds had, about.
+	StoredRows int64
+	// Name of the policy that it went by last.
+	Policy   string
+	PrunedAt time.Time
+}
+
 // Kafka records that could not be accepted, as they were, with the reason. Nothing is dropped: an operator requeues or discards them, and the row stays.
 type QuarantinedRecord struct {
 	ID          int64
@@ -345,6 +376,26 @@ type QuarantinedRecord struct {
 	ResolvedAt    *time.Time
 	ResolvedBy    string
 	Resolution    string
+}
+
+// Legal holds: a run that meets every condition of one that is not lifted is not touched by retention, whatever the policies say. Rows stay.
+type RetentionHold struct {
+	ID          int64
+	ExecutionID string
+	// NULL: every run of the execution id.
+	Run        *int32
+	ScenarioID string
+	LabelName  string
+	LabelValue string
+	BornFrom   pgtype.Date
+	// Last bucket (inclusive), as born_from is the first.
+	BornUntil  pgtype.Date
+	Reason     string
+	PlacedBy   string
+	PlacedAt   time.Time
+	LiftedBy   string
+	LiftedAt   *time.Time
+	LiftReason string
 }
 
 // Named chaos test definitions: a pointer to the current version of each, and what was said when it was published.

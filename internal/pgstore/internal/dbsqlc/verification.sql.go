@@ -132,10 +132,12 @@ SELECT coalesce(i.execution_id, e.execution_id)::text AS execution_id,
   coalesce(e.newest, 0)::integer AS newest_run, coalesce(e.buckets, '{}')::date[] AS run_buckets
 FROM test_coordination.execution_ids AS i
 FULL JOIN (
-  SELECT execution_id, max(run) AS newest, array_agg(DISTINCT bucket) AS buckets FROM test_coordination.executions GROUP BY execution_id
+  SELECT r.execution_id, max(r.run) AS newest, array_agg(DISTINCT r.bucket) FILTER (WHERE r.bucket IS NOT NULL) AS buckets FROM (
+    SELECT execution_id, run, bucket FROM test_coordination.executions
+    UNION ALL SELECT execution_id, run, NULL FROM test_coordination.pruned_runs
+  ) AS r GROUP BY r.execution_id
 ) AS e ON e.execution_id = i.execution_id
-WHERE i.execution_id IS NULL
-  OR i.pruned_at IS NULL AND (i.latest_run <> coalesce(e.newest, 0) OR NOT coalesce(e.buckets, '{}') <@ i.buckets)
+WHERE i.execution_id IS NULL OR i.latest_run <> coalesce(e.newest, 0) OR NOT coalesce(e.buckets, '{}') <@ i.buckets
 ORDER BY 1 LIMIT $1
 `
 
@@ -148,7 +150,7 @@ type ExecutionIDMismatchesRow struct {
 }
 
 // ExecutionIDMismatches are the ids whose row does not say what their runs do.
-// Of an id whose runs were all pruned nothing can be said.
+// Of a run that was pruned its tombstone speaks.
 func (q *Queries) ExecutionIDMismatches(ctx context.Context, page int32) ([]ExecutionIDMismatchesRow, error) {
 	rows, err := q.db.Query(ctx, executionIDMismatches, page)
 	if err != nil {
@@ -187,6 +189,8 @@ SELECT c.of_table::text AS of_table, c.execution_id::text AS execution_id, c.run
 ) AS c
 WHERE NOT EXISTS (
   SELECT FROM test_coordination.executions AS e WHERE e.execution_id = c.execution_id AND e.run = c.run AND e.bucket = c.bucket)
+  AND NOT EXISTS (
+  SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = c.execution_id AND p.run = c.run AND p.bucket = c.bucket AND p.pending <> '{}')
 ORDER BY c.execution_id, c.run, c.of_table LIMIT $1
 `
 
@@ -198,7 +202,8 @@ type OrphanedRowsRow struct {
 }
 
 // OrphanedRows names the runs that a table has rows of, while executions has
-// no such run, or has it in another bucket.
+// no such run, or has it in another bucket. What a pruned run has left is removed
+// by the next pass of retention.
 func (q *Queries) OrphanedRows(ctx context.Context, page int32) ([]OrphanedRowsRow, error) {
 	rows, err := q.db.Query(ctx, orphanedRows, page)
 	if err != nil {
@@ -233,6 +238,10 @@ FULL JOIN (
   SELECT u.topic, u.partition, sum(u.events) AS events, sum(u.kept) AS kept FROM (
     SELECT topic, coalesce(partition, -1) AS partition, count(*) AS events, 0 AS kept FROM test_coordination.execution_events WHERE topic IS NOT NULL GROUP BY 1, 2
     UNION ALL SELECT topic, coalesce(partition, -1), count(*), 0 FROM test_coordination.definition_events WHERE topic IS NOT NULL GROUP BY 1, 2
+    UNION ALL SELECT topic, partition, events, 0 FROM test_coordination.pruned_events
+    UNION ALL SELECT v.topic, coalesce(v.partition, -1), -count(*), 0 FROM test_coordination.pruned_runs AS p
+      JOIN test_coordination.execution_events AS v ON v.execution_id = p.execution_id AND v.run = p.run AND v.bucket = p.bucket
+      WHERE p.pending <> '{}' AND 'events' = ANY (p.pending) AND v.topic IS NOT NULL GROUP BY 1, 2
     UNION ALL SELECT topic, partition, 0, count(*) FROM test_coordination.quarantined_records GROUP BY topic, partition
   ) AS u GROUP BY u.topic, u.partition
 ) AS s ON s.topic = p.topic AND s.partition = p.partition
@@ -249,7 +258,8 @@ type PartitionSumsRow struct {
 }
 
 // PartitionSums puts the sums of each partition beside what is stored of it; -1
-// stands for a partition that an event should name.
+// stands for a partition that an event should name. Events that were pruned are
+// counted apart, and not again where their rows still lie in the table.
 func (q *Queries) PartitionSums(ctx context.Context) ([]PartitionSumsRow, error) {
 	rows, err := q.db.Query(ctx, partitionSums)
 	if err != nil {

@@ -1,0 +1,320 @@
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
+)
+
+// Runs are pruned in two steps. PruneRuns writes their tombstones, under the locks
+// that ingest takes: from its commit on no event is applied to what has gone, and
+// a run's row goes with it. Its other rows are dead then, and are removed without
+// a lock that anybody else waits for long: ReplacePartition, RemovePending. Whoever
+// dies between the two leaves kinds that are pending, for the next pass.
+
+// pruneTimeout is how long a statement that prunes may take: a run may have
+// millions of rows.
+const pruneTimeout = "1h"
+
+// prunedTable is a table that has rows of a kind of data.
+type prunedTable struct {
+	name   string
+	delete func(*dbsqlc.Queries, context.Context, []string, []int32, []time.Time) (int64, error)
+}
+
+// prunedTables are the tables of each kind. All are partitioned by the run's bucket.
+var prunedTables = map[retention.Kinds][]prunedTable{
+	retention.Logs:      {{"execution_logs", (*dbsqlc.Queries).DeleteExecutionLogsOfRuns}},
+	retention.Snapshots: {{"system_snapshots", (*dbsqlc.Queries).DeleteSystemSnapshotsOfRuns}},
+	retention.Events: {
+		{"execution_events", (*dbsqlc.Queries).DeleteExecutionEventsOfRuns},
+		{"execution_annotations", (*dbsqlc.Queries).DeleteExecutionAnnotationsOfRuns},
+	},
+	retention.Results: {
+		{"execution_phases", (*dbsqlc.Queries).DeleteExecutionPhasesOfRuns},
+		{"execution_steps", (*dbsqlc.Queries).DeleteExecutionStepsOfRuns},
+		{"fault_injections", (*dbsqlc.Queries).DeleteFaultInjectionsOfRuns},
+		{"validation_results", (*dbsqlc.Queries).DeleteValidationResultsOfRuns},
+	},
+}
+
+// TablesOf names the tables of a kind of data.
+func TablesOf(kind retention.Kinds) []string {
+	names := make([]string, 0, len(prunedTables[kind]))
+	for _, t := range prunedTables[kind] {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// ErrHoldsChanged says that a hold was placed since it was decided what goes.
+var ErrHoldsChanged = errors.New("a hold was placed meanwhile")
+
+// PruneRequest asks to prune some runs: few, for their ids are locked together.
+type PruneRequest struct {
+	Due   []retention.Due
+	Holds []retention.Hold // that were known when it was decided
+	Now   time.Time
+}
+
+// DayOfScenario is a day (UTC) of a scenario's runs, the day being that of the start
+// of a run, else of its request, else of its birth.
+type DayOfScenario struct {
+	ScenarioID string
+	Day        time.Time
+}
+
+// PruneRuns prunes those of the runs that are still as they were when it was
+// decided, in one transaction, and returns them; their rows are left for
+// ReplacePartition and RemovePending. The error is ErrHoldsChanged where it must be
+// decided anew.
+func (s *Store) PruneRuns(ctx context.Context, r PruneRequest) (pruned []retention.Due, err error) {
+	err = s.Batch(ctx, r.Now, func(tx *Tx) error {
+		pruned, err = tx.pruneRuns(ctx, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pruned, nil
+}
+
+func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, error) {
+	if err := tx.beginPruning(ctx, r.Holds); err != nil {
+		return nil, err
+	}
+	asked := keysOf(r.Due)
+	// In the order of S4b, and until the end: ingest applies nothing to these runs.
+	ids := slices.Clone(asked.ids)
+	slices.Sort(ids)
+	if _, err := tx.q.LockIDsToPrune(ctx, slices.Compact(ids)); err != nil {
+		return nil, interpret("lock execution ids", err)
+	}
+	rows, err := tx.q.DueRuns(ctx, asked.ids, asked.runs, asked.versions)
+	if err != nil {
+		return nil, interpret("look at runs again", err)
+	}
+	unchanged := make(map[RunKey]dbsqlc.DueRunsRow, len(rows))
+	for _, row := range rows {
+		unchanged[RunKey{execution.ID(row.ExecutionID), execution.RunNumber(row.Run)}] = row
+	}
+	due := slices.DeleteFunc(slices.Clone(r.Due), func(d retention.Due) bool {
+		_, ok := unchanged[RunKey{d.ExecutionID, d.Number}]
+		return !ok
+	})
+	if len(due) == 0 {
+		return nil, nil
+	}
+	if err := tx.beforeRunsGo(ctx, daysOf(due, unchanged)); err != nil {
+		return nil, err
+	}
+	return due, tx.mark(ctx, due)
+}
+
+// beginPruning checks that no hold was placed since those that are known, and keeps
+// one from being placed until the transaction ends.
+func (tx *Tx) beginPruning(ctx context.Context, known []retention.Hold) error {
+	if err := tx.q.AllowLonger(ctx, pruneTimeout); err != nil {
+		return interpret("allow for a long transaction", err)
+	}
+	if err := tx.q.ShareHolds(ctx); err != nil {
+		return interpret("lock holds", err)
+	}
+	holds, err := holdsFromRows(tx.q.OpenHolds(ctx))
+	if err != nil {
+		return err
+	}
+	for _, h := range holds {
+		if !slices.ContainsFunc(known, func(k retention.Hold) bool { return k.ID == h.ID }) {
+			return ErrHoldsChanged
+		}
+	}
+	return nil
+}
+
+// beforeRunsGo is called with the days of the runs that are about to lose their row
+// or their results: what is computed from those must be computed now. Nothing is, yet.
+func (tx *Tx) beforeRunsGo(context.Context, []DayOfScenario) error { return nil }
+
+// daysOf are the days of the runs that lose their row or their results, each once.
+func daysOf(due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) []DayOfScenario {
+	var days []DayOfScenario
+	seen := map[DayOfScenario]bool{}
+	for _, d := range due {
+		row := rows[RunKey{d.ExecutionID, d.Number}]
+		day := DayOfScenario{row.ScenarioID, row.Day.UTC().Truncate(24 * time.Hour)}
+		if d.Go&(retention.Run|retention.Results) != 0 && !seen[day] {
+			seen[day] = true
+			days = append(days, day)
+		}
+	}
+	return days
+}
+
+// mark writes the tombstones, and removes the rows of runs that go whole.
+func (tx *Tx) mark(ctx context.Context, due []retention.Due) error {
+	withEvents := keysOf(slices.DeleteFunc(slices.Clone(due), func(d retention.Due) bool { return !d.Go.Has(retention.Events) }))
+	whole := keysOf(slices.DeleteFunc(slices.Clone(due), func(d retention.Due) bool { return !d.Go.Has(retention.Run) }))
+	if err := tx.q.CountPrunedEvents(ctx, withEvents.ids, withEvents.runs, withEvents.buckets); err != nil {
+		return interpret("count pruned events", err)
+	}
+	marks := dbsqlc.MarkRunsParams{Now: tx.now}
+	for _, d := range due {
+		marks.Ids, marks.Runs, marks.Kinds = append(marks.Ids, string(d.ExecutionID)), append(marks.Runs, int32(d.Number)), append(marks.Kinds, d.Go.String())
+		marks.StoredRows, marks.Policies = append(marks.StoredRows, d.Rows()), append(marks.Policies, d.Policy)
+	}
+	if err := tx.q.MarkRuns(ctx, marks); err != nil {
+		return interpret("write tombstones", err)
+	}
+	if len(whole.ids) > 0 {
+		if _, err := tx.q.DeleteRuns(ctx, whole.ids, whole.runs); err != nil {
+			return interpret("remove runs", err)
+		}
+		if err := tx.q.DeleteRequestsOfRuns(ctx, whole.ids, whole.runs); err != nil {
+			return interpret("remove requests", err)
+		}
+	}
+	if touched := slices.Concat(withEvents.ids, whole.ids); len(touched) > 0 {
+		slices.Sort(touched)
+		return interpret("note pruned ids", tx.q.NotePrunedIDs(ctx, tx.now, slices.Compact(touched)))
+	}
+	return nil
+}
+
+// prunedKeys are keys of runs as queries take them.
+type prunedKeys struct {
+	ids      []string
+	runs     []int32
+	versions []int64
+	buckets  []time.Time
+}
+
+func keysOf(due []retention.Due) (k prunedKeys) {
+	for _, d := range due {
+		k.ids, k.runs = append(k.ids, string(d.ExecutionID)), append(k.runs, int32(d.Number))
+		k.versions, k.buckets = append(k.versions, d.Version), append(k.buckets, d.Bucket)
+	}
+	return k
+}
+
+// Pending is a kind of data of the runs of a month of which rows may still lie in
+// the tables although they are pruned.
+type Pending struct {
+	retention.MonthKind
+
+	Runs int64
+	Rows int64 // about
+}
+
+// PendingRows are the kinds and months in which such rows may lie, the oldest first.
+func (s *Store) PendingRows(ctx context.Context) ([]Pending, error) {
+	rows, err := s.q.PendingMonths(ctx)
+	if err != nil {
+		return nil, interpret("look for rows to remove", err)
+	}
+	all := make([]Pending, len(rows))
+	for i, r := range rows {
+		all[i] = Pending{MonthKind: retention.MonthKind{Month: r.Month.UTC(), Kind: retention.ParseKinds([]string{r.Kind})}, Runs: r.Runs, Rows: r.StoredRows}
+	}
+	return all, nil
+}
+
+// KeptRows is how many rows of a kind the runs of some buckets have that are not
+// pruned, as the runs count them.
+func (s *Store) KeptRows(ctx context.Context, first, until time.Time, kind retention.Kinds) (int64, error) {
+	k, err := s.q.KeptRows(ctx, first, until, kind.String())
+	rows := retention.Rows{Logs: k.Logs, Snapshots: k.Snapshots, Events: k.Events, Results: k.Results}
+	return rows.Of(kind), interpret("count the rows that stay", err)
+}
+
+// Replaced is what became of a partition.
+type Replaced struct {
+	Kept  int64 // rows that were copied
+	Freed int64 // bytes that are the operating system's again
+}
+
+// ReplacePartition drops a partition but for the rows of runs that keep the kind,
+// which are copied to one that takes its place, and notes it in the audit log. A lock
+// that is not had within a second is an error of which WaitedForLock tells; nothing
+// has changed then.
+func (s *Store) ReplacePartition(ctx context.Context, p BucketPartition, kind retention.Kinds, actor string, now time.Time) (done Replaced, err error) {
+	err = s.Batch(ctx, now, func(tx *Tx) error {
+		if err := tx.q.AllowLonger(ctx, pruneTimeout); err != nil {
+			return interpret("allow for a long transaction", err)
+		}
+		row, err := tx.q.ReplacePartition(ctx, p.Table, p.Name, kind.String())
+		if err != nil {
+			return interpret("replace partition "+p.Name, err)
+		}
+		done = Replaced(row)
+		return tx.Audit(ctx, AuditEntry{
+			Actor: actor, Action: ActionDropPartition, Subject: p.Name,
+			Details: detailsOf(map[string]any{"kind": kind.String(), "rows_kept": done.Kept, "bytes_freed": done.Freed}),
+		})
+	})
+	return done, err
+}
+
+// RemovePending deletes the rows of a kind of some pruned runs of a month: of so many
+// runs as have about most rows, at least one. It returns how many runs those were; 0:
+// none is left.
+func (s *Store) RemovePending(ctx context.Context, p retention.MonthKind, most int64, now time.Time) (runs int, err error) {
+	err = s.Batch(ctx, now, func(tx *Tx) error {
+		runs, err = tx.removePending(ctx, p, most)
+		return err
+	})
+	return runs, err
+}
+
+// pendingPage is of how many runs rows are removed in one transaction at most.
+const pendingPage = 500
+
+func (tx *Tx) removePending(ctx context.Context, p retention.MonthKind, most int64) (int, error) {
+	if err := tx.q.AllowLonger(ctx, pruneTimeout); err != nil {
+		return 0, interpret("allow for a long transaction", err)
+	}
+	rows, err := tx.q.PendingRuns(ctx, dbsqlc.PendingRunsParams{Kind: p.Kind.String(), First: p.Month, Until: p.Month.AddDate(0, 1, 0), Page: pendingPage})
+	if err != nil {
+		return 0, interpret("look for rows to remove", err)
+	}
+	var k prunedKeys
+	sum := int64(0)
+	for _, r := range rows {
+		if sum += r.StoredRows; len(k.ids) > 0 && sum > most {
+			break
+		}
+		k.ids, k.runs, k.buckets = append(k.ids, r.ExecutionID), append(k.runs, r.Run), append(k.buckets, r.Bucket)
+	}
+	if len(k.ids) == 0 {
+		return 0, nil
+	}
+	for _, t := range prunedTables[p.Kind] {
+		if _, err := t.delete(tx.q, ctx, k.ids, k.runs, k.buckets); err != nil {
+			return 0, interpret("remove rows of "+t.name, err)
+		}
+	}
+	return len(k.ids), interpret("note what was removed", tx.q.SettlePending(ctx, p.Kind.String(), k.ids, k.runs))
+}
+
+// SettlePending notes that no rows of a kind are left of a month's pruned runs: all
+// partitions that could hold some have been replaced.
+func (s *Store) SettlePending(ctx context.Context, p retention.MonthKind, now time.Time) error {
+	return s.Batch(ctx, now, func(tx *Tx) error {
+		if err := tx.q.AllowLonger(ctx, pruneTimeout); err != nil {
+			return interpret("allow for a long transaction", err)
+		}
+		return interpret("note what was removed", tx.q.SettlePendingMonth(ctx, p.Kind.String(), p.Month, p.Month.AddDate(0, 1, 0)))
+	})
+}
+
+// AuditPass notes in the audit log what a pass of retention has pruned.
+func (s *Store) AuditPass(ctx context.Context, actor string, details any, now time.Time) error {
+	return s.Batch(ctx, now, func(tx *Tx) error {
+		return tx.Audit(ctx, AuditEntry{Actor: actor, Action: ActionPruneRuns, Subject: "runs", Details: detailsOf(details)})
+	})
+}

@@ -1,0 +1,68 @@
+package pgstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+)
+
+// Remains is what is known of the pruned runs of some execution ids, as far as it
+// concerns the events that it was asked for.
+type Remains struct {
+	Latest map[execution.ID]*execution.Tombstone // of the latest run of an id, if it is gone or its events are
+
+	events map[*execution.Event]execution.Remains
+}
+
+// Of is what concerns one event.
+func (r Remains) Of(e *execution.Event) execution.Remains { return r.events[e] }
+
+// Remains looks up what retention has left of the runs that events may belong to.
+// It costs a round trip only where one of the ids is known to have lost something.
+func (tx *Tx) Remains(ctx context.Context, events []*execution.Event, known map[execution.ID]KnownID) (Remains, error) {
+	r := Remains{Latest: map[execution.ID]*execution.Tombstone{}, events: map[*execution.Event]execution.Remains{}}
+	var ids, runIDs, latestOf []string
+	var times []time.Time
+	var asked []*execution.Event
+	for id, k := range known {
+		if k.Pruned {
+			latestOf = append(latestOf, string(id))
+		}
+	}
+	if len(latestOf) == 0 {
+		return r, nil
+	}
+	for _, e := range events {
+		if known[e.ExecutionID()].Pruned {
+			ids, runIDs, times, asked = append(ids, e.Subject), append(runIDs, e.RunID), append(times, e.Time), append(asked, e)
+		}
+	}
+	const op = "look up pruned runs"
+	tombstones, err := tx.q.LatestPrunedRuns(ctx, latestOf)
+	if err != nil {
+		return r, interpret(op, err)
+	}
+	for i := range tombstones {
+		r.Latest[execution.ID(tombstones[i].ExecutionID)] = tombstoneFromRow(&tombstones[i])
+	}
+	if len(asked) == 0 {
+		return r, nil
+	}
+	rows, err := tx.q.PrunedRunsOfEvents(ctx, ids, runIDs, times)
+	if err != nil {
+		return r, interpret(op, err)
+	}
+	for _, row := range rows {
+		r.events[asked[row.Place-1]] = execution.Remains{Named: row.Named, Within: row.Within}
+	}
+	return r, nil
+}
+
+func tombstoneFromRow(p *dbsqlc.PrunedRun) *execution.Tombstone {
+	return &execution.Tombstone{
+		Number: execution.RunNumber(p.Run), RunID: valueOf(p.RunID), Status: execution.Status(p.Status),
+		EndedAt: timeOf(p.EndedAt), LastStartAt: timeOf(p.LastStartAt),
+	}
+}

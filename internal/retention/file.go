@@ -1,0 +1,296 @@
+package retention
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+)
+
+// Limits of a file of policies. All policies are asked about each run.
+const (
+	maxFileBytes = 1 << 20
+	maxPolicies  = 200
+	maxName      = 100
+)
+
+// Problem is one thing that is wrong with a file of policies.
+type Problem struct {
+	Line int    // from 1; 0 for the whole
+	Key  string // its path, such as policies[1].keep.age
+	Rule string // what would have been right
+}
+
+// String is one line: place, key and rule.
+func (p Problem) String() string {
+	var b strings.Builder
+	if p.Line > 0 {
+		fmt.Fprintf(&b, "line %d: ", p.Line)
+	}
+	if p.Key != "" {
+		fmt.Fprintf(&b, "%s: ", p.Key)
+	}
+	return b.String() + p.Rule
+}
+
+// Problems is everything that is wrong with a file of policies.
+type Problems []Problem
+
+// Error is a heading and one line for each problem.
+func (ps Problems) Error() string {
+	lines := make([]string, 0, len(ps)+1)
+	lines = append(lines, fmt.Sprintf("retention file: %d problem(s)", len(ps)))
+	for _, p := range ps {
+		lines = append(lines, "  "+p.String())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// ReadFile reads policies. The error is Problems where the file could be read and
+// not used.
+func ReadFile(path string) ([]Policy, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read retention file: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(content) > maxFileBytes {
+		return nil, fmt.Errorf("read %s: more than %d bytes", path, maxFileBytes)
+	}
+	return Parse(content)
+}
+
+// Parse reads policies from YAML. The error is Problems, all at once, in the order of
+// the lines.
+func Parse(content []byte) ([]Policy, error) {
+	p := parser{names: map[string]int{}}
+	p.read(content)
+	if len(p.problems) > 0 {
+		slices.SortStableFunc(p.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+		return nil, p.problems
+	}
+	return p.policies, nil
+}
+
+type parser struct {
+	policies []Policy
+	problems Problems
+	names    map[string]int // the line that has it
+}
+
+func (p *parser) refuse(node *yaml.Node, key, rule string) {
+	line := 0
+	if node != nil {
+		line = node.Line
+	}
+	p.problems = append(p.problems, Problem{Line: line, Key: key, Rule: rule})
+}
+
+func (p *parser) read(content []byte) {
+	var document yaml.Node
+	if err := yaml.Unmarshal(content, &document); err != nil {
+		rule, _, _ := strings.Cut(err.Error(), "\n")
+		p.refuse(nil, "", "must be YAML: "+rule)
+		return
+	}
+	if len(document.Content) == 0 {
+		p.refuse(nil, "", "must hold a list named policies")
+		return
+	}
+	fields := p.fields(document.Content[0], "", "policies")
+	list := fields["policies"]
+	switch {
+	case list == nil:
+		if len(p.problems) == 0 {
+			p.refuse(document.Content[0], "", "must hold a list named policies")
+		}
+	case list.Kind != yaml.SequenceNode || len(list.Content) == 0:
+		p.refuse(list, "policies", "must be a list of policies, at least one")
+	case len(list.Content) > maxPolicies:
+		p.refuse(list, "policies", fmt.Sprintf("must be at most %d", maxPolicies))
+	default:
+		for i, node := range list.Content {
+			p.policy(node, fmt.Sprintf("policies[%d]", i))
+		}
+	}
+}
+
+// fields are those of a mapping, which must be known, and each there once.
+func (p *parser) fields(node *yaml.Node, key string, known ...string) map[string]*yaml.Node {
+	if node.Kind != yaml.MappingNode {
+		p.refuse(node, key, "must be a mapping")
+		return nil
+	}
+	fields := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		name := node.Content[i]
+		path := strings.TrimPrefix(key+"."+name.Value, ".")
+		switch _, twice := fields[name.Value]; {
+		case !slices.Contains(known, name.Value):
+			p.refuse(name, path, "is not known; want "+strings.Join(known, ", "))
+		case twice:
+			p.refuse(name, path, "must be given once")
+		default:
+			fields[name.Value] = node.Content[i+1]
+		}
+	}
+	return fields
+}
+
+func (p *parser) policy(node *yaml.Node, key string) {
+	fields := p.fields(node, key, "name", "match", "keep", "data")
+	if fields == nil {
+		return
+	}
+	policy := Policy{Data: Run}
+	policy.Name = p.name(node, fields["name"], key+".name")
+	if m := fields["match"]; m != nil {
+		policy.Match = p.match(m, key+".match")
+	}
+	if k := fields["keep"]; k != nil {
+		policy.Keep = p.keep(k, key+".keep")
+	} else {
+		p.refuse(node, key+".keep", "is missing: want age, count or both, or the word forever")
+	}
+	if d := fields["data"]; d != nil {
+		policy.Data = 0
+		for _, text := range p.texts(d, key+".data") {
+			kind, ok := ParseKind(text.Value)
+			if !ok {
+				p.refuse(text, key+".data", "must be of "+strings.Join(KindNames(), ", "))
+			}
+			policy.Data |= kind
+		}
+	}
+	p.policies = append(p.policies, policy)
+}
+
+func (p *parser) name(policy, node *yaml.Node, key string) string {
+	if node == nil {
+		p.refuse(policy, key, "is missing: it is shown wherever something goes by the policy")
+		return ""
+	}
+	if node.Kind != yaml.ScalarNode || node.Value == "" || len(node.Value) > maxName || strings.ContainsFunc(node.Value, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		p.refuse(node, key, fmt.Sprintf("must be a text in one line of at most %d bytes", maxName))
+		return ""
+	}
+	if line, taken := p.names[node.Value]; taken {
+		p.refuse(node, key, fmt.Sprintf("must be another one than that of line %d", line))
+	}
+	p.names[node.Value] = node.Line
+	return node.Value
+}
+
+func (p *parser) match(node *yaml.Node, key string) (m Match) {
+	fields := p.fields(node, key, "scenarios", "statuses", "environments", "labels")
+	values := func(name string) (texts []string) {
+		if list := fields[name]; list != nil {
+			for _, text := range p.texts(list, key+"."+name) {
+				texts = append(texts, text.Value)
+			}
+		}
+		return texts
+	}
+	m.Scenarios, m.Environments = values("scenarios"), values("environments")
+	if list := fields["statuses"]; list != nil {
+		for _, text := range p.texts(list, key+".statuses") {
+			status := execution.Status(text.Value)
+			if !status.Terminal() {
+				p.refuse(text, key+".statuses", "must be of passed, failed, error, cancelled, timeout, interrupted: nothing else has ended")
+			}
+			m.Statuses = append(m.Statuses, status)
+		}
+	}
+	if labels := fields["labels"]; labels != nil {
+		if labels.Kind != yaml.MappingNode || len(labels.Content) == 0 {
+			p.refuse(labels, key+".labels", "must be a mapping of names to texts")
+			return m
+		}
+		m.Labels = map[string]string{}
+		for i := 0; i+1 < len(labels.Content); i += 2 {
+			name, value := labels.Content[i], labels.Content[i+1]
+			if value.Kind != yaml.ScalarNode {
+				p.refuse(value, key+".labels."+name.Value, "must be a text")
+			}
+			m.Labels[name.Value] = value.Value
+		}
+	}
+	return m
+}
+
+func (p *parser) keep(node *yaml.Node, key string) (k Keep) {
+	if node.Kind == yaml.ScalarNode {
+		if node.Value != "forever" {
+			p.refuse(node, key, "must be age, count or both, or the word forever")
+		}
+		return k
+	}
+	fields := p.fields(node, key, "age", "count")
+	if fields != nil && len(fields) == 0 {
+		p.refuse(node, key, "must be age, count or both, or the word forever")
+	}
+	if age := fields["age"]; age != nil {
+		var err error
+		if k.Age, err = ParseAge(age.Value); err != nil || age.Kind != yaml.ScalarNode {
+			p.refuse(age, key+".age", "must be a time such as 30d, 12w or 36h, from 1h to 100 years")
+		}
+	}
+	if count := fields["count"]; count != nil {
+		n, err := strconv.Atoi(count.Value)
+		if err != nil || n < 1 || n > 1_000_000 {
+			p.refuse(count, key+".count", "must be a number from 1 to 1000000: so many of the newest runs of each scenario")
+		}
+		k.Count = n
+	}
+	return k
+}
+
+// texts are the entries of a list of texts, or a text alone.
+func (p *parser) texts(node *yaml.Node, key string) []*yaml.Node {
+	switch {
+	case node.Kind == yaml.ScalarNode && node.Value != "":
+		return []*yaml.Node{node}
+	case node.Kind != yaml.SequenceNode || len(node.Content) == 0:
+		p.refuse(node, key, "must be a list of texts, at least one")
+		return nil
+	}
+	for _, entry := range node.Content {
+		if entry.Kind != yaml.ScalarNode || entry.Value == "" {
+			p.refuse(entry, key, "must be a list of texts")
+			return nil
+		}
+	}
+	return node.Content
+}
+
+const maxAge = 100 * 365 * day
+
+var errAge = errors.New("no age")
+
+// ParseAge reads a duration of whole days or weeks (30d, 12w) or as Go writes it.
+func ParseAge(text string) (time.Duration, error) {
+	age, err := time.ParseDuration(text)
+	for unit, length := range map[string]time.Duration{"d": day, "w": 7 * day} {
+		if number, ok := strings.CutSuffix(text, unit); ok {
+			n, failed := strconv.ParseUint(number, 10, 16)
+			age, err = time.Duration(n)*length, failed
+		}
+	}
+	if err != nil || age < time.Hour || age > maxAge {
+		return 0, errAge
+	}
+	return age, nil
+}
