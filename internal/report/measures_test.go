@@ -15,7 +15,9 @@ func injected(at time.Duration, id string) *execution.Event {
 	return event(at, &execution.FaultInjected{FaultID: id, FaultType: "latency", TargetService: "engine"})
 }
 
-func validated(at time.Duration, v execution.ValidationRecorded) *execution.Event { return event(at, &v) }
+func validated(at time.Duration, v execution.ValidationRecorded) *execution.Event {
+	return event(at, &v)
+}
 
 func TestDetectionLatency(t *testing.T) {
 	t.Parallel()

@@ -66,7 +66,9 @@ var unexpectedCases = map[string]ruleCase{
 		func(r *report.Report) { r.Logs.Notable[0].At = *r.Faults[0].InjectedAt }, "A line of level error came before the first fault: m",
 	},
 	"validation_error": {
-		func(r *report.Report) { r.Validations[1].Status, r.Validations[1].Message = execution.ValidationError, "no data" },
+		func(r *report.Report) {
+			r.Validations[1].Status, r.Validations[1].Message = execution.ValidationError, "no data"
+		},
 		func(r *report.Report) { r.Validations[1].Status = execution.ValidationFailed }, "Validation v () came to no answer: no data.",
 	},
 	"step_failed": {
@@ -98,7 +100,9 @@ var unexpectedCases = map[string]ruleCase{
 		func(r *report.Report) { r.Provisional = true }, "engine was never reported well again after fault f was cleared.",
 	},
 	"bystander_moved": {
-		func(r *report.Report) { r.Impact[1].Metrics[0].PeakChange, r.Impact[1].Metrics[0].Peak = new(-0.21), new(7.9) },
+		func(r *report.Report) {
+			r.Impact[1].Metrics[0].PeakChange, r.Impact[1].Metrics[0].Peak = new(-0.21), new(7.9)
+		},
 		func(r *report.Report) { r.Faults[0].InjectedAt = nil }, "m of other, which is no target of a fault, moved by -21 % from its baseline: from 10 to 7.9.",
 	},
 	"bystander_health": {
@@ -108,7 +112,9 @@ var unexpectedCases = map[string]ruleCase{
 		func(r *report.Report) { r.Impact[1].Health[1].At = executiontest.Base }, "The health of other, which is no target of a fault, went from healthy to down.",
 	},
 	"not_back_to_baseline": {
-		func(r *report.Report) { r.Impact[0].Metrics[0].Residual, r.Impact[0].Metrics[0].Last = new(0.201), 12.01 },
+		func(r *report.Report) {
+			r.Impact[0].Metrics[0].Residual, r.Impact[0].Metrics[0].Last = new(0.201), 12.01
+		},
 		func(r *report.Report) { r.Provisional = true }, "m of engine did not come back: 12.01 at last, 20.1 % from its baseline of 10.",
 	},
 	"health_degraded": {
