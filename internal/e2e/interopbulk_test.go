@@ -22,15 +22,14 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/bulk"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/chaostoolkit/chaostoolkittest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv/pythonenv"
 )
 
 //go:embed requirements-tools.txt
 var toolRequirements []byte
 
 // toolEnvironment has the Chaos Toolkit, pyarrow and DuckDB.
-var toolEnvironment = sync.OnceValues(func() (python string, err error) {
-	return environmentWith("requirements-tools.txt", toolRequirements)
-})
+var toolEnvironment = sync.OnceValues(func() (python string, err error) { return pythonenv.Interpreter(toolRequirements) })
 
 // The Chaos Toolkit itself runs experiments here; what is stored of its journals
 // is what they say. Then everything is exported, and read by pyarrow and DuckDB.
