@@ -58,6 +58,7 @@ type connection struct {
 	schedules  testcoordinationv1connect.ScheduleServiceClient
 	locks      testcoordinationv1connect.LockServiceClient
 	operations testcoordinationv1connect.OperationsServiceClient
+	reports    testcoordinationv1connect.ReportServiceClient
 }
 
 // connect prepares to call the API; nothing is sent yet.
@@ -69,6 +70,7 @@ func (f *apiFlags) connect() (*connection, error) {
 	url, with := f.Client.URL.Reveal(), connect.WithInterceptors(bearer(token.Reveal()))
 	return &connection{
 		url: url, timeout: f.Client.Timeout, nameless: strings.HasPrefix(url, "https:") && f.Client.CertFile == "",
+		reports:    testcoordinationv1connect.NewReportServiceClient(client, url, with),
 		scenarios:  testcoordinationv1connect.NewScenarioServiceClient(client, url, with),
 		executions: testcoordinationv1connect.NewExecutionServiceClient(client, url, with),
 		schedules:  testcoordinationv1connect.NewScheduleServiceClient(client, url, with),
