@@ -175,7 +175,7 @@ func listedFromRow(r *dbsqlc.ReportsByCreationRow) ListedReport {
 			EndedAt: r.EndedAt, ValidationsPassed: r.ValidationsPassed, ValidationsFailed: r.ValidationsFailed, ValidationsSkipped: r.ValidationsSkipped,
 			ValidationsError: r.ValidationsError, ResilienceScore: r.ResilienceScore, CreatedAt: r.CreatedAt,
 		}),
-		Newest: r.Newest, LastAttempt: r.LastAttempt, Attempts: r.Attempts,
+		Newest: r.Newest, LastAttempt: true, Attempts: 1,
 	}
 }
 
@@ -217,6 +217,46 @@ func (f *ReportFilter) Matches(r *ListedReport) bool {
 // ReportsOnTheWay are the reports behind a place, so many, on the way that a filter
 // goes. Not all of them match.
 func (s *Store) ReportsOnTheWay(ctx context.Context, f *ReportFilter, at ReportPlace, page int) ([]ListedReport, error) {
+	all, err := s.reportsOnTheWay(ctx, f, at, page)
+	if err != nil {
+		return nil, err
+	}
+	return all, s.attempts(ctx, all)
+}
+
+// attempts says of reports of groups which is that of the last attempt.
+func (s *Store) attempts(ctx context.Context, all []ListedReport) error {
+	type group struct{ id, scenario string }
+	of := map[group][]*ListedReport{}
+	var groups, scenarios []string
+	for i := range all {
+		r := &all[i]
+		g := group{r.GroupID, r.ScenarioID}
+		if g.id == "" {
+			continue
+		}
+		if of[g] == nil {
+			groups, scenarios = append(groups, g.id), append(scenarios, g.scenario)
+		}
+		of[g] = append(of[g], r)
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	rows, err := s.q.LastAttempts(ctx, groups, scenarios)
+	if err != nil {
+		return interpret("find last attempts", err)
+	}
+	for _, row := range rows {
+		last := RunKey{execution.ID(row.ExecutionID), execution.RunNumber(row.Run)}
+		for _, r := range of[group{row.GroupID, row.ScenarioID}] {
+			r.LastAttempt, r.Attempts = r.RunKey == last, row.Attempts
+		}
+	}
+	return nil
+}
+
+func (s *Store) reportsOnTheWay(ctx context.Context, f *ReportFilter, at ReportPlace, page int) ([]ListedReport, error) {
 	if f.ID != "" {
 		before, revision := int32(at.Number), at.Revision
 		if before == 0 {

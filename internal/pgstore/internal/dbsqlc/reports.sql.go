@@ -15,8 +15,8 @@ SELECT r.execution_id, r.run, r.revision, r.body FROM test_coordination.reports 
 WHERE r.group_id = $1 AND r.group_id <> '' AND r.scenario_id = $2
   AND (r.attempt, coalesce(r.started_at, '-infinity'), r.execution_id, r.run)
     < ($3::integer, coalesce($4::timestamptz, '-infinity'), $5::text, $6::integer)
-  AND NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket)
+  AND (SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL
 ORDER BY r.attempt DESC, coalesce(r.started_at, '-infinity') DESC, r.execution_id DESC, r.run DESC LIMIT $7
 `
 
@@ -177,8 +177,8 @@ const previousReports = `-- name: PreviousReports :many
 SELECT r.execution_id, r.run, r.revision, r.body FROM test_coordination.reports AS r
 WHERE r.scenario_id = $1 AND r.environment = $2 AND r.ended_at < $3::timestamptz
   AND (r.group_id = '' OR r.group_id <> $4::text)
-  AND NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket)
+  AND (SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL
 ORDER BY r.ended_at DESC, r.execution_id DESC, r.run DESC LIMIT $5
 `
 
