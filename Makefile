@@ -66,9 +66,10 @@ test-kafka: c-compiler ## Run the tests that must hold on any Kafka on Apache Ka
 	TCDA_TEST_KAFKA=apache go test $(RACE) -count=1 -timeout=15m $(ANY_KAFKA)
 
 .PHONY: test-interop
-test-interop: c-compiler ## Run a coordinator written in Python (fetched from PyPI) against tcda, on Apache Kafka and on the in-process one
+test-interop: c-compiler ## Run a coordinator written in Python (fetched from PyPI) against tcda, on Apache Kafka and on the in-process one; and read reports with other programs
 	@go run ./internal/testenv/cmd/provision postgresql redis kafka
 	go test $(RACE) -tags=interop -run=TestPython -count=1 -timeout=10m ./internal/e2e
+	go test -tags=interop -run='TestPython|TestChromium' -count=1 -timeout=10m ./internal/report/render
 
 # One fuzz target a line, as package:name. Each is held to one processor, and two
 # run at once. What one finds stays in its package's testdata/fuzz, to be

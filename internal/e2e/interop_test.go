@@ -5,9 +5,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	_ "embed" // the requirements
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -21,12 +19,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/coordsim"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/debpkg"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv/pythonenv"
 )
 
 // A coordinator in Python, that shares nothing with us but the .proto files, is
@@ -166,41 +164,7 @@ var requirements []byte
 
 // pythonEnvironment is the interpreter of a virtual environment with what the
 // coordinator needs. It is made once for this user, from PyPI.
-var pythonEnvironment = sync.OnceValues(func() (python string, err error) {
-	cache, err := debpkg.CacheDir()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(requirements)
-	dir := filepath.Join(cache, "python-"+hex.EncodeToString(sum[:6]))
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", fmt.Errorf("make a folder for downloaded programs: %w", err)
-	}
-	unlock, err := debpkg.Lock(dir + ".lock")
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	python, done := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "complete")
-	if _, err := os.Stat(done); err == nil {
-		return python, nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	for _, command := range [][]string{
-		{"python3", "-m", "venv", "--clear", dir},
-		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--requirement", "requirements.txt"},
-	} {
-		said, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput() //nolint:gosec // constants and our own cache
-		if err != nil {
-			return "", fmt.Errorf(`make a Python environment: %v: %w
-%s
-The test needs Python 3.10 or newer with venv and pip, and PyPI once: Debian and Ubuntu "apt-get install python3-venv", Fedora "dnf install python3-pip", macOS "brew install python"`,
-				command, err, said)
-		}
-	}
-	return python, os.WriteFile(done, nil, 0o600)
-})
+var pythonEnvironment = sync.OnceValues(func() (python string, err error) { return pythonenv.Interpreter(requirements) })
 
 // saidByPython is a line of the coordinator's ledger.
 type saidByPython struct {

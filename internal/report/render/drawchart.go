@@ -21,8 +21,8 @@ type chart struct {
 	MaxText  string
 	MinText  string
 	From, To string
+	Said     string // of the change, beside the name
 	Desc     string
-	Metric   *report.MetricImpact
 }
 
 type dot struct {
@@ -38,7 +38,7 @@ func drawChart(r *report.Report, service string, m *report.MetricImpact) *chart 
 	if len(m.Points) < 2 {
 		return nil
 	}
-	c := &chart{Name: m.Name, W: 360, H: 132, Top: 16, Low: 112, Metric: m}
+	c := &chart{Name: m.Name, W: 360, H: 132, Top: 16, Low: 112}
 	from, to := window(r)
 	for _, p := range m.Points { // a snapshot taken just before or after belongs to the picture
 		if d := to.Sub(from) / 4; p.At.Before(from) && from.Sub(p.At) <= d {
@@ -85,7 +85,7 @@ func drawChart(r *report.Report, service string, m *report.MetricImpact) *chart 
 		fmt.Fprintf(&line, "%s%s %s", command, x, y(p.Value))
 		lastX = x
 		drawn++
-		if m.Peak != nil && p.Value == *m.Peak && peak < 0 {
+		if m.Peak != nil && p.Value == *m.Peak && peak < 0 && low < high {
 			peak = i
 		}
 	}
@@ -109,6 +109,12 @@ func drawChart(r *report.Report, service string, m *report.MetricImpact) *chart 
 	}
 	c.MinText, c.MaxText = number(low), number(high)
 	c.From, c.To = from.UTC().Format("15:04:05"), to.UTC().Format("15:04:05")
+	switch {
+	case low == high:
+		c.Said = "did not change"
+	case m.PeakChange != nil:
+		c.Said = "peak " + percent(m.PeakChange)
+	}
 	c.Desc = fmt.Sprintf("%s of %s: before the faults %s, at its peak %s (%s), at last %s (%s).", short(m.Name, 80), or(short(service, 80), "the whole system"),
 		numberOr(m.Baseline), numberOr(m.Peak), percent(m.PeakChange), number(m.Last), percent(m.Residual))
 	return c

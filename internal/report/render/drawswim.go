@@ -46,7 +46,7 @@ const (
 
 func drawSwim(r *report.Report) *swim {
 	from, to := window(r)
-	s := &swim{W: 1100, Left: 124, Right: 1080}
+	s := &swim{W: 1100, Left: 124, Right: 1064}
 	axis := scale{from, to, s.Left, s.Right}
 	y := px(14)
 	add := func(label string, h px) px {

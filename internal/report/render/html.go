@@ -132,6 +132,7 @@ type reportPage struct {
 	Findings       shown[report.Finding]
 	Advice         shown[report.Recommendation]
 	Decisions      shown[report.Decision]
+	Times          []report.Decision // what decided start and end
 	Services       []servicePage
 	Charts         shown[struct{}] // only counts
 	Differences    shown[report.SnapshotDifference]
@@ -195,6 +196,15 @@ func writeHTML(w io.Writer, r *report.Report) error {
 		Levels:         levels(r.Logs.Levels),
 		SteadyWord:     steadyWord(r.SteadyState), SteadyTone: steadyTone(r.SteadyState),
 	}
+	var verdict []report.Decision
+	for _, d := range r.Verdict.Decisions {
+		if d.Topic == execution.TopicStarted || d.Topic == execution.TopicEnded {
+			p.Times = append(p.Times, d)
+		} else {
+			verdict = append(verdict, d)
+		}
+	}
+	p.Decisions, p.Times = show(verdict, 20, 0), first(p.Times, 20)
 	drawn := 0
 	for _, s := range r.Impact {
 		sp := servicePage{ServiceImpact: s}

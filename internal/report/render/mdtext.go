@@ -23,14 +23,25 @@ func md(s string) string {
 	var b strings.Builder
 	for i, r := range s {
 		next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
+		before, _ := utf8.DecodeLastRuneInString(s[:i])
 		switch r {
-		case '\\', '`', '*', '_', '[', ']', '~', '$', ':':
+		case '\\', '`', '*', '[', ']', '~', '$':
 			b.WriteByte('\\')
+			b.WriteRune(r)
+		case '_': // within a word it is none
+			if !letter(before) || !letter(next) {
+				b.WriteByte('\\')
+			}
+			b.WriteRune(r)
+		case ':': // of https://, of :smile:
+			if next != ' ' && next != utf8.RuneError {
+				b.WriteByte('\\')
+			}
 			b.WriteRune(r)
 		case '@', '#':
 			b.WriteByte('\\')
 			b.WriteRune(r)
-			if unicode.IsLetter(next) || unicode.IsDigit(next) {
+			if letter(next) {
 				b.WriteString("&#8203;")
 			}
 		case '<':
@@ -55,7 +66,7 @@ func md(s string) string {
 			}
 			b.WriteRune(r)
 		case '.', ')': // no ordered list, no link of www.example.org
-			if before := s[:i]; strings.HasSuffix(strings.ToLower(before), "www") || strings.Trim(before, "0123456789") == "" {
+			if strings.HasSuffix(strings.ToLower(s[:i]), "www") || strings.Trim(s[:i], "0123456789") == "" {
 				b.WriteByte('\\')
 			}
 			b.WriteRune(r)
@@ -65,6 +76,8 @@ func md(s string) string {
 	}
 	return b.String()
 }
+
+func letter(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
 
 // mdCode is an identifier as code, or as text where code could not hold it.
 func mdCode(s string) string {

@@ -21,8 +21,8 @@ func sample() *report.Report {
 	r.Run = report.Run{
 		ExecutionID: "exec-stablecoin-depeg-001", Number: 3, RunID: "0197-depeg", ScenarioID: "stablecoin-depeg", ScenarioVersion: "4",
 		Environment: "staging-eu", CoordinatorID: "coordinator-2", GroupID: "nightly-1120", Attempt: 2,
-		Trigger: &report.Trigger{Type: "schedule", Actor: "nightly-chaos", URI: "https://ci.example.org/job/81"},
-		Labels:  map[string]string{"team": "settlement", "tier": "1"},
+		Trigger:     &report.Trigger{Type: "schedule", Actor: "nightly-chaos", URI: "https://ci.example.org/job/81"},
+		Labels:      map[string]string{"team": "settlement", "tier": "1"},
 		RequestedAt: new(at(-4)), StartedAt: new(at(0)), EndedAt: new(at(1290)), Duration: new(1290.0), ExitCode: new(int32(1)),
 		ErrorMessage: "2 validations failed", Summary: json.RawMessage(`{"alerts": 2}`),
 	}
