@@ -26,7 +26,7 @@ VALUES
 -- name: ReportOf :one
 SELECT r.bucket, r.execution_id, r.run, r.revision, r.sha256, r.builder, r.size_bytes, r.run_version, r.chain, r.definition_sha256, r.status, r.reported_outcome,
   r.headline, r.scenario_id, r.environment, r.group_id, r.attempt, r.started_at, r.ended_at, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error,
-  r.resilience_score, r.created_at
+  r.resilience_score, r.created_at, r.compared
 FROM test_coordination.reports AS r
 WHERE r.execution_id = sqlc.arg(execution_id) AND r.run = sqlc.arg(run) AND (sqlc.arg(revision)::integer = 0 OR r.revision = sqlc.arg(revision)::integer)
 ORDER BY r.revision DESC LIMIT 1;
@@ -64,6 +64,6 @@ ORDER BY r.attempt DESC, coalesce(r.started_at, '-infinity') DESC, r.execution_i
 
 -- ReportKeys walks all reports.
 -- name: ReportKeys :many
-SELECT execution_id, run, revision, bucket, sha256, builder, run_version, size_bytes FROM test_coordination.reports
+SELECT execution_id, run, revision FROM test_coordination.reports
 WHERE (execution_id, run, revision) > (sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer, sqlc.arg(after_revision)::integer)
 ORDER BY execution_id, run, revision LIMIT sqlc.arg(page);
