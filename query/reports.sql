@@ -26,7 +26,7 @@ VALUES
 -- name: ReportOf :one
 SELECT r.bucket, r.execution_id, r.run, r.revision, r.sha256, r.builder, r.size_bytes, r.run_version, r.chain, r.definition_sha256, r.status, r.reported_outcome,
   r.headline, r.scenario_id, r.environment, r.group_id, r.attempt, r.started_at, r.ended_at, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error,
-  r.resilience_score, r.created_at
+  r.resilience_score, r.created_at, r.compared
 FROM test_coordination.reports AS r
 WHERE r.execution_id = sqlc.arg(execution_id) AND r.run = sqlc.arg(run) AND (sqlc.arg(revision)::integer = 0 OR r.revision = sqlc.arg(revision)::integer)
 ORDER BY r.revision DESC LIMIT 1;
@@ -47,8 +47,8 @@ SELECT body FROM test_coordination.reports WHERE sha256 = $1 LIMIT 1;
 SELECT r.execution_id, r.run, r.revision, r.body FROM test_coordination.reports AS r
 WHERE r.scenario_id = sqlc.arg(scenario_id) AND r.environment = sqlc.arg(environment) AND r.ended_at < sqlc.arg(before)::timestamptz
   AND (r.group_id = '' OR r.group_id <> sqlc.arg(group_id)::text)
-  AND NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket)
+  AND (SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL
 ORDER BY r.ended_at DESC, r.execution_id DESC, r.run DESC LIMIT sqlc.arg(most);
 
 -- EarlierAttempts are the newest reports of the attempts of a group, at a scenario,
@@ -58,12 +58,12 @@ SELECT r.execution_id, r.run, r.revision, r.body FROM test_coordination.reports 
 WHERE r.group_id = sqlc.arg(group_id) AND r.group_id <> '' AND r.scenario_id = sqlc.arg(scenario_id)
   AND (r.attempt, coalesce(r.started_at, '-infinity'), r.execution_id, r.run)
     < (sqlc.arg(attempt)::integer, coalesce(sqlc.narg(started_at)::timestamptz, '-infinity'), sqlc.arg(execution_id)::text, sqlc.arg(run)::integer)
-  AND NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket)
+  AND (SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL
 ORDER BY r.attempt DESC, coalesce(r.started_at, '-infinity') DESC, r.execution_id DESC, r.run DESC LIMIT sqlc.arg(most);
 
 -- ReportKeys walks all reports.
 -- name: ReportKeys :many
-SELECT execution_id, run, revision, bucket, sha256, builder, run_version, size_bytes FROM test_coordination.reports
+SELECT execution_id, run, revision FROM test_coordination.reports
 WHERE (execution_id, run, revision) > (sqlc.arg(after_id)::text, sqlc.arg(after_run)::integer, sqlc.arg(after_revision)::integer)
 ORDER BY execution_id, run, revision LIMIT sqlc.arg(page);

@@ -78,7 +78,7 @@ func (c *demoCmd) Run(ctx context.Context, term console) (err error) {
 		return err
 	}
 	end.write(out, live)
-	if err := c.sayWhere(s, out, live); err != nil {
+	if err := c.sayWhere(s, end, out, live); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -102,7 +102,7 @@ func (c *demoCmd) Run(ctx context.Context, term console) (err error) {
 }
 
 // sayWhere says where everything is kept or served.
-func (c *demoCmd) sayWhere(s *stage, out io.Writer, live bool) error {
+func (c *demoCmd) sayWhere(s *stage, end *outcome, out io.Writer, live bool) error {
 	if c.Once {
 		fmt.Fprintf(out, "\n Everything is kept in %s; run the demo again to go on from there.\n", c.DataDir)
 		return nil
@@ -116,6 +116,8 @@ func (c *demoCmd) sayWhere(s *stage, out io.Writer, live bool) error {
 		return err
 	}
 	s.writePlaces(out, c.DataDir, log, environment)
+	end.writeReports(out)
+	fmt.Fprintf(out, "\n Serving until Ctrl-C.\n")
 	return nil
 }
 
@@ -175,8 +177,18 @@ func (c *demoCmd) play(ctx context.Context, s *stage, view display, rate float64
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintln(view, "Everything is ingested; verifying")
-	return s.conclude(ctx, sim, sums, sums.ingested()-before.ingested(), took)
+	fmt.Fprintln(view, "Everything is ingested; the reports of the runs follow")
+	links, err := s.awaitReports(ctx, sim, view)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintln(view, "Verifying")
+	end, err := s.conclude(ctx, sim, sums, sums.ingested()-before.ingested(), took)
+	if err != nil {
+		return nil, err
+	}
+	end.Reports = links
+	return end, nil
 }
 
 // conclude verifies and sums up.

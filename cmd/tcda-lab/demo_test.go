@@ -75,6 +75,15 @@ func TestDemoServesUntilItIsStopped(t *testing.T) {
 	if got := get(t, health); !strings.Contains(got, `"status"`) {
 		t.Errorf("%s says %s", health, got)
 	}
+	reports := regexp.MustCompile(`http://\S+/reports/\S+\.html`).FindAllString(demo.out.String(), -1)
+	if len(reports) < 5 {
+		t.Errorf("links to %d reports", len(reports))
+	}
+	for _, url := range reports {
+		if got := get(t, url); !strings.Contains(got, "<html") {
+			t.Errorf("%s is no page: %.200s", url, got)
+		}
+	}
 	// Other programs find it by the file that it names.
 	emit := exec.CommandContext(t.Context(), "sh", "-c", `. "$1" && exec "$0" emit --load=50`, os.Args[0], filepath.Join(dir, "env"))
 	emit.Env = append(os.Environ(), roleVariable+"="+roleLab)

@@ -96,6 +96,7 @@ func (s *stage) settings(listen string) (*config.Config, error) {
 		"KAFKA_BROKERS":        s.stack.KafkaBrokers[0],
 		"KAFKA_FETCH_MAX_WAIT": "50ms",
 		"RECONCILE_INTERVAL":   "2s",
+		"OUTBOX_SETTLED_AFTER": "1s", // a demo's reports are wanted at once
 		"HTTP_LISTEN":          listen,
 	}
 	cfg, err := config.Load(func(name string) (string, bool) {

@@ -33,6 +33,7 @@ type result struct {
 	ByStatus        map[execution.Status]int64 `json:"by_status"`
 	EventsPerSecond float64                    `json:"events_per_second"` // of the simulated coordinator, from the first sent to the last ingested
 	Invariants      string                     `json:"invariants"`        // "ok", or what does not hold
+	Reports         []reportLink               `json:"reports"`           // of this demo's runs
 }
 
 // holds tells whether every invariant does.
@@ -135,8 +136,8 @@ func (o *outcome) writeSums(w io.Writer, paint func(text.Color, string) string) 
 		{"quarantined", strings.Join(reasons, ", ")},
 		{"executions", fmt.Sprintf("%s: %s", count(o.Executions), strings.Join(statuses, ", "))},
 		{"speed", fmt.Sprintf("%s records a second, in %s", count(int64(o.EventsPerSecond)), o.took.Round(100*time.Millisecond))},
-		{"verified", fmt.Sprintf("%s runs from %s events, %s definitions, %s live states", count(o.verification.Runs), count(o.verification.Events),
-			count(o.verification.Definitions), count(o.verification.LiveStates))},
+		{"verified", fmt.Sprintf("%s runs from %s events, %s definitions, %s live states, %s reports", count(o.verification.Runs), count(o.verification.Events),
+			count(o.verification.Definitions), count(o.verification.LiveStates), count(o.verification.ReportsRebuilt))},
 		{"invariants", verdict},
 	})
 	fmt.Fprintf(w, "%s\n", render(t))
@@ -163,6 +164,7 @@ func (s *stage) writePlaces(w io.Writer, dataDir, log, environment string) {
 		". " + environment,
 		programs + "tcda executions list --limit=5",
 		programs + "tcda executions explain exec-exchange-outage-001",
+		programs + "tcda reports show exec-exchange-outage-001",
 		fmt.Sprintf(`curl -s -H 'Content-Type: application/json' -d '{"pageSize":3}' http://%s/testcoordination.v1.ScenarioService/ListScenarios`, s.http),
 		programs + "tcda quarantine list",
 		programs + "tcda partitions list",
@@ -173,5 +175,4 @@ func (s *stage) writePlaces(w io.Writer, dataDir, log, environment string) {
 	} {
 		fmt.Fprintf(w, "   %s\n", command)
 	}
-	fmt.Fprintf(w, "\n Serving until Ctrl-C.\n")
 }

@@ -59,6 +59,7 @@ type connection struct {
 	locks      testcoordinationv1connect.LockServiceClient
 	operations testcoordinationv1connect.OperationsServiceClient
 	evidence   testcoordinationv1connect.EvidenceServiceClient
+	reports    testcoordinationv1connect.ReportServiceClient
 }
 
 // connect prepares to call the API; nothing is sent yet.
@@ -70,6 +71,7 @@ func (f *apiFlags) connect() (*connection, error) {
 	url, with := f.Client.URL.Reveal(), connect.WithInterceptors(bearer(token.Reveal()))
 	return &connection{
 		url: url, timeout: f.Client.Timeout, nameless: strings.HasPrefix(url, "https:") && f.Client.CertFile == "",
+		reports:    testcoordinationv1connect.NewReportServiceClient(client, url, with),
 		scenarios:  testcoordinationv1connect.NewScenarioServiceClient(client, url, with),
 		executions: testcoordinationv1connect.NewExecutionServiceClient(client, url, with),
 		schedules:  testcoordinationv1connect.NewScheduleServiceClient(client, url, with),

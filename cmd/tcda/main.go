@@ -40,6 +40,7 @@ type commandLine struct {
 	Templates templatesCmd `cmd:"" help:"Publish templates, and make scenarios of them."`
 
 	Executions executionsCmd `cmd:"" help:"Ask for runs, watch them, and look at everything that is known of them."`
+	Reports    reportsCmd    `cmd:"" help:"Read what became of runs, export it, and compare."`
 	Schedules  schedulesCmd  `cmd:"" help:"Work with schedules, and with what is due."`
 	Evidence   evidenceCmd   `cmd:"" help:"Prove what a run was: write it into one file, and verify such a file without a server."`
 	Locks      locksCmd      `cmd:"" help:"Take, give back and look at execution locks."`

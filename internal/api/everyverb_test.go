@@ -314,6 +314,7 @@ func TestEveryWriteIsCarriedOutOnce(t *testing.T) {
 	w.publish("slow", definition("100"))
 	w.publish("needed", definition("100"))
 	w.say(&contract.ExecutionStarted{ExecutionId: "exec-1", ScenarioId: "slow"})
+	w.say(&contract.ExecutionFinished{ExecutionId: "ended", Outcome: "passed"})
 	call(w, w.scenarios.PublishTemplate, &contract.PublishTemplateRequest{RequestId: w.request(), Template: &contract.TemplatePublished{TemplateId: "slow", Definition: templateText}})
 	w.schedule(once("claimed"))
 	claimed := w.claimDue(1, time.Hour).GetClaimed()
@@ -367,6 +368,7 @@ func TestEveryWriteIsCarriedOutOnce(t *testing.T) {
 		"CancelExecution":    {&contract.CancelExecutionRequest{ExecutionId: "exec-1", Reason: "enough"}, &contract.CancelExecutionRequest{Reason: "more than that"}},
 		"AnnotateExecution":  {&contract.AnnotateExecutionRequest{ExecutionId: "exec-1", Text: "seen"}, &contract.AnnotateExecutionRequest{Text: "not seen"}},
 		"PinExecution":       {&contract.PinExecutionRequest{ExecutionId: "exec-1", Pinned: true}, &contract.PinExecutionRequest{Reason: "evidence"}},
+		"GenerateReport":     {&contract.GenerateReportRequest{ExecutionId: "ended"}, &contract.GenerateReportRequest{ExecutionId: "exec-1"}},
 		"DiscardQuarantined": {&contract.DiscardQuarantinedRequest{Id: 1, Reason: "noise"}, &contract.DiscardQuarantinedRequest{Id: 2}},
 		"SetKillSwitch":      {&contract.SetKillSwitchRequest{Engaged: true, Reason: "release day"}, &contract.SetKillSwitchRequest{Reason: "another day"}},
 	}
@@ -410,7 +412,7 @@ func TestEveryWriteIsCarriedOutOnce(t *testing.T) {
 func (w *world) written() map[string]int64 {
 	w.Helper()
 	counts := map[string]int64{}
-	for _, table := range []string{"definition_events", "execution_events", "outbox", "audit_log", "api_requests", "schedule_occurrences", "scenario_versions", "execution_annotations"} {
+	for _, table := range []string{"definition_events", "execution_events", "outbox", "audit_log", "api_requests", "schedule_occurrences", "scenario_versions", "execution_annotations", "reports"} {
 		var n int64
 		if err := w.db.Pool(w).QueryRow(w.Context(), "SELECT count(*) FROM test_coordination."+table).Scan(&n); err != nil {
 			w.Fatal(err)

@@ -31,6 +31,7 @@ type world struct {
 	executions testcoordinationv1connect.ExecutionServiceClient
 	operations testcoordinationv1connect.OperationsServiceClient
 	schedules  testcoordinationv1connect.ScheduleServiceClient
+	reports    testcoordinationv1connect.ReportServiceClient
 
 	requests atomic.Int64
 }
@@ -44,6 +45,7 @@ func newWorld(t testing.TB, change ...func(*api.Parts)) *world {
 	w.operations = testcoordinationv1connect.NewOperationsServiceClient(served.Client, w.url, connect.WithProtoJSON())
 	w.executions = testcoordinationv1connect.NewExecutionServiceClient(served.Client, w.url, connect.WithProtoJSON())
 	w.schedules = testcoordinationv1connect.NewScheduleServiceClient(served.Client, w.url, connect.WithProtoJSON())
+	w.reports = testcoordinationv1connect.NewReportServiceClient(served.Client, w.url, connect.WithProtoJSON())
 	return w
 }
 

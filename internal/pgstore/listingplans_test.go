@@ -47,6 +47,15 @@ INSERT INTO test_coordination.system_snapshots (bucket, execution_id, run, snaps
 SELECT date '2026-02-01', 'long', 1, 'n' || lpad(n::text, 6, '0'), n, int8send(n), 'manual', now() FROM generate_series(1, 20000) AS n;
 INSERT INTO test_coordination.execution_annotations (bucket, execution_id, run, order_key, annotated_at, text)
 SELECT date '2026-02-01', 'long', 1, int8send(n), now(), 't' FROM generate_series(1, 20000) AS n;
+INSERT INTO test_coordination.reports (bucket, execution_id, run, revision, sha256, builder, body, size_bytes, run_version, chain, status, scenario_id, environment, group_id, attempt, started_at, ended_at, created_at)
+SELECT date '2026-01-01' + n % 300, 'exec-' || lpad(n::text, 6, '0'), 1, 1, sha256(int4send(n)), '1', repeat('x', 500)::bytea, 500, 1, sha256(int4send(n)),
+  (ARRAY['passed', 'failed', 'error', 'cancelled', 'timeout'])[1 + n % 5], 'scenario-' || n % 10, 'staging', CASE WHEN n % 10 = 3 THEN 'group-' || n / 40 WHEN n % 10 = 4 THEN 'all' ELSE '' END, 1 + n % 4,
+  timestamptz '2026-01-01Z' + n * interval '1 minute', timestamptz '2026-01-01Z' + n * interval '1 minute', timestamptz '2026-01-01Z' + n * interval '1 minute'
+FROM generate_series(1, 40000) AS n WHERE n % 10 <> 4 OR n <= 1000;
+INSERT INTO test_coordination.reports (bucket, execution_id, run, revision, sha256, builder, body, size_bytes, run_version, chain, status, scenario_id, environment, created_at)
+SELECT date '2026-02-01', 'long', 1 + n / 5, 1 + n % 5, sha256(int8send(n)), '1', ''::bytea, 0, 1, sha256(int8send(n)), 'passed', 'long', 'staging', timestamptz '2026-01-01Z' + n * interval '1 minute' FROM generate_series(0, 9999) AS n;
+INSERT INTO test_coordination.report_queue (execution_id, run, version, due_at, enqueued_at)
+SELECT 'exec-' || lpad(n::text, 6, '0'), 1, 1, now() + n * interval '1 second' - interval '1 hour', now() FROM generate_series(1, 40000) AS n;
 `
 
 // A list costs what its page costs, wherever it begins, with statistics or
@@ -82,6 +91,12 @@ func TestListsGoAlongKeysAndAPageFarInCostsWhatTheFirstDoes(t *testing.T) {
 		"AnnotationsPage":   {"order_key", ofLong + "'', 50", ofLong + "int8send(19000), 50", false},
 		"ActiveFaults":      {"executions_faults_active_idx", "'', 0, '', 50", "'exec-039000', 1, 'a', 50", true},
 		"OrphaningRuns":     {"executions_faults_active_idx", "'', 0, 50", "'exec-039000', 1, 50", false},
+		"ReportsByCreation": {"created_at", newest + ", 0, '0001-01-01', 50", oldest + ", 0, '0001-01-01', 50", false},
+		"ReportsOfScenario": {"scenario_id", "'scenario-3', " + newest + ", 0, '0001-01-01', 50", "'scenario-3', " + oldest + ", 0, '0001-01-01', 50", false},
+		"ReportsOfStatus":   {"status", "'failed', " + newest + ", 0, '0001-01-01', 50", "'failed', " + oldest + ", 0, '0001-01-01', 50", false},
+		"ReportsOfGroup":    {"group_id", "'all', " + newest + ", 0, '0001-01-01', 50", "'all', '2026-01-01 12:00Z', '', 0, 0, '0001-01-01', 50", false},
+		"ReportsOfID":       {"execution_id", "'long', 2147483647, 0, 50", "'long', 100, 0, 50", false},
+		"PreviousReports":   {"ended_at", "'scenario-3', 'staging', '9999-12-31', '', 5", "'scenario-3', 'staging', '2026-01-02', '', 5", true},
 		"RunsOfCorrelation": {"correlation_id", "101, 'c-long', 1000", "101, 'c39000', 1000", true},
 	}
 	for _, state := range []string{"not analyzed", "analyzed"} {
@@ -96,7 +111,7 @@ func TestListsGoAlongKeysAndAPageFarInCostsWhatTheFirstDoes(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, c := range slices.Concat(reading(new(int)), apiCalls(new(int))) {
+			for _, c := range slices.Concat(reading(new(int)), apiCalls(new(int)), reportCalls(new(int))) {
 				if _, listed := lists[c.method]; listed {
 					if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil {
 						t.Fatalf("%s: %v", c.method, err)

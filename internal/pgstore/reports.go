@@ -38,7 +38,8 @@ type FrozenReport struct {
 	Size             int    // bytes of the content
 	RunVersion       int64  // of the run that it was built from
 	Chain            [32]byte
-	DefinitionSHA256 string // in hex; empty: not known
+	DefinitionSHA256 string   // in hex; empty: not known
+	Compared         []string // digests of reports in hex; not in lists
 	Status           execution.Status
 	ReportedOutcome  execution.Status
 	Headline         string
@@ -125,6 +126,7 @@ func NewFrozenReport(r *report.Report, size int, runVersion int64) (FrozenReport
 		DefinitionSHA256: r.Inputs.DefinitionSHA256, Status: r.Verdict.Status, ReportedOutcome: r.Verdict.Reported, Headline: r.Verdict.Headline,
 		ScenarioID: r.Run.ScenarioID, Environment: r.Run.Environment, GroupID: r.Run.GroupID, Attempt: max(r.Run.Attempt, 1),
 		StartedAt: valueOf(r.Run.StartedAt), EndedAt: valueOf(r.Run.EndedAt), Validations: r.Metrics.Validations, Resilience: r.Metrics.Resilience,
+		Compared: r.Inputs.Compared,
 	}, nil
 }
 
@@ -162,8 +164,16 @@ func reportFromRow(r *dbsqlc.ReportOfRow) FrozenReport {
 		Headline: r.Headline, ScenarioID: r.ScenarioID, Environment: r.Environment, GroupID: r.GroupID, Attempt: r.Attempt,
 		StartedAt: timeOf(r.StartedAt), EndedAt: timeOf(r.EndedAt),
 		Validations: report.Tally{Passed: int(r.ValidationsPassed), Failed: int(r.ValidationsFailed), Skipped: int(r.ValidationsSkipped), Error: int(r.ValidationsError)},
-		Resilience:  r.ResilienceScore, CreatedAt: r.CreatedAt.UTC(),
+		Resilience:  r.ResilienceScore, CreatedAt: r.CreatedAt.UTC(), Compared: hexOf(r.Compared),
 	}
+}
+
+func hexOf(all [][]byte) []string {
+	texts := make([]string, len(all))
+	for i, b := range all {
+		texts[i] = hex.EncodeToString(b)
+	}
+	return texts
 }
 
 func listedFromRow(r *dbsqlc.ReportsByCreationRow) ListedReport {
@@ -175,7 +185,7 @@ func listedFromRow(r *dbsqlc.ReportsByCreationRow) ListedReport {
 			EndedAt: r.EndedAt, ValidationsPassed: r.ValidationsPassed, ValidationsFailed: r.ValidationsFailed, ValidationsSkipped: r.ValidationsSkipped,
 			ValidationsError: r.ValidationsError, ResilienceScore: r.ResilienceScore, CreatedAt: r.CreatedAt,
 		}),
-		Newest: r.Newest, LastAttempt: r.LastAttempt, Attempts: r.Attempts,
+		Newest: r.Newest, LastAttempt: true, Attempts: 1,
 	}
 }
 
@@ -217,6 +227,46 @@ func (f *ReportFilter) Matches(r *ListedReport) bool {
 // ReportsOnTheWay are the reports behind a place, so many, on the way that a filter
 // goes. Not all of them match.
 func (s *Store) ReportsOnTheWay(ctx context.Context, f *ReportFilter, at ReportPlace, page int) ([]ListedReport, error) {
+	all, err := s.reportsOnTheWay(ctx, f, at, page)
+	if err != nil {
+		return nil, err
+	}
+	return all, s.attempts(ctx, all)
+}
+
+// attempts says of reports of groups which is that of the last attempt.
+func (s *Store) attempts(ctx context.Context, all []ListedReport) error {
+	type group struct{ id, scenario string }
+	of := map[group][]*ListedReport{}
+	var groups, scenarios []string
+	for i := range all {
+		r := &all[i]
+		g := group{r.GroupID, r.ScenarioID}
+		if g.id == "" {
+			continue
+		}
+		if of[g] == nil {
+			groups, scenarios = append(groups, g.id), append(scenarios, g.scenario)
+		}
+		of[g] = append(of[g], r)
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	rows, err := s.q.LastAttempts(ctx, groups, scenarios)
+	if err != nil {
+		return interpret("find last attempts", err)
+	}
+	for _, row := range rows {
+		last := RunKey{execution.ID(row.ExecutionID), execution.RunNumber(row.Run)}
+		for _, r := range of[group{row.GroupID, row.ScenarioID}] {
+			r.LastAttempt, r.Attempts = r.RunKey == last, row.Attempts
+		}
+	}
+	return nil
+}
+
+func (s *Store) reportsOnTheWay(ctx context.Context, f *ReportFilter, at ReportPlace, page int) ([]ListedReport, error) {
 	if f.ID != "" {
 		before, revision := int32(at.Number), at.Revision
 		if before == 0 {
@@ -264,29 +314,21 @@ func listedFromRows[R any](rows []R, err error, row func(*R) *dbsqlc.ReportsByCr
 	return out, nil
 }
 
-// StoredReport names a frozen report, for verification.
-type StoredReport struct {
+// ReportName is a frozen report.
+type ReportName struct {
 	RunKey
-	Revision   int32
-	Bucket     time.Time
-	SHA256     ReportDigest
-	Builder    string
-	RunVersion int64
-	Size       int
+	Revision int32
 }
 
 // ReportsAfter is a page of all frozen reports, by run and revision.
-func (s *Store) ReportsAfter(ctx context.Context, after StoredReport, page int) ([]StoredReport, error) {
+func (s *Store) ReportsAfter(ctx context.Context, after ReportName, page int) ([]ReportName, error) {
 	rows, err := s.q.ReportKeys(ctx, dbsqlc.ReportKeysParams{AfterID: string(after.ID), AfterRun: int32(after.Number), AfterRevision: after.Revision, Page: int32(page)})
 	if err != nil {
 		return nil, interpret("list reports", err)
 	}
-	out := make([]StoredReport, len(rows))
+	out := make([]ReportName, len(rows))
 	for i, r := range rows {
-		out[i] = StoredReport{
-			RunKey: RunKey{execution.ID(r.ExecutionID), execution.RunNumber(r.Run)}, Revision: r.Revision, Bucket: r.Bucket,
-			SHA256: array32[ReportDigest](r.SHA256), Builder: r.Builder, RunVersion: r.RunVersion, Size: int(r.SizeBytes),
-		}
+		out[i] = ReportName{RunKey{execution.ID(r.ExecutionID), execution.RunNumber(r.Run)}, r.Revision}
 	}
 	return out, nil
 }

@@ -92,7 +92,7 @@ func TestPrunedRunsAreNotVerifiable(t *testing.T) {
 	if !report.Clean() {
 		t.Errorf("differences: %v", report.Differences)
 	}
-	want := "runs 1 to 1 of execution exec-reused are not stored: pruned; executions whose runs were all pruned: 1"
+	want := "runs 1 to 1 of execution exec-reused are not stored: pruned; reports of runs that are not stored whole any more: 1, of which only the digests are held against the contents; executions whose runs were all pruned: 1"
 	if got := strings.Join(report.NotVerifiable, "; "); got != want {
 		t.Errorf("not verifiable: %q, want %q", got, want)
 	}

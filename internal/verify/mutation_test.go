@@ -25,6 +25,7 @@ var mutations = map[string]string{
 	"date[]":                   "'{}'",
 	"text[]":                   "COLUMN || 'x'::text",
 	"bytea":                    "CASE WHEN COLUMN IS NULL THEN sha256('x') ELSE set_byte(COLUMN, octet_length(COLUMN) - 1, get_byte(COLUMN, octet_length(COLUMN) - 1) # 1) END",
+	"bytea[]":                  "array_append(COLUMN, sha256('x'))",
 	"jsonb":                    `'{"mutated": 1}'`,
 	"json":                     `'{"mutated": 1}'`,
 	"uuid":                     "gen_random_uuid()",
@@ -69,7 +70,6 @@ var unverified = map[string]string{
 	"execution_ids.first_seen_at": "the clock's word",
 	"execution_ids.pruned_at":     "retention's act",
 
-	"executions.run_id":            "the producer's; no event row repeats it",
 	"executions.created_at":        "the clock's word; its date is the bucket",
 	"executions.updated_at":        "the clock's word",
 	"executions.settled_change_at": "the clock's word",
@@ -77,15 +77,14 @@ var unverified = map[string]string{
 	"execution_phases.phase_hash": "a CHECK holds it to the name",
 
 	"execution_logs.logged_at":  "lines are counted; their texts are covered by the digest of the whole event only",
-	"execution_logs.level":      "as above",
 	"execution_logs.line":       "as above",
 	"execution_logs.service":    "as above",
 	"execution_logs.phase":      "as above",
 	"execution_logs.step_id":    "as above",
 	"execution_logs.message":    "as above",
 	"execution_logs.attributes": "as above",
+	"reports.created_at":        "the clock's word",
 	"system_snapshots.state":    "covered by the digest of the whole event only",
-	"system_snapshots.metrics":  "covered by the digest of the whole event only",
 }
 
 // unverifiedOfEvents are the columns of both tables of events.
@@ -168,7 +167,8 @@ func TestEveryRowIsMissed(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A quarantined record may be counted twice, so one that is gone is not missed.
-		if report.Clean() != (table == "quarantined_records") {
+		// A report may have been removed by retention, or be built later.
+		if report.Clean() != (table == "quarantined_records" || table == "reports") {
 			t.Errorf("all rows of %s deleted: clean %t", table, report.Clean())
 		}
 		kept.restore()
@@ -179,7 +179,7 @@ func TestEveryRowIsMissed(t *testing.T) {
 var notOfEvents = []string{
 	"atlas_schema_revisions", "ingest_gaps",
 	"execution_locks", "audit_log", "kill_switch", // the word of holders and operators
-	"api_requests", "outbox", "loop_cursors", // what was asked, and what is to be told
+	"api_requests", "outbox", "loop_cursors", "report_queue", // what was asked, and what is to be told
 	"schedule_plans", "schedule_occurrences", // when schedules are due, and who has taken them
 }
 
@@ -223,6 +223,7 @@ func freeTables(t testing.TB, pool *pgxpool.Pool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	statements = append(statements, "DROP TRIGGER reports_frozen ON test_coordination.reports")
 	if _, err := pool.Exec(t.Context(), strings.Join(statements, ";")); err != nil {
 		t.Fatal(err)
 	}

@@ -14,9 +14,6 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/reporting"
 )
 
-// reportsPage is how many names of reports are read at once.
-const reportsPage = pageSize
-
 // unproved counts the reports of which only the digest was held against the
 // content, by why.
 type unproved struct {
@@ -28,29 +25,38 @@ type unproved struct {
 // byte for byte.
 func (v *verification) reports(ctx context.Context) error {
 	var not unproved
-	var before *pgstore.StoredReport // whether it is the newest is told by the next one
-	for after := (pgstore.StoredReport{}); ; {
-		page, err := v.store.ReportsAfter(ctx, after, reportsPage)
+	var before *pgstore.ReportName // whether it is the newest is told by the next one
+	due := int32(1)
+	take := func(next *pgstore.ReportName) error {
+		if before == nil {
+			return nil
+		}
+		newest := next == nil || before.RunKey != next.RunKey
+		if err := v.frozenReport(ctx, before, due, newest, &not); err != nil {
+			return err
+		}
+		if due++; newest {
+			due = 1
+		}
+		return nil
+	}
+	for after := (pgstore.ReportName{}); ; {
+		page, err := v.store.ReportsAfter(ctx, after, pageSize)
 		if err != nil {
 			return err
 		}
 		for i := range page {
-			next := &page[i]
-			if before != nil {
-				if err := v.frozenReport(ctx, before, before.RunKey != next.RunKey, &not); err != nil {
-					return err
-				}
+			if err := take(&page[i]); err != nil {
+				return err
 			}
-			before, after = next, *next
+			before, after = &page[i], page[i]
 		}
-		if len(page) < reportsPage {
+		if len(page) < pageSize {
 			break
 		}
 	}
-	if before != nil {
-		if err := v.frozenReport(ctx, before, true, &not); err != nil {
-			return err
-		}
+	if err := take(nil); err != nil {
+		return err
 	}
 	for _, why := range []struct {
 		n   int
@@ -64,32 +70,40 @@ func (v *verification) reports(ctx context.Context) error {
 		{not.compared, "that were compared with reports that are not stored any more"},
 	} {
 		if why.n > 0 {
-			v.report.cannotVerify("%d reports %s: only their digests are held against their contents", why.n, why.why)
+			v.report.cannotVerify("reports %s: %d, of which only the digests are held against the contents", why.why, why.n)
 		}
 	}
 	return nil
 }
 
-// frozenReport verifies one report.
-func (v *verification) frozenReport(ctx context.Context, row *pgstore.StoredReport, newest bool, not *unproved) error {
-	v.report.Reports++
-	c := comparison{report: v.report, subject: fmt.Sprintf("report %s/%d revision %d", row.ID, row.Number, row.Revision)}
-	body, err := v.store.ReportBody(ctx, &pgstore.FrozenReport{RunKey: row.RunKey, Revision: row.Revision, Bucket: row.Bucket})
+// frozenReport verifies one report, of which revision due is expected.
+func (v *verification) frozenReport(ctx context.Context, name *pgstore.ReportName, due int32, newest bool, not *unproved) error {
+	c := comparison{report: v.report, subject: fmt.Sprintf("report %s/%d revision %d", name.ID, name.Number, name.Revision)}
+	row, err := v.store.Report(ctx, name.RunKey, name.Revision)
+	var body []byte
+	if err == nil {
+		body, err = v.store.ReportBody(ctx, &row)
+	}
 	switch {
 	case errors.Is(err, pgstore.ErrNotFound):
 		return nil // removed since it was listed
 	case err != nil:
 		return err
 	}
+	v.report.Reports++
+	c.compare("revision", name.Revision, due)
 	frozen, err := report.Decode(body)
 	if err != nil {
 		c.differ("body", err.Error(), "a report with the digest that it carries")
 		return nil
 	}
-	c.compare("sha256", row.SHA256.String(), frozen.SHA256)
-	c.compare("size_bytes", row.Size, len(body))
-	c.compare("builder", row.Builder, frozen.Builder)
-	c.compare("run", row.RunKey, pgstore.RunKey{ID: frozen.Run.ExecutionID, Number: frozen.Run.Number})
+	said, err := pgstore.NewFrozenReport(frozen, len(body), row.RunVersion)
+	if err != nil {
+		c.differ("body", err.Error(), "a report with digests")
+		return nil
+	}
+	said.Revision, said.Bucket, said.CreatedAt = row.Revision, row.Bucket, row.CreatedAt // not in it
+	c.compare("row", row, said)
 	switch {
 	case !newest:
 		not.replaced++
@@ -98,11 +112,11 @@ func (v *verification) frozenReport(ctx context.Context, row *pgstore.StoredRepo
 		not.otherRules++
 		return nil
 	}
-	return v.rebuildReport(ctx, c, frozen, body, not)
+	return v.rebuildReport(ctx, c, &row, frozen, body, not)
 }
 
 // rebuildReport builds a report again and compares.
-func (v *verification) rebuildReport(ctx context.Context, c comparison, frozen *report.Report, body []byte, not *unproved) error {
+func (v *verification) rebuildReport(ctx context.Context, c comparison, row *pgstore.FrozenReport, frozen *report.Report, body []byte, not *unproved) error {
 	again, err := reporting.Rebuild(ctx, v.store, frozen)
 	var pruned *reporting.PrunedError
 	var missing *reporting.MissingError
@@ -118,6 +132,10 @@ func (v *verification) rebuildReport(ctx context.Context, c comparison, frozen *
 		return nil
 	case err != nil:
 		return err
+	}
+	c.compare("bucket", row.Bucket, again.Run.Bucket)
+	if row.RunVersion < 1 || row.RunVersion > again.Run.Version {
+		c.differ("run_version", strconv.FormatInt(row.RunVersion, 10), fmt.Sprintf("1 to %d", again.Run.Version))
 	}
 	switch {
 	case again.Report.Inputs.Chain != frozen.Inputs.Chain && again.Report.Inputs.Events > frozen.Inputs.Events:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -21,6 +22,7 @@ import (
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/reporting"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario/examples"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
@@ -117,7 +119,35 @@ func fill(t testing.TB) *filled {
 		return true
 	})
 	f.command(t)
+	f.freeze(t)
 	return f
+}
+
+// freeze freezes the reports of the two runs that have ended.
+func (f *filled) freeze(t testing.TB) {
+	t.Helper()
+	reports := &reporting.Reports{Store: f.store, Source: "/tcda/test-1"}
+	rows, err := f.db.Pool(t).Query(t.Context(), "SELECT execution_id, run FROM test_coordination.executions WHERE status NOT IN ('pending', 'running', 'paused')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[pgstore.RunKey])
+	if err != nil || len(keys) != 2 {
+		t.Fatalf("ended runs %v, %v", keys, err)
+	}
+	for _, k := range keys {
+		built, err := reports.Build(t.Context(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = f.store.Batch(t.Context(), time.Now(), func(tx *pgstore.Tx) error {
+			_, err := reports.Freeze(t.Context(), tx, built, reporting.Settled)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // command says of a run all that the service itself can say.
@@ -186,7 +216,7 @@ func TestWhatTheServiceStoredIsClean(t *testing.T) {
 	if len(report.NotVerifiable) > 0 {
 		t.Errorf("not verifiable: %v", report.NotVerifiable)
 	}
-	want := verify.Report{Runs: 4, Events: filledEvents + 3, Definitions: 4, DefinitionEvents: 7, Partitions: 2, LiveStates: 3}
+	want := verify.Report{Runs: 4, Events: filledEvents + 3, Definitions: 4, DefinitionEvents: 7, Partitions: 2, LiveStates: 3, Reports: 2, ReportsRebuilt: 2}
 	if diff := cmp.Diff(want, report, cmpopts.IgnoreFields(verify.Report{}, "Differences", "NotVerifiable")); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}

@@ -10,17 +10,60 @@ import (
 	"time"
 )
 
+const lastAttempts = `-- name: LastAttempts :many
+SELECT u.group_id::text AS group_id, u.scenario_id::text AS scenario_id, l.attempts, l.ids[1]::text AS execution_id, l.runs[1]::integer AS run
+FROM ROWS FROM (unnest($1::text[]), unnest($2::text[])) AS u(group_id, scenario_id)
+CROSS JOIN LATERAL (
+  SELECT count(DISTINCT (a.execution_id, a.run))::bigint AS attempts,
+    array_agg(a.execution_id ORDER BY a.attempt DESC, coalesce(a.started_at, '-infinity') DESC, a.execution_id DESC, a.run DESC) AS ids,
+    array_agg(a.run ORDER BY a.attempt DESC, coalesce(a.started_at, '-infinity') DESC, a.execution_id DESC, a.run DESC) AS runs
+  FROM test_coordination.reports AS a
+  WHERE a.group_id = u.group_id AND a.group_id <> '' AND a.scenario_id = u.scenario_id) AS l
+WHERE l.attempts > 0
+`
+
+type LastAttemptsRow struct {
+	GroupID     string
+	ScenarioID  string
+	Attempts    int64
+	ExecutionID string
+	Run         int32
+}
+
+// LastAttempts tells of groups of runs, each at a scenario, how many of the runs
+// have a report, and which of these is the last attempt.
+func (q *Queries) LastAttempts(ctx context.Context, groups []string, scenarios []string) ([]LastAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, lastAttempts, groups, scenarios)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LastAttemptsRow{}
+	for rows.Next() {
+		var i LastAttemptsRow
+		if err := rows.Scan(
+			&i.GroupID,
+			&i.ScenarioID,
+			&i.Attempts,
+			&i.ExecutionID,
+			&i.Run,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const reportsByCreation = `-- name: ReportsByCreation :many
 SELECT r.bucket, r.execution_id, r.run, r.revision, r.sha256, r.builder, r.size_bytes, r.run_version, r.chain, r.definition_sha256, r.status, r.reported_outcome,
   r.headline, r.scenario_id, r.environment, r.group_id, r.attempt, r.started_at, r.ended_at, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error,
   r.resilience_score, r.created_at,
-  (NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket))::boolean AS newest,
-  (r.group_id = '' OR NOT EXISTS (SELECT FROM test_coordination.reports AS a
-    WHERE a.group_id = r.group_id AND a.group_id <> '' AND a.scenario_id = r.scenario_id AND a.attempt >= r.attempt
-      AND (a.attempt, coalesce(a.started_at, '-infinity'), a.execution_id, a.run) > (r.attempt, coalesce(r.started_at, '-infinity'), r.execution_id, r.run)))::boolean AS last_attempt,
-  (CASE WHEN r.group_id = '' THEN 1 ELSE (SELECT count(DISTINCT (a.execution_id, a.run)) FROM test_coordination.reports AS a
-    WHERE a.group_id = r.group_id AND a.group_id <> '' AND a.scenario_id = r.scenario_id) END)::bigint AS attempts
+  ((SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL)::boolean AS newest
 FROM test_coordination.reports AS r
 WHERE (r.created_at, r.execution_id, r.run, r.revision) < ($1::timestamptz, $2::text, $3::integer, $4::integer) AND r.created_at >= $5::timestamptz
 ORDER BY r.created_at DESC, r.execution_id DESC, r.run DESC, r.revision DESC LIMIT $6
@@ -62,14 +105,12 @@ type ReportsByCreationRow struct {
 	ResilienceScore    *float64
 	CreatedAt          time.Time
 	Newest             bool
-	LastAttempt        bool
-	Attempts           int64
 }
 
 // Reports as people list them, those frozen last first. Each query goes along one
 // index, as those of runs do, and never reads a body. Of each report it tells
-// whether a newer revision replaces it, and of one of a group whether it is that of
-// the last attempt, and how many attempts have one.
+// whether a newer revision replaces it. The newest revision is found by
+// a subquery with LIMIT: EXISTS is planned to read all revisions of all runs first.
 //
 // ReportsByCreation lists all reports.
 func (q *Queries) ReportsByCreation(ctx context.Context, arg ReportsByCreationParams) ([]ReportsByCreationRow, error) {
@@ -115,8 +156,6 @@ func (q *Queries) ReportsByCreation(ctx context.Context, arg ReportsByCreationPa
 			&i.ResilienceScore,
 			&i.CreatedAt,
 			&i.Newest,
-			&i.LastAttempt,
-			&i.Attempts,
 		); err != nil {
 			return nil, err
 		}
@@ -132,13 +171,8 @@ const reportsOfGroup = `-- name: ReportsOfGroup :many
 SELECT r.bucket, r.execution_id, r.run, r.revision, r.sha256, r.builder, r.size_bytes, r.run_version, r.chain, r.definition_sha256, r.status, r.reported_outcome,
   r.headline, r.scenario_id, r.environment, r.group_id, r.attempt, r.started_at, r.ended_at, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error,
   r.resilience_score, r.created_at,
-  (NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket))::boolean AS newest,
-  (r.group_id = '' OR NOT EXISTS (SELECT FROM test_coordination.reports AS a
-    WHERE a.group_id = r.group_id AND a.group_id <> '' AND a.scenario_id = r.scenario_id AND a.attempt >= r.attempt
-      AND (a.attempt, coalesce(a.started_at, '-infinity'), a.execution_id, a.run) > (r.attempt, coalesce(r.started_at, '-infinity'), r.execution_id, r.run)))::boolean AS last_attempt,
-  (CASE WHEN r.group_id = '' THEN 1 ELSE (SELECT count(DISTINCT (a.execution_id, a.run)) FROM test_coordination.reports AS a
-    WHERE a.group_id = r.group_id AND a.group_id <> '' AND a.scenario_id = r.scenario_id) END)::bigint AS attempts
+  ((SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL)::boolean AS newest
 FROM test_coordination.reports AS r
 WHERE r.group_id = $1 AND r.group_id <> ''
   AND (r.created_at, r.execution_id, r.run, r.revision) < ($2::timestamptz, $3::text, $4::integer, $5::integer) AND r.created_at >= $6::timestamptz
@@ -182,8 +216,6 @@ type ReportsOfGroupRow struct {
 	ResilienceScore    *float64
 	CreatedAt          time.Time
 	Newest             bool
-	LastAttempt        bool
-	Attempts           int64
 }
 
 // ReportsOfGroup lists the reports of the runs of a group.
@@ -231,8 +263,6 @@ func (q *Queries) ReportsOfGroup(ctx context.Context, arg ReportsOfGroupParams) 
 			&i.ResilienceScore,
 			&i.CreatedAt,
 			&i.Newest,
-			&i.LastAttempt,
-			&i.Attempts,
 		); err != nil {
 			return nil, err
 		}
@@ -248,13 +278,8 @@ const reportsOfID = `-- name: ReportsOfID :many
 SELECT r.bucket, r.execution_id, r.run, r.revision, r.sha256, r.builder, r.size_bytes, r.run_version, r.chain, r.definition_sha256, r.status, r.reported_outcome,
   r.headline, r.scenario_id, r.environment, r.group_id, r.attempt, r.started_at, r.ended_at, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error,
   r.resilience_score, r.created_at,
-  (NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket))::boolean AS newest,
-  (r.group_id = '' OR NOT EXISTS (SELECT FROM test_coordination.reports AS a
-    WHERE a.group_id = r.group_id AND a.group_id <> '' AND a.scenario_id = r.scenario_id AND a.attempt >= r.attempt
-      AND (a.attempt, coalesce(a.started_at, '-infinity'), a.execution_id, a.run) > (r.attempt, coalesce(r.started_at, '-infinity'), r.execution_id, r.run)))::boolean AS last_attempt,
-  (CASE WHEN r.group_id = '' THEN 1 ELSE (SELECT count(DISTINCT (a.execution_id, a.run)) FROM test_coordination.reports AS a
-    WHERE a.group_id = r.group_id AND a.group_id <> '' AND a.scenario_id = r.scenario_id) END)::bigint AS attempts
+  ((SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL)::boolean AS newest
 FROM test_coordination.reports AS r
 WHERE r.execution_id = $1 AND (r.run, r.revision) < ($2::integer, $3::integer)
 ORDER BY r.run DESC, r.revision DESC LIMIT $4
@@ -294,8 +319,6 @@ type ReportsOfIDRow struct {
 	ResilienceScore    *float64
 	CreatedAt          time.Time
 	Newest             bool
-	LastAttempt        bool
-	Attempts           int64
 }
 
 // ReportsOfID lists the reports of the runs of an execution id, by number and
@@ -341,8 +364,6 @@ func (q *Queries) ReportsOfID(ctx context.Context, arg ReportsOfIDParams) ([]Rep
 			&i.ResilienceScore,
 			&i.CreatedAt,
 			&i.Newest,
-			&i.LastAttempt,
-			&i.Attempts,
 		); err != nil {
 			return nil, err
 		}
@@ -358,13 +379,8 @@ const reportsOfScenario = `-- name: ReportsOfScenario :many
 SELECT r.bucket, r.execution_id, r.run, r.revision, r.sha256, r.builder, r.size_bytes, r.run_version, r.chain, r.definition_sha256, r.status, r.reported_outcome,
   r.headline, r.scenario_id, r.environment, r.group_id, r.attempt, r.started_at, r.ended_at, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error,
   r.resilience_score, r.created_at,
-  (NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket))::boolean AS newest,
-  (r.group_id = '' OR NOT EXISTS (SELECT FROM test_coordination.reports AS a
-    WHERE a.group_id = r.group_id AND a.group_id <> '' AND a.scenario_id = r.scenario_id AND a.attempt >= r.attempt
-      AND (a.attempt, coalesce(a.started_at, '-infinity'), a.execution_id, a.run) > (r.attempt, coalesce(r.started_at, '-infinity'), r.execution_id, r.run)))::boolean AS last_attempt,
-  (CASE WHEN r.group_id = '' THEN 1 ELSE (SELECT count(DISTINCT (a.execution_id, a.run)) FROM test_coordination.reports AS a
-    WHERE a.group_id = r.group_id AND a.group_id <> '' AND a.scenario_id = r.scenario_id) END)::bigint AS attempts
+  ((SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL)::boolean AS newest
 FROM test_coordination.reports AS r
 WHERE r.scenario_id = $1
   AND (r.created_at, r.execution_id, r.run, r.revision) < ($2::timestamptz, $3::text, $4::integer, $5::integer) AND r.created_at >= $6::timestamptz
@@ -408,8 +424,6 @@ type ReportsOfScenarioRow struct {
 	ResilienceScore    *float64
 	CreatedAt          time.Time
 	Newest             bool
-	LastAttempt        bool
-	Attempts           int64
 }
 
 // ReportsOfScenario lists the reports of the runs of a scenario.
@@ -457,8 +471,6 @@ func (q *Queries) ReportsOfScenario(ctx context.Context, arg ReportsOfScenarioPa
 			&i.ResilienceScore,
 			&i.CreatedAt,
 			&i.Newest,
-			&i.LastAttempt,
-			&i.Attempts,
 		); err != nil {
 			return nil, err
 		}
@@ -474,13 +486,8 @@ const reportsOfStatus = `-- name: ReportsOfStatus :many
 SELECT r.bucket, r.execution_id, r.run, r.revision, r.sha256, r.builder, r.size_bytes, r.run_version, r.chain, r.definition_sha256, r.status, r.reported_outcome,
   r.headline, r.scenario_id, r.environment, r.group_id, r.attempt, r.started_at, r.ended_at, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error,
   r.resilience_score, r.created_at,
-  (NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket))::boolean AS newest,
-  (r.group_id = '' OR NOT EXISTS (SELECT FROM test_coordination.reports AS a
-    WHERE a.group_id = r.group_id AND a.group_id <> '' AND a.scenario_id = r.scenario_id AND a.attempt >= r.attempt
-      AND (a.attempt, coalesce(a.started_at, '-infinity'), a.execution_id, a.run) > (r.attempt, coalesce(r.started_at, '-infinity'), r.execution_id, r.run)))::boolean AS last_attempt,
-  (CASE WHEN r.group_id = '' THEN 1 ELSE (SELECT count(DISTINCT (a.execution_id, a.run)) FROM test_coordination.reports AS a
-    WHERE a.group_id = r.group_id AND a.group_id <> '' AND a.scenario_id = r.scenario_id) END)::bigint AS attempts
+  ((SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL)::boolean AS newest
 FROM test_coordination.reports AS r
 WHERE r.status = $1
   AND (r.created_at, r.execution_id, r.run, r.revision) < ($2::timestamptz, $3::text, $4::integer, $5::integer) AND r.created_at >= $6::timestamptz
@@ -524,8 +531,6 @@ type ReportsOfStatusRow struct {
 	ResilienceScore    *float64
 	CreatedAt          time.Time
 	Newest             bool
-	LastAttempt        bool
-	Attempts           int64
 }
 
 // ReportsOfStatus lists the reports of the runs of a status.
@@ -573,8 +578,6 @@ func (q *Queries) ReportsOfStatus(ctx context.Context, arg ReportsOfStatusParams
 			&i.ResilienceScore,
 			&i.CreatedAt,
 			&i.Newest,
-			&i.LastAttempt,
-			&i.Attempts,
 		); err != nil {
 			return nil, err
 		}

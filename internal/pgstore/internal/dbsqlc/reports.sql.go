@@ -15,8 +15,8 @@ SELECT r.execution_id, r.run, r.revision, r.body FROM test_coordination.reports 
 WHERE r.group_id = $1 AND r.group_id <> '' AND r.scenario_id = $2
   AND (r.attempt, coalesce(r.started_at, '-infinity'), r.execution_id, r.run)
     < ($3::integer, coalesce($4::timestamptz, '-infinity'), $5::text, $6::integer)
-  AND NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket)
+  AND (SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL
 ORDER BY r.attempt DESC, coalesce(r.started_at, '-infinity') DESC, r.execution_id DESC, r.run DESC LIMIT $7
 `
 
@@ -177,8 +177,8 @@ const previousReports = `-- name: PreviousReports :many
 SELECT r.execution_id, r.run, r.revision, r.body FROM test_coordination.reports AS r
 WHERE r.scenario_id = $1 AND r.environment = $2 AND r.ended_at < $3::timestamptz
   AND (r.group_id = '' OR r.group_id <> $4::text)
-  AND NOT EXISTS (SELECT FROM test_coordination.reports AS n
-    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision = r.revision + 1 AND n.bucket = r.bucket)
+  AND (SELECT n.revision FROM test_coordination.reports AS n
+    WHERE n.execution_id = r.execution_id AND n.run = r.run AND n.revision > r.revision AND n.bucket = r.bucket ORDER BY n.revision LIMIT 1) IS NULL
 ORDER BY r.ended_at DESC, r.execution_id DESC, r.run DESC LIMIT $5
 `
 
@@ -269,7 +269,7 @@ func (q *Queries) ReportBodyBySHA256(ctx context.Context, sha256 []byte) ([]byte
 }
 
 const reportKeys = `-- name: ReportKeys :many
-SELECT execution_id, run, revision, bucket, sha256, builder, run_version, size_bytes FROM test_coordination.reports
+SELECT execution_id, run, revision FROM test_coordination.reports
 WHERE (execution_id, run, revision) > ($1::text, $2::integer, $3::integer)
 ORDER BY execution_id, run, revision LIMIT $4
 `
@@ -285,11 +285,6 @@ type ReportKeysRow struct {
 	ExecutionID string
 	Run         int32
 	Revision    int32
-	Bucket      time.Time
-	SHA256      []byte
-	Builder     string
-	RunVersion  int64
-	SizeBytes   int32
 }
 
 // ReportKeys walks all reports.
@@ -307,16 +302,7 @@ func (q *Queries) ReportKeys(ctx context.Context, arg ReportKeysParams) ([]Repor
 	items := []ReportKeysRow{}
 	for rows.Next() {
 		var i ReportKeysRow
-		if err := rows.Scan(
-			&i.ExecutionID,
-			&i.Run,
-			&i.Revision,
-			&i.Bucket,
-			&i.SHA256,
-			&i.Builder,
-			&i.RunVersion,
-			&i.SizeBytes,
-		); err != nil {
+		if err := rows.Scan(&i.ExecutionID, &i.Run, &i.Revision); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -330,7 +316,7 @@ func (q *Queries) ReportKeys(ctx context.Context, arg ReportKeysParams) ([]Repor
 const reportOf = `-- name: ReportOf :one
 SELECT r.bucket, r.execution_id, r.run, r.revision, r.sha256, r.builder, r.size_bytes, r.run_version, r.chain, r.definition_sha256, r.status, r.reported_outcome,
   r.headline, r.scenario_id, r.environment, r.group_id, r.attempt, r.started_at, r.ended_at, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error,
-  r.resilience_score, r.created_at
+  r.resilience_score, r.created_at, r.compared
 FROM test_coordination.reports AS r
 WHERE r.execution_id = $1 AND r.run = $2 AND ($3::integer = 0 OR r.revision = $3::integer)
 ORDER BY r.revision DESC LIMIT 1
@@ -362,6 +348,7 @@ type ReportOfRow struct {
 	ValidationsError   int32
 	ResilienceScore    *float64
 	CreatedAt          time.Time
+	Compared           [][]byte
 }
 
 // ReportOf is what a revision of the report of a run says beside its body; revision
@@ -395,6 +382,7 @@ func (q *Queries) ReportOf(ctx context.Context, executionID string, run int32, r
 		&i.ValidationsError,
 		&i.ResilienceScore,
 		&i.CreatedAt,
+		&i.Compared,
 	)
 	return i, err
 }
