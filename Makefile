@@ -13,7 +13,7 @@ TCDA := go run ./cmd/tcda
 GENERATED := internal/gen internal/pgstore/internal/dbsqlc schema/jsonschema schema/openapi/v1
 
 # Packages whose tests start nothing.
-PURE := $(addprefix ./internal/,fact execution scenario lock event kafkarecord config telemetry opshttp)
+PURE := $(addprefix ./internal/,fact execution scenario lock report event kafkarecord config telemetry opshttp)
 
 # Packages with tests that take testenv.Broker, OwnBroker, ProxiedBroker or
 # SecuredBroker: an in-process broker in `make test`, Apache Kafka in `make

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
@@ -237,6 +238,24 @@ func TestExplainAgreesWithTheFold(t *testing.T) {
 		}
 		if got.LateCount != late || got.ConflictingCount != conflicting {
 			t.Fatalf("%d late and %d conflicting, want %d and %d", got.LateCount, got.ConflictingCount, late, conflicting)
+		}
+	})
+}
+
+// An Explainer may be asked between events: it says what Explain says of those so far,
+// and goes on as if it had not been asked.
+func TestExplainerSaysAtAnyTimeWhatExplainSays(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		events := executiontest.Events(t, anID, 25)
+		slices.SortFunc(events, func(a, b *execution.Event) int { return a.Order().Compare(b.Order()) })
+		known := recorded(events...)
+		x := execution.NewExplainer(execution.NewState("", 0, ""))
+		for i, e := range known {
+			x.Add(e)
+			if diff := cmp.Diff(execution.Explain(known[:i+1], time.Time{}), x.Explain(), cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("after event %d (-at once +one by one):\n%s", i, diff)
+			}
 		}
 	})
 }

@@ -138,6 +138,10 @@ func fill(v reflect.Value) {
 		if !v.IsNil() {
 			fill(v.Elem())
 		}
+	case reflect.Map:
+		if v.IsNil() && v.CanSet() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
 	case reflect.Slice:
 		if v.IsNil() && v.CanSet() {
 			v.Set(reflect.MakeSlice(v.Type(), 0, 0))
@@ -148,7 +152,7 @@ func fill(v reflect.Value) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			field := v.Type().Field(i)
-			if !field.IsExported() || field.Type == freeType || omitsEmpty(field) && v.Field(i).Kind() == reflect.Slice && v.Field(i).IsNil() {
+			if !field.IsExported() || field.Type == freeType || omitsEmpty(field) && v.Field(i).IsZero() {
 				continue
 			}
 			fill(v.Field(i))

@@ -137,9 +137,9 @@ type Definition struct {
 	Author      string `json:"author,omitempty"`
 	Type        string `json:"type,omitempty"` // scenario_type as published
 
-	Services         []string `json:"services_under_test,omitempty"`
-	ExpectedOutcomes []string `json:"expected_outcomes,omitempty"`
-	SuccessCriteria  []string `json:"success_criteria,omitempty"`
+	Services         []string `json:"services_under_test"`
+	ExpectedOutcomes []string `json:"expected_outcomes"`
+	SuccessCriteria  []string `json:"success_criteria"`
 
 	TemplateID      string      `json:"template_id,omitempty"`
 	TemplateVersion string      `json:"template_version,omitempty"`

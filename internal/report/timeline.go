@@ -150,6 +150,13 @@ func refOfStep(id string) string {
 	return refOf("step", id)
 }
 
+func refOfService(name string) string {
+	if name == "" {
+		return "system"
+	}
+	return refOf("service", name)
+}
+
 func doing(s *execution.Step) string {
 	switch {
 	case s.Action == "":

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
@@ -37,7 +38,7 @@ var unexpectedRules = []unexpectedRule{
 	{Rule{"bystander_moved", "a metric of a service that is no target of a fault moved more than 20 % from its baseline"}, movedBystanders},
 	{Rule{"bystander_health", "the health of a service that is no target of a fault changed after its baseline"}, sickBystanders},
 	{Rule{"not_back_to_baseline", "the last value of a metric is more than 20 % from its baseline after a fault, and the run has ended"}, notBack},
-	{Rule{"health_degraded", "the run has ended and the last known health of a service is not that of before the faults"}, stillDegraded},
+	{Rule{"health_degraded", "the run has ended and the last known health of a service is not that of before the faults, nor a good word such as healthy"}, stillDegraded},
 	{Rule{"verdict_overruled", "the coordinator reported passed and a validation failed"}, overruled},
 	{Rule{"conflicting_outcome", "another outcome was reported after the one that counts"}, conflicts},
 	{Rule{"late_events", "events of others are ordered after the end of the run"}, lateEvents},
@@ -224,7 +225,7 @@ func movedBystanders(r *Report, found *findings) {
 		for i := range s.Metrics {
 			m := &s.Metrics[i]
 			if m.Peak != nil && m.Baseline != nil && away(m.PeakChange, mostMoved) {
-				found.add(nil, []string{refOf("service", s.Service)}, "%s of %s, which is no target of a fault, moved by %s from its baseline: from %s to %s.",
+				found.add(nil, []string{refOfService(s.Service)}, "%s of %s, which is no target of a fault, moved by %s from its baseline: from %s to %s.",
 					quoted(m.Name), quoted(s.Service), percent(*m.PeakChange), number(*m.Baseline), number(*m.Peak))
 			}
 		}
@@ -238,7 +239,7 @@ func sickBystanders(r *Report, found *findings) {
 			if h.At.Before(*first) || h.Health == s.HealthBefore {
 				continue
 			}
-			found.add(&h.At, []string{refOf("service", s.Service)}, "The health of %s, which is no target of a fault, went from %s to %s.", quoted(s.Service), quoted(s.HealthBefore), quoted(h.Health))
+			found.add(&h.At, []string{refOfService(s.Service)}, "The health of %s, which is no target of a fault, went from %s to %s.", quoted(s.Service), quoted(s.HealthBefore), quoted(h.Health))
 			break
 		}
 	}
@@ -252,11 +253,16 @@ func notBack(r *Report, found *findings) {
 		s := &r.Impact[i]
 		for j := range s.Metrics {
 			if m := &s.Metrics[j]; m.Baseline != nil && away(m.Residual, mostMoved) {
-				found.add(nil, []string{refOf("service", serviceName(s.Service))}, "%s of %s did not come back: %s at last, %s from its baseline of %s.",
+				found.add(nil, []string{refOfService(s.Service)}, "%s of %s did not come back: %s at last, %s from its baseline of %s.",
 					quoted(m.Name), serviceName(quoted(s.Service)), number(m.Last), percent(*m.Residual), number(*m.Baseline))
 			}
 		}
 	}
+}
+
+// wellWords are what snapshots say of services that are well.
+var wellWords = map[string]bool{
+	"healthy": true, "ok": true, "up": true, "green": true, "good": true, "normal": true, "serving": true, "ready": true, "running": true, "available": true,
 }
 
 func stillDegraded(r *Report, found *findings) {
@@ -264,8 +270,8 @@ func stillDegraded(r *Report, found *findings) {
 		return
 	}
 	for i := range r.Impact {
-		if s := &r.Impact[i]; s.HealthBefore != "" && s.HealthLast != s.HealthBefore {
-			found.add(nil, []string{refOf("service", serviceName(s.Service))}, "The health of %s was %s before the faults and %s at last.", serviceName(quoted(s.Service)), quoted(s.HealthBefore), quoted(s.HealthLast))
+		if s := &r.Impact[i]; s.HealthBefore != "" && s.HealthLast != s.HealthBefore && !wellWords[strings.ToLower(s.HealthLast)] {
+			found.add(nil, []string{refOfService(s.Service)}, "The health of %s was %s before the faults and %s at last.", serviceName(quoted(s.Service)), quoted(s.HealthBefore), quoted(s.HealthLast))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package reporttest
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -30,6 +31,12 @@ type script struct {
 	sequence fact.Sequence
 	others   int64 // events
 }
+
+var decoders = sync.OnceValue(func() *event.Decoder {
+	decoder, err := event.NewDecoder(event.DefaultLimits())
+	must(err)
+	return decoder
+})
 
 func tell(name, about string, id execution.ID, number execution.RunNumber, began time.Time) *script {
 	return &script{
@@ -63,10 +70,7 @@ func (s *script) add(m proto.Message, source string, sequence fact.Sequence) *sc
 	if err != nil {
 		panic(err)
 	}
-	decoder, err := event.NewDecoder(event.DefaultLimits())
-	if err != nil {
-		panic(err)
-	}
+	decoder := decoders()
 	if source == ownSource {
 		decoder = decoder.Own()
 	} else {
