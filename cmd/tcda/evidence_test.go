@@ -81,7 +81,7 @@ func TestEvidence(t *testing.T) {
 
 // In no directory of its own a bundle has the name that the service gives it, if that
 // is one that a bundle may have.
-func TestEvidenceIsNamedByTheService(t *testing.T) { //nolint:paralleltest // changes the working directory
+func TestEvidenceIsNamedByTheService(t *testing.T) {
 	c, w := calls(t)
 	w.Say(&contract.ExecutionStarted{ExecutionId: "exec:1"})
 	w.Say(&contract.ExecutionFinished{ExecutionId: "exec:1", Outcome: "passed"})

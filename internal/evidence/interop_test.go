@@ -45,8 +45,10 @@ func TestPythonChecksABundle(t *testing.T) {
 		relist bool
 		says   string
 	}{
-		"text":     {func(f *files) { f.content["README.txt"] = []byte("x") }, false, "README.txt: sha-256 or size"},
-		"key":      {func(f *files) { f.content["events.jsonl"] = replaced(t, f.content["events.jsonl"], `"id":"evt-7"`, `"id":"evt-8"`) }, true, "events.jsonl line 7: key or chain"},
+		"text": {func(f *files) { f.content["README.txt"] = []byte("x") }, false, "README.txt: sha-256 or size"},
+		"key": {func(f *files) {
+			f.content["events.jsonl"] = replaced(t, f.content["events.jsonl"], `"id":"evt-7"`, `"id":"evt-8"`)
+		}, true, "events.jsonl line 7: key or chain"},
 		"left-out": {func(f *files) { f.setLines(f.lines()[1:]) }, true, "number of events, or head of the chain"},
 		"swapped": {func(f *files) {
 			l := f.lines()

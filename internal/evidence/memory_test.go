@@ -115,7 +115,6 @@ func TestLongRunInBoundedMemory(t *testing.T) { //nolint:paralleltest // the mem
 	if err != nil {
 		t.Fatal(err)
 	}
-	built = nil
 	file, err := os.Create(filepath.Join(t.TempDir(), "evidence.zip"))
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 )
 
@@ -63,10 +62,8 @@ type verification struct {
 	frozen         []byte // report.json; nil: cannot be read
 	reported       *report.Report
 
-	builder  *report.Builder // nil: the report is not built again, because
-	unbuilt  string          // of this
-	rebuilt  *report.Report
-	archived *event.Decoder
+	builder *report.Builder // nil: the report is not built again, because
+	unbuilt string          // of this
 }
 
 // entries holds the entries against the manifest's list, and their content but that

@@ -179,7 +179,9 @@ func TestAlterationsAreFound(t *testing.T) {
 		"two events swapped":      {onLines(func(l []string) []string { l[5], l[6] = l[6], l[5]; return l }), []evidence.Check{evidence.CheckEvents, evidence.CheckChain}},
 		"an event of no form":     {onLines(func(l []string) []string { l[6] = "{}"; return l }), []evidence.Check{evidence.CheckEvents, evidence.CheckChain}},
 		"an empty line":           {onLines(func(l []string) []string { return append(l, "") }), []evidence.Check{evidence.CheckEvents}},
-		"no end of the last line": {func(_ testing.TB, f *files) { f.content["events.jsonl"] = bytes.TrimSuffix(f.content["events.jsonl"], []byte("\n")) }, []evidence.Check{evidence.CheckEvents}},
+		"no end of the last line": {func(_ testing.TB, f *files) {
+			f.content["events.jsonl"] = bytes.TrimSuffix(f.content["events.jsonl"], []byte("\n"))
+		}, []evidence.Check{evidence.CheckEvents}},
 		"no events":               {func(_ testing.TB, f *files) { f.content["events.jsonl"] = nil }, []evidence.Check{evidence.CheckEvents, evidence.CheckChain, evidence.CheckRebuild}},
 		"a member of a record":    {in("events.jsonl", `"arrival":7,`, `"arrival":7,"extra":1,`), []evidence.Check{evidence.CheckEvents}},
 		"a member twice":          {in("events.jsonl", `"arrival":7,`, `"arrival":7,"arrival":7,`), []evidence.Check{evidence.CheckEvents}},

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -106,14 +107,13 @@ func (r *eventReading) lines(ctx context.Context, from io.Reader) error {
 			long = append(long, part...)
 			part = long
 		}
-		if err == nil {
-			part = part[:len(part)-1]
-		} else if len(part) == 0 {
+		text, ended := bytes.CutSuffix(part, []byte{'\n'})
+		if !ended && len(part) == 0 {
 			return nil
 		}
 		r.line++
-		r.one(part)
-		if err != nil {
+		r.one(text)
+		if !ended {
 			r.found(nil, "the last line has no end", "", "")
 			return nil
 		}

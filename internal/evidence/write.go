@@ -192,7 +192,7 @@ func (b *bundle) events(ctx context.Context, events iter.Seq2[*Event, error]) er
 			continue
 		}
 		head = head.next(e.Key, e.Digest)
-		inexact := false
+		var inexact bool
 		if line, inexact, err = appendLine(line[:0], e, head); err != nil {
 			return fmt.Errorf("write event %s: %w", e.Key, err)
 		}

@@ -51,10 +51,9 @@ func (s *Store) WholeEvents(ctx context.Context, r *execution.Run) iter.Seq2[*Wh
 			}
 			for i := range page {
 				e := &WholeEvent{StoredEvent: page[i]}
-				switch e.Type {
-				case fact.TypeLogAppended:
+				if e.Type == fact.TypeLogAppended {
 					e.Lines, err = logs.lines(ctx, s, page[i:])
-				case fact.TypeSnapshotCaptured:
+				} else if e.Type == fact.TypeSnapshotCaptured {
 					err = s.snapshotInto(ctx, r, e)
 				}
 				if err != nil {
