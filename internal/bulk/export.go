@@ -190,7 +190,7 @@ func (e *export) run(ctx context.Context) error {
 	var rows *pgstore.ViewRows
 	defer func() {
 		if rows != nil {
-			rows.Close()
+			rows.Close(ctx)
 		}
 	}()
 	for more := true; more; {
@@ -212,7 +212,7 @@ func (e *export) run(ctx context.Context) error {
 			return err
 		}
 		if len(e.selection.Key) > 0 {
-			rows.Close() // the next part is of a moment of its own
+			rows.Close(ctx) // the next part is of a moment of its own
 			rows = nil
 		}
 	}

@@ -106,9 +106,9 @@ func OpenViewReader(ctx context.Context, cfg Config) (*ViewReader, error) {
 	return &ViewReader{conn: conn, q: dbsqlc.New(conn)}, nil
 }
 
-// Close ends the connection.
-func (r *ViewReader) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+// Close ends the connection, also when ctx has ended.
+func (r *ViewReader) Close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
 	_ = r.conn.Close(ctx) // nothing was written
 }
@@ -290,7 +290,7 @@ func (r *ViewReader) Open(ctx context.Context, s Selection) (_ *ViewRows, err er
 	rows := &ViewRows{selection: s, tx: tx, cells: make([]Cell, len(s.Columns)), key: make([]string, len(s.Key)), fetch: fmt.Sprintf("FETCH FORWARD %d FROM export_rows", fetchRows)}
 	defer func() {
 		if err != nil {
-			rows.Close()
+			rows.Close(ctx)
 		}
 	}()
 	if err := planAlongKey(ctx, tx, &s); err != nil {
@@ -389,9 +389,9 @@ func (v *ViewRows) Next(ctx context.Context, each func(cells []Cell, key []strin
 	return !v.ended, nil
 }
 
-// Close ends the reading.
-func (v *ViewRows) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+// Close ends the reading, also when ctx has ended.
+func (v *ViewRows) Close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
 	_ = v.tx.Rollback(ctx) // nothing was written
 }
