@@ -93,7 +93,7 @@ func (c *exportCmd) Run(ctx context.Context, cfg *config.Config, term console) e
 	if err != nil {
 		return err
 	}
-	defer reader.Close()
+	defer reader.Close(ctx)
 	views, err := bulk.Views(ctx, reader)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
@@ -83,8 +84,8 @@ func computed(text []byte) bool {
 	if len(text) == 0 {
 		return false
 	}
-	return strings.IndexByte("=+-@\t\r\n'", text[0]) >= 0 ||
-		len(text) >= 3 && strings.Contains("＝＋－＠", string(text[:3])) // full width, which some read alike
+	first, _ := utf8.DecodeRune(text)
+	return strings.ContainsRune("=+-@\t\r\n'＝＋－＠", first) // those of full width are read alike by some
 }
 
 // doubleText is a double in the fewest digits that give it back; NaN, Infinity

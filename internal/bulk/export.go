@@ -37,7 +37,7 @@ type Options struct {
 	Resume  bool // go on behind the last whole part, if there is one
 
 	// A part ends after so many rows, or so many bytes of values before encoding,
-	// whichever comes first.
+	// whichever comes first; bytes are looked at after each thousand rows.
 	PartRows  int64
 	PartBytes int64
 
@@ -190,7 +190,7 @@ func (e *export) run(ctx context.Context) error {
 	var rows *pgstore.ViewRows
 	defer func() {
 		if rows != nil {
-			rows.Close()
+			rows.Close(ctx)
 		}
 	}()
 	for more := true; more; {
@@ -212,7 +212,7 @@ func (e *export) run(ctx context.Context) error {
 			return err
 		}
 		if len(e.selection.Key) > 0 {
-			rows.Close() // the next part is of a moment of its own
+			rows.Close(ctx) // the next part is of a moment of its own
 			rows = nil
 		}
 	}
@@ -234,7 +234,7 @@ func (e *export) part(ctx context.Context, rows *pgstore.ViewRows) (more bool, e
 	e.rows = 0
 	var bytes int64
 	for more = true; more && e.rows < e.PartRows && bytes < e.PartBytes; {
-		if more, err = rows.Next(ctx, func(cells []pgstore.Cell, key []string) error {
+		if more, err = rows.Next(ctx, e.PartRows-e.rows, func(cells []pgstore.Cell, key []string) error {
 			if len(key) > 0 && slices.Equal(key, e.previous) {
 				return fmt.Errorf("the key %q of %s is not unique", key, e.View.Name)
 			}

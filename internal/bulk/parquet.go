@@ -24,7 +24,7 @@ const (
 // digits. Infinite times are the greatest and the least number (the least but
 // one, as DuckDB reads it).
 type parquetWriter struct {
-	out     *parquet.Writer
+	out     *parquet.GenericWriter[any]
 	columns []pgstore.Column
 	place   []int // of each column of the view among those of the file, which sorts them by name
 	row     parquet.Row
@@ -45,7 +45,7 @@ func newParquet(to io.Writer, columns []pgstore.Column, comment string) (*parque
 	if len(w.place) != len(columns) {
 		return nil, fmt.Errorf("a file of %d columns for %d", len(w.place), len(columns))
 	}
-	w.out = parquet.NewWriter(to, schema, parquet.KeyValueMetadata("comment", comment), parquet.CreatedBy("tcda", "", ""),
+	w.out = parquet.NewGenericWriter[any](to, schema, parquet.KeyValueMetadata("comment", comment), parquet.CreatedBy("tcda", "", ""),
 		parquet.WriteBufferSize(0), parquet.PageBufferSize(128<<10), parquet.DataPageStatistics(true))
 	return w, nil
 }

@@ -36,14 +36,14 @@ type part struct {
 	rows      rowWriter
 }
 
-func newPart(dir, name string, make func(io.Writer) (rowWriter, error)) (*part, error) {
+func newPart(dir, name string, begin func(io.Writer) (rowWriter, error)) (*part, error) {
 	file, err := os.Create(filepath.Join(dir, temporary+name))
 	if err != nil {
 		return nil, fmt.Errorf("begin a part: %w", err)
 	}
 	p := &part{dir: dir, name: name, file: file, sum: sha256.New()}
 	p.buffered = bufio.NewWriterSize(counting{p}, 256<<10)
-	if p.rows, err = make(p.buffered); err != nil {
+	if p.rows, err = begin(p.buffered); err != nil {
 		p.abandon()
 		return nil, fmt.Errorf("begin a part: %w", err)
 	}

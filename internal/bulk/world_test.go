@@ -37,7 +37,7 @@ func (w *world) reader() *pgstore.ViewReader {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.Cleanup(from.Close)
+	w.Cleanup(func() { from.Close(context.Background()) })
 	return from
 }
 

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 )
@@ -205,7 +206,7 @@ func (c *converter) end() {
 		summary.Fields["duration"] = structpb.NewNumberValue(j.Duration)
 	}
 	slices.SortStableFunc(c.between, func(a, b stated) int { return a.at.Compare(b.at) })
-	all := append(c.first, c.between...)
+	all := slices.Concat(c.first, c.between)
 	// The tool does not say when the effect of an action ends. It counts as gone
 	// when the experiment is over: a fault of a run of the past must not look
 	// active for ever.
@@ -254,11 +255,10 @@ func looks(during []SteadyState) *structpb.Value {
 func phaseOf(runs []Run) string {
 	status := "passed"
 	for i := range runs {
-		switch runs[i].step() {
-		case "failed":
-			status = "failed"
-		case "error":
-			return "error"
+		if s := runs[i].step(); s == execution.PartError {
+			return string(s)
+		} else if s == execution.PartFailed {
+			status = string(s)
 		}
 	}
 	return status
@@ -319,7 +319,7 @@ func (c *converter) steadyState(name, prefix, part string, ordinal int32, states
 				at = fmt.Sprintf("%s-%d-%d", prefix, i+1, k+1)
 			}
 			all = append(all, look{at, r})
-			if r.step() != "passed" {
+			if r.step() != execution.PartPassed {
 				status = "error"
 			}
 			if began.IsZero() || r.Start.Before(began) {
@@ -353,14 +353,15 @@ func (c *converter) methodActivity(phase, id string, r *Run) {
 			kind = "parallel_action"
 		}
 		status, failure := "injected", ""
-		if r.Status == ActivityFailed {
+		switch r.Status {
+		case ActivityFailed:
 			status, failure = "failed", reason(r)
-		} else if r.Status == "" {
+		case "":
 			failure = interruptedIn
 		}
 		c.say(r.Start.Time, id+"-fault", &contract.ExecutionFaultInjected{
 			ExecutionId: c.out.ExecutionID, FaultId: id, FaultType: called(&r.Activity.Provider), TargetService: c.target(r),
-			Parameters: c.arguments(id, r), Phase: phase, StepId: id, Status: status, Error: failure,
+			Parameters: arguments(&r.Activity.Provider), Phase: phase, StepId: id, Status: status, Error: failure,
 		})
 	}
 	c.step(phase, id, r, kind)
@@ -380,7 +381,7 @@ func (c *converter) rollbackActivity(phase, id string, r *Run) {
 const interruptedIn = "the run was interrupted in this activity"
 
 func (c *converter) step(phase, id string, r *Run, kind string) {
-	parameters := c.arguments(id, r)
+	parameters := arguments(&r.Activity.Provider)
 	action := text(r.Activity.Name, nameBytes)
 	failure := ""
 	switch r.Status {
@@ -466,10 +467,6 @@ func (c *converter) log(at time.Time, phase, step, place, level, message string,
 	c.say(at, place, &contract.ExecutionLogAppended{ExecutionId: c.out.ExecutionID, Lines: []*contract.LogLine{{
 		Message: message, Time: timestamppb.New(at), Level: level, Service: "chaostoolkit", Phase: phase, StepId: step, Attributes: attributes,
 	}}})
-}
-
-func (c *converter) arguments(id string, r *Run) *structpb.Struct {
-	return arguments(&r.Activity.Provider)
 }
 
 // reason is the last line of an activity's traceback, which says what happened.

@@ -2,6 +2,7 @@ package chaostoolkit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -152,4 +153,4 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%q", t.UTC().Format("2006-01-02T15:04:05.000000+00:00")), nil
 }
 
-var errTime = fmt.Errorf("must be a time such as 2026-04-01T12:00:00.123456+00:00")
+var errTime = errors.New("must be a time such as 2026-04-01T12:00:00.123456+00:00")

@@ -204,8 +204,9 @@ func kindName(k jsontext.Kind) string {
 		return "an object"
 	case jsontext.KindBeginArray:
 		return "an array"
+	default:
+		return "this"
 	}
-	return "this"
 }
 
 // dotted is a JSON pointer as people write it: run[2].start.

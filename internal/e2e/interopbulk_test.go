@@ -215,4 +215,3 @@ func exact(t testing.TB, c bulk.ManifestColumn) (expression, duck string) {
 	t.Fatalf("column %s is of type %s", c.Name, c.Type)
 	return "", ""
 }
-

@@ -106,9 +106,9 @@ func OpenViewReader(ctx context.Context, cfg Config) (*ViewReader, error) {
 	return &ViewReader{conn: conn, q: dbsqlc.New(conn)}, nil
 }
 
-// Close ends the connection.
-func (r *ViewReader) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+// Close ends the connection, also when ctx has ended.
+func (r *ViewReader) Close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
 	_ = r.conn.Close(ctx) // nothing was written
 }
@@ -271,14 +271,13 @@ type ViewRows struct {
 
 	selection Selection
 	tx        pgx.Tx
-	fetch     string
 	formats   pgx.QueryResultFormats
 	cells     []Cell
 	key       []string
 	ended     bool
 }
 
-// fetchRows is how many rows are asked for at once.
+// fetchRows is how many rows are asked for at once, at most.
 const fetchRows = 1000
 
 // Open begins to read. The rows must be closed.
@@ -287,10 +286,10 @@ func (r *ViewReader) Open(ctx context.Context, s Selection) (_ *ViewRows, err er
 	if err != nil {
 		return nil, interpret("begin to read a view", err)
 	}
-	rows := &ViewRows{selection: s, tx: tx, cells: make([]Cell, len(s.Columns)), key: make([]string, len(s.Key)), fetch: fmt.Sprintf("FETCH FORWARD %d FROM export_rows", fetchRows)}
+	rows := &ViewRows{selection: s, tx: tx, cells: make([]Cell, len(s.Columns)), key: make([]string, len(s.Key))}
 	defer func() {
 		if err != nil {
-			rows.Close()
+			rows.Close(ctx)
 		}
 	}()
 	if err := planAlongKey(ctx, tx, &s); err != nil {
@@ -360,19 +359,20 @@ func (c *Column) format() int16 {
 	return pgx.BinaryFormatCode
 }
 
-// Next reads some rows and calls each of them in turn, with its cells and its
-// key as text; more says whether there may be further ones. What each is given
-// is valid until it returns. Its error ends the reading.
-func (v *ViewRows) Next(ctx context.Context, each func(cells []Cell, key []string) error) (more bool, err error) {
+// Next reads some rows, at most so many, and calls each for one after the other,
+// with its cells and its key as text; more says whether there may be further
+// ones. What each is given is valid until it returns. Its error ends the reading.
+func (v *ViewRows) Next(ctx context.Context, most int64, each func(cells []Cell, key []string) error) (more bool, err error) {
 	if v.ended {
 		return false, nil
 	}
-	rows, err := v.tx.Query(ctx, v.fetch, pgx.QueryExecModeDescribeExec, v.formats)
+	wanted := min(most, fetchRows)
+	rows, err := v.tx.Query(ctx, fmt.Sprintf("FETCH FORWARD %d FROM export_rows", wanted), pgx.QueryExecModeDescribeExec, v.formats)
 	if err != nil {
 		return false, interpret("read view "+v.selection.View, err)
 	}
 	defer rows.Close()
-	n := 0
+	n := int64(0)
 	for rows.Next() {
 		n++
 		if err := v.decode(rows.RawValues()); err != nil {
@@ -385,13 +385,13 @@ func (v *ViewRows) Next(ctx context.Context, each func(cells []Cell, key []strin
 	if err := rows.Err(); err != nil {
 		return false, interpret("read view "+v.selection.View, err)
 	}
-	v.ended = n < fetchRows
+	v.ended = n < wanted
 	return !v.ended, nil
 }
 
-// Close ends the reading.
-func (v *ViewRows) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+// Close ends the reading, also when ctx has ended.
+func (v *ViewRows) Close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
 	_ = v.tx.Rollback(ctx) // nothing was written
 }

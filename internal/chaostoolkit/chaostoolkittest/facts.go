@@ -19,34 +19,39 @@ import (
 // run is an activity as the tool writes it.
 type run struct {
 	Activity struct {
-		Type, Name string
-		Tolerance  any
-		Background bool
-	}
-	Output       any
-	Start, End   string
-	Status       string
-	Duration     float64
-	Exception    []string
-	ToleranceMet *bool `json:"tolerance_met"`
+		Type       string `json:"type"`
+		Name       string `json:"name"`
+		Tolerance  any    `json:"tolerance"`
+		Background bool   `json:"background"`
+	} `json:"activity"`
+	Output       any      `json:"output"`
+	Start        string   `json:"start"`
+	End          string   `json:"end"`
+	Status       string   `json:"status"`
+	Duration     float64  `json:"duration"`
+	Exception    []string `json:"exception"`
+	ToleranceMet *bool    `json:"tolerance_met"`
 }
 
 type state struct {
 	Met    *bool `json:"steady_state_met"`
-	Probes []run
+	Probes []run `json:"probes"`
 }
 
 type journal struct {
-	Experiment   json.RawMessage
-	Start, End   string
-	Status       string
-	Deviated     bool
-	Duration     float64
+	Experiment   json.RawMessage `json:"experiment"`
+	Start        string          `json:"start"`
+	End          string          `json:"end"`
+	Status       string          `json:"status"`
+	Deviated     bool            `json:"deviated"`
+	Duration     float64         `json:"duration"`
 	SteadyStates struct {
-		Before, After *state
-		During        []state
+		Before *state  `json:"before"`
+		After  *state  `json:"after"`
+		During []state `json:"during"`
 	} `json:"steady_states"`
-	Run, Rollbacks []run
+	Run       []run `json:"run"`
+	Rollbacks []run `json:"rollbacks"`
 }
 
 // step is a row of execution_steps, or what it should be.
