@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,17 +16,9 @@ import (
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report/render"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
-
-// FrozenReports are the reports that are kept. pgstore.ErrNotFound says that there
-// is none.
-type FrozenReports interface {
-	// FrozenReport is a revision of the report of a run, or for 0 the latest.
-	FrozenReport(ctx context.Context, k pgstore.RunKey, revision int32) (body []byte, number int32, err error)
-	// ReportBySHA256 is a report by the digest that it carries, in hex.
-	ReportBySHA256(ctx context.Context, sha256 string) (body []byte, err error)
-}
 
 // evidences is EvidenceService.
 type evidences struct{ Parts }
@@ -63,32 +56,30 @@ func (s *evidences) ExportEvidence(ctx context.Context, r *connect.Request[contr
 	return lasting.send(&contract.ExportEvidenceResponse{ReportSha256: manifest.Report.SHA256, ManifestSha256: manifest.SHA256()})
 }
 
-// source is what the bundle of a run is made from.
+// source is what the bundle of a run is made from: a frozen report, and what that was
+// built from.
 func (s *evidences) source(ctx context.Context, run *execution.Run, revision int32) (evidence.Source, error) {
-	source := evidence.Source{Events: s.events(ctx, run)}
-	var err error
-	if s.Frozen == nil {
-		source.Report, err = s.unfrozen(ctx, run, revision)
-	} else {
-		source.Report, source.Revision, err = s.Frozen.FrozenReport(ctx, pgstore.RunKey{ID: run.ID, Number: run.Number}, revision)
-		source.Compared = func(ctx context.Context, sha256 string) ([]byte, error) {
-			body, err := s.Frozen.ReportBySHA256(ctx, sha256)
-			if errors.Is(err, pgstore.ErrNotFound) {
-				return nil, nil
-			}
-			return body, err
-		}
-	}
+	source := evidence.Source{Events: s.events(ctx, run), Compared: s.compared}
+	frozen, err := s.Store.Report(ctx, pgstore.RunKey{ID: run.ID, Number: run.Number}, revision)
 	if errors.Is(err, pgstore.ErrNotFound) {
 		return source, noReport(run, revision)
 	}
 	if err != nil {
 		return source, err
 	}
+	source.Revision = frozen.Revision
+	if source.Report, err = s.Store.ReportBody(ctx, &frozen); err != nil {
+		return source, err
+	}
 	reported, err := report.Decode(source.Report)
 	if err != nil {
 		return source, fmt.Errorf("read the report of %s/%d: %w", run.ID, run.Number, err)
 	}
+	var page bytes.Buffer
+	if err := render.Report(&page, "html", reported); err != nil {
+		return source, err
+	}
+	source.HTML = page.Bytes()
 	if reported.Inputs.DefinitionSHA256 == "" {
 		return source, nil
 	}
@@ -103,27 +94,17 @@ func (s *evidences) source(ctx context.Context, run *execution.Run, revision int
 	return source, nil
 }
 
-// unfrozen is a report that is built for this bundle, where none are kept: of what
-// the events say and, if the coordinator has named it, the definition.
-func (s *evidences) unfrozen(ctx context.Context, run *execution.Run, revision int32) ([]byte, error) {
-	if revision != 0 {
-		return nil, pgstore.ErrNotFound
-	}
-	var about report.Context
-	if run.ScenarioVersion != "" {
-		version, err := s.Store.ScenarioVersion(ctx, scenario.ID(run.ScenarioID), run.ScenarioVersion)
-		if err != nil && !errors.Is(err, pgstore.ErrNotFound) {
-			return nil, err
-		}
-		if err == nil {
-			about.Definition = &report.DefinitionSource{ScenarioID: run.ScenarioID, Number: version.Number, Text: version.Text, Author: version.Author}
-		}
-	}
-	built, err := evidence.Build(run.ID, run.Number, run.RunID, about, s.events(ctx, run))
+// compared is a report that another one speaks of; nil when it is kept no more.
+func (s *evidences) compared(ctx context.Context, sha256 string) ([]byte, error) {
+	digest, err := pgstore.ParseReportDigest(sha256)
 	if err != nil {
 		return nil, err
 	}
-	return built.Encode()
+	body, err := s.Store.ReportBodyBySHA256(ctx, digest)
+	if errors.Is(err, pgstore.ErrNotFound) {
+		return nil, nil
+	}
+	return body, err
 }
 
 // events are those of a run, as package evidence has them.
@@ -161,7 +142,7 @@ func evidenceFailure(err error) error {
 }
 
 func noReport(run *execution.Run, revision int32) error {
-	message := fmt.Sprintf("there is no report of run %d of %s yet: it is made when the run has been quiet for a while", run.Number, run.ID)
+	message := fmt.Sprintf("there is no report of run %d of %s yet: one is made when the run has been quiet for a while, or by GenerateReport", run.Number, run.ID)
 	if revision != 0 {
 		message = fmt.Sprintf("the report of run %d of %s has no revision %d", run.Number, run.ID, revision)
 	}

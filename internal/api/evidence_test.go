@@ -1,8 +1,8 @@
 package api_test
 
 import (
+	"archive/zip"
 	"bytes"
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,14 +12,11 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/api"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/evidence"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 )
 
 // export asks for a bundle, and gives the file and the last answer.
@@ -100,6 +97,7 @@ func TestExportedEvidenceIsVerified(t *testing.T) {
 	w.ended("exec-1", "1")
 	call(w, w.executions.AnnotateExecution, &contract.AnnotateExecutionRequest{RequestId: w.request(), ExecutionId: "exec-1", Text: "seen"})
 	call(w, w.executions.PinExecution, &contract.PinExecutionRequest{RequestId: w.request(), ExecutionId: "exec-1", Pinned: true})
+	w.freeze("exec-1")
 	r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
 	for _, c := range r.Checks {
 		if c.Outcome != evidence.Holds {
@@ -145,6 +143,7 @@ func TestEvidenceShowsWhatWasAltered(t *testing.T) {
 			}
 		}
 		change(c.alter)
+		w.freeze(id)
 		file, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: id})
 		if err != nil {
 			t.Fatal(err)
@@ -154,81 +153,39 @@ func TestEvidenceShowsWhatWasAltered(t *testing.T) {
 			t.Errorf("%s: error %v, result %+v", name, err, r)
 		}
 		change(c.undo)
+		w.freeze(id)
 		if r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: id}); !r.Verified {
 			t.Errorf("%s: what was restored differs", name)
 		}
 	}
 }
 
-// frozen are reports that are kept.
-type frozen struct {
-	reports map[int32][]byte
-	last    int32
-	others  map[string][]byte
-	asked   []string
-}
-
-func (f *frozen) FrozenReport(_ context.Context, _ pgstore.RunKey, revision int32) ([]byte, int32, error) {
-	if revision == 0 {
-		revision = f.last
-	}
-	if f.reports[revision] == nil {
-		return nil, 0, pgstore.ErrNotFound
-	}
-	return f.reports[revision], revision, nil
-}
-
-func (f *frozen) ReportBySHA256(_ context.Context, sha256 string) ([]byte, error) {
-	f.asked = append(f.asked, sha256)
-	if f.others[sha256] == nil {
-		return nil, pgstore.ErrNotFound
-	}
-	return f.others[sha256], nil
-}
-
 // Evidence is of a frozen report, with the reports that it speaks of as far as they
 // are kept; one that later events have outdated has none.
 func TestEvidenceOfFrozenReports(t *testing.T) {
 	t.Parallel()
-	kept := &frozen{reports: map[int32][]byte{}, others: map[string][]byte{}}
-	w := newWorld(t, func(p *api.Parts) { p.Frozen = kept })
+	w := newWorld(t)
 	w.publish("slow", definition("100"))
+	w.ended("exec-0", "1")
+	earlier := w.freeze("exec-0")
 	w.ended("exec-1", "1")
 	_, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
 	w.refusal("no report", err, connect.CodeNotFound, "report_not_found", "revision")
 
-	freeze := func(about report.Context) *report.Report {
-		run, err := w.store.FindRun(t.Context(), pgstore.RunKey{ID: "exec-1"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := evidence.Build(run.ID, run.Number, run.RunID, about, func(yield func(*evidence.Event, error) bool) {
-			for e, err := range w.store.WholeEvents(t.Context(), &run) {
-				if err != nil || !yield(&evidence.Event{Header: e.Header, Rows: event.Rows{Lines: e.Lines, State: e.State, Metrics: e.Metrics}}, nil) {
-					return
-				}
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := r.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		kept.last++
-		kept.reports[kept.last], kept.others[r.SHA256] = body, body
-		return r
-	}
-	first := freeze(report.Context{})
-	about := report.Context{Previous: []report.Brief{first.Brief(), {ExecutionID: "gone", Run: 1, SHA256: strings.Repeat("0", 64)}}}
-	second := freeze(about)
-	r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Revision: 2})
-	if r.Revision != 2 || r.Report != second.SHA256 || len(kept.asked) != 2 {
-		t.Errorf("revision %d, report %s, asked for %v", r.Revision, r.Report, kept.asked)
-	}
-	if r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Revision: 1}); r.Revision != 1 || r.Report != first.SHA256 {
+	first := w.freeze("exec-1")
+	r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Revision: 1})
+	if r.Revision != 1 || r.Report != first.GetSha256() {
 		t.Errorf("revision %d, report %s", r.Revision, r.Report)
+	}
+	file, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds := filesIn(t, file)
+	for _, name := range []string{"report.html", "compared/" + earlier.GetSha256() + ".json"} {
+		if !holds[name] {
+			t.Errorf("the bundle has no %s: %v", name, holds)
+		}
 	}
 	_, _, err = w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Revision: 7})
 	w.refusal("an unknown revision", err, connect.CodeNotFound, "report_not_found", "revision")
@@ -239,10 +196,33 @@ func TestEvidenceOfFrozenReports(t *testing.T) {
 	if last.GetManifestSha256() != "" {
 		t.Error("a file that is none is called whole")
 	}
-	freeze(about)
-	if r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"}); r.Revision != 3 {
+	if _, err := w.db.Pool(t).Exec(t.Context(), `DELETE FROM test_coordination.reports WHERE execution_id = 'exec-0'`); err != nil {
+		t.Fatal(err)
+	}
+	w.freeze("exec-1")
+	if r := w.verified(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"}); r.Revision != 2 {
 		t.Errorf("revision %d", r.Revision)
 	}
+}
+
+// freeze has the report of a run built now.
+func (w *world) freeze(id string) *contract.ReportInfo {
+	w.Helper()
+	return call(w, w.reports.GenerateReport, &contract.GenerateReportRequest{RequestId: w.request(), ExecutionId: id}).GetReport()
+}
+
+// filesIn are the names of the files in a bundle.
+func filesIn(t *testing.T, bundle []byte) map[string]bool {
+	t.Helper()
+	archive, err := zip.NewReader(bytes.NewReader(bundle), int64(len(bundle)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, f := range archive.File {
+		names[f.Name] = true
+	}
+	return names
 }
 
 func TestEvidenceIsRefused(t *testing.T) {
@@ -264,7 +244,8 @@ func TestEvidenceIsRefused(t *testing.T) {
 	}
 	w.ended("exec-1", "")
 	_, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Revision: 1})
-	w.refusal("a revision where none are kept", err, connect.CodeNotFound, "report_not_found", "revision")
+	w.refusal("a revision where there is no report", err, connect.CodeNotFound, "report_not_found", "revision")
+	w.freeze("exec-1")
 
 	pool := w.db.Pool(t)
 	exec := func(statement string) {

@@ -31,10 +31,6 @@ type Parts struct {
 	Now      func() time.Time
 	Log      zerolog.Logger
 
-	// Frozen are the reports that evidence is given of; nil: none are kept, and one is
-	// built for each bundle.
-	Frozen FrozenReports
-
 	// AtWork says what the service still waits for, or that it stops; nil while it
 	// is at work.
 	AtWork func() error
