@@ -46,6 +46,7 @@ type commandLine struct {
 
 	Quarantine quarantineCmd `cmd:"" help:"Look at records that could not be accepted, bring them back or give them up."`
 	Partitions partitionsCmd `cmd:"" help:"Look at the partitions of the input topics, and move them."`
+	Retention  retentionCmd  `cmd:"" help:"See what old runs lose by the policies, remove it, and keep what must be kept."`
 	Outbox     outboxCmd     `cmd:"" help:"Look at events that the broker refuses, try them again or give them up."`
 
 	Contract contractCmd `cmd:"" help:"For those who write a coordinator: hold its events against the contract."`

@@ -6,6 +6,7 @@
 //	runs.go          a run: row, parts, details, log lines, snapshots, arrivals
 //	definitions.go   a template, scenario or schedule: row and versions
 //	sums.go          what only the database can add up: partitions, ids, orphans
+//	pruned.go        what retention has removed: it is said, and nothing else may be missing
 //	live.go          Redis against the newest run of each id
 //	compare.go       two values of the domain, field by field
 //
