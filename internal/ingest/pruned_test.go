@@ -32,6 +32,7 @@ func (w *world) history(daysAgo int, records func() []kafkarecord.Record) []kafk
 	w.clock = moment.Add(-time.Hour)
 	all := records()
 	w.produce(all...)
+	must(w, w.newEngine("a", bornAt(moment)).PreparePartitions(w.Context())) // or rows go to default partitions
 	w.run(bornAt(moment))
 	return all
 }
@@ -180,7 +181,7 @@ func TestPassesThatAreCutOffAreFinished(t *testing.T) {
 						case 1:
 							records = append(records, w.fullRun(id)...)
 						default: // dies without a word
-							records = append(records, w.fullRun(id, withSequence(n + 1))[:4]...)
+							records = append(records, w.fullRun(id, withSequence(n+1))[:4]...)
 						}
 					}
 					return records
@@ -327,7 +328,7 @@ func TestALongReaderPutsAPartitionOff(t *testing.T) {
 
 	done := w.prune(thirtyDays, func(c *pruning.Config, _ *pruning.Parts) { c.LockTries = 2 })
 	if done.Locked != 1 || done.PendingRows == 0 {
-		t.Fatalf("%d partitions locked, %d rows pending; want 1 and some", done.Locked, done.PendingRows)
+		t.Fatalf("%d partitions locked, %d rows pending, %d replaced; want 1 and some", done.Locked, done.PendingRows, done.Replaced)
 	}
 	w.verify() // rows of a run that is gone, and no difference
 	w.produceTo(1, records...)

@@ -111,7 +111,7 @@ func TestPrunedRunsAreNotVerifiable(t *testing.T) {
 		if _, err := pool.Exec(t.Context(), lost); err != nil {
 			t.Fatal(err)
 		}
-		if f.verify(t).Clean() {
+		if report := f.verify(t); report.Clean() {
 			t.Errorf("nothing is seen after %s", lost)
 		}
 		tables.restore()
