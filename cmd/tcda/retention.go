@@ -298,7 +298,8 @@ func (c *holdAdd) hold() (h retention.Hold, err error) {
 			return h, fmt.Errorf("--%s=%s: must be a date such as 2026-05-31", d.flag, escaped(d.text))
 		}
 	}
-	return h, h.Check()
+	err = h.Check()
+	return h, err
 }
 
 // Run places the hold.

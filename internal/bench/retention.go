@@ -79,7 +79,7 @@ func (b *bench) spaceUsed(ctx context.Context) (u spaceUsed, err error) {
 	if failed := syscall.Statfs(b.dir, &disk); failed != nil {
 		return u, errors.Join(err, fmt.Errorf("look at the disk: %w", failed))
 	}
-	u.disk = int64(disk.Blocks-disk.Bfree) * disk.Bsize //nolint:gosec,unconvert // far below
+	u.disk = int64(disk.Blocks-disk.Bfree) * disk.Bsize //nolint:gosec // far below
 	return u, err
 }
 

@@ -225,8 +225,17 @@ func TestGlob(t *testing.T) {
 		pattern, text string
 		want          bool
 	}{
-		{"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "abc", true}, {"a*c", "abbc", true}, {"a*c", "abbd", false},
-		{"?", "é", true}, {"?", "", false}, {"a**b", "ab", true}, {"*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false}, {"[a]", "a", false},
+		{"", "", true},
+		{"", "a", false},
+		{"*", "", true},
+		{"*", "abc", true},
+		{"a*c", "abbc", true},
+		{"a*c", "abbd", false},
+		{"?", "é", true},
+		{"?", "", false},
+		{"a**b", "ab", true},
+		{"*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+		{"[a]", "a", false},
 	} {
 		if got := retention.Glob(c.pattern, c.text); got != c.want {
 			t.Errorf("Glob(%q, %q) = %t", c.pattern, c.text, got)
