@@ -96,7 +96,7 @@ func (r *rules) checkTogether(c *Config) {
 		{"results-retention-days", c.Retention.ResultsDays},
 		{"reports-retention-days", c.Retention.ReportsDays},
 	} {
-		r.must(c.Retention.Days == 0 || of.days <= c.Retention.Days, of.setting, "must not exceed retention-days: a run goes with everything of it")
+		r.must(c.Retention.Days <= 0 || of.days <= c.Retention.Days, of.setting, "must not exceed retention-days: a run goes with everything of it")
 	}
 
 	r.must(c.Retention.ResultsDays == 0 || c.Retention.EventsDays > 0 && c.Retention.EventsDays <= c.Retention.ResultsDays, "results-retention-days",
