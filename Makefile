@@ -127,6 +127,11 @@ bench-reads: ## Measure what page 10,000 of each list costs beside page 1: ARGS=
 	@$(MAKE) build
 	@bin/tcda-lab bench --only=reads $(ARGS)
 
+.PHONY: bench-retention
+bench-retention: ## Measure what a pass of retention gives back, and what ingest loses meanwhile: ARGS='--executions=1000000 --log-lines=20000000'
+	@$(MAKE) build
+	@bin/tcda-lab bench --only=retention $(ARGS)
+
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks
 	go test -run='^$$' -bench=. -benchmem ./...

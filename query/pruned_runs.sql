@@ -158,12 +158,13 @@ SELECT k.kind::text AS kind, count(*)::bigint AS runs, count(*) FILTER (WHERE k.
 FROM test_coordination.pruned_runs AS p CROSS JOIN LATERAL unnest(p.kinds) AS k(kind) GROUP BY 1 ORDER BY 1;
 
 -- MissingRuns are ids that should have had more runs than are stored or have a
--- tombstone.
+-- tombstone, and those that do not say that they have lost something.
 -- name: MissingRuns :many
-SELECT i.execution_id, i.latest_run, (r.runs + t.runs)::bigint AS known FROM test_coordination.execution_ids AS i
+SELECT i.execution_id, i.latest_run, (r.runs + t.runs)::bigint AS known, i.pruned, (t.events > 0)::boolean AS lost_events FROM test_coordination.execution_ids AS i
 CROSS JOIN LATERAL (SELECT count(*) AS runs FROM test_coordination.executions AS e WHERE e.execution_id = i.execution_id) AS r
-CROSS JOIN LATERAL (SELECT count(*) AS runs FROM test_coordination.pruned_runs AS p WHERE p.execution_id = i.execution_id AND 'run' = ANY (p.kinds)) AS t
-WHERE r.runs + t.runs <> i.latest_run ORDER BY 1 LIMIT sqlc.arg(page);
+CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE 'run' = ANY (p.kinds)) AS runs, count(*) FILTER (WHERE 'events' = ANY (p.kinds)) AS events
+  FROM test_coordination.pruned_runs AS p WHERE p.execution_id = i.execution_id) AS t
+WHERE r.runs + t.runs < i.latest_run OR i.pruned <> (t.events > 0) ORDER BY 1 LIMIT sqlc.arg(page);
 
 -- DeleteAuditBefore removes the oldest entries of the audit log, so many at once.
 -- name: DeleteAuditBefore :execrows

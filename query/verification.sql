@@ -52,10 +52,6 @@ FULL JOIN (
 WHERE i.execution_id IS NULL OR i.latest_run <> coalesce(e.newest, 0) OR NOT coalesce(e.buckets, '{}') <@ i.buckets
 ORDER BY 1 LIMIT sqlc.arg(page);
 
--- PrunedIDs counts the ids whose runs retention has removed.
--- name: PrunedIDs :one
-SELECT count(*)::bigint FROM test_coordination.execution_ids WHERE pruned_at IS NOT NULL;
-
 -- PartitionSums puts the sums of each partition beside what is stored of it; -1
 -- stands for a partition that an event should name. Events that were pruned are
 -- counted apart, and not again where their rows still lie in the table.

@@ -12,14 +12,14 @@ import (
 )
 
 type benchCmd struct {
-	Only       []string `placeholder:"PART" help:"Measure these only: mixed, logs, small (workloads), ceiling (of the workloads measured), single, latency, memory, reads."`
+	Only       []string `placeholder:"PART" help:"Measure these only: mixed, logs, small (workloads), ceiling (of the workloads measured), single, latency, memory, reads; retention is measured only if it is named."`
 	Rounds     int      `default:"3" help:"How often the service and the ceiling are measured, by turns; and latencies."`
 	Events     int      `default:"200000" help:"Events in a backlog; a tenth of it for logs."`
 	Partitions int      `default:"4" help:"Of each topic."`
 
 	SingleEvents int           `default:"10000" help:"Events that are taken one a transaction."`
 	MemoryEvents int           `default:"1000000" help:"Events in the backlog of memory."`
-	Executions   int           `default:"200000" help:"Executions in the database of reads."`
+	Executions   int           `default:"200000" help:"Executions in the database of reads, and of retention."`
 	LogLines     int           `default:"2000000" help:"Log lines in it."`
 	LatencyTime  time.Duration `default:"20s" help:"How long latency is measured in a round."`
 	Rate         float64       `help:"Events a second, a fifth of which is sent while latency is measured. Without it: what was measured."`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
 )
 
 type configCmd struct {
@@ -17,14 +18,14 @@ type configCheck struct {
 
 // Run checks the settings; it connects to nothing.
 func (c *configCheck) Run(cfg *config.Config, term console) error {
-	err := cfg.Validate()
+	err := validate(cfg)
 	if !c.JSON {
 		if err == nil {
 			fmt.Fprintln(term.out, "the settings can be used")
 		}
 		return err
 	}
-	problems, _ := err.(config.Problems) //nolint:errorlint // Validate returns no other
+	problems, _ := err.(config.Problems) //nolint:errorlint // validate returns no other
 	report := struct {
 		Valid    bool            `json:"valid"`
 		Problems []configProblem `json:"problems"`
@@ -39,6 +40,19 @@ func (c *configCheck) Run(cfg *config.Config, term console) error {
 		return &exitError{exitUsage, errReported}
 	}
 	return nil
+}
+
+// validate checks the settings, and the file of policies that they may name.
+func validate(cfg *config.Config) error {
+	err := cfg.Validate()
+	problems, _ := err.(config.Problems) //nolint:errorlint // Validate returns no other
+	if _, failed := service.Retention(cfg); failed != nil {
+		problems = append(problems, retentionProblems(cfg, failed)...)
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return problems
 }
 
 type configProblem struct {

@@ -48,6 +48,7 @@ type commandLine struct {
 
 	Quarantine quarantineCmd `cmd:"" help:"Look at records that could not be accepted, bring them back or give them up."`
 	Partitions partitionsCmd `cmd:"" help:"Look at the partitions of the input topics, and move them."`
+	Retention  retentionCmd  `cmd:"" help:"See what old runs lose by the policies, remove it, and keep what must be kept."`
 	Outbox     outboxCmd     `cmd:"" help:"Look at events that the broker refuses, try them again or give them up."`
 
 	Export exportCmd `cmd:"" help:"Write analytics views into files: Parquet, CSV or JSON lines; resumable, in bounded memory."`

@@ -25,11 +25,13 @@ const (
 	partLatency = "latency"
 	partMemory  = "memory"
 	partReads   = "reads"
+
+	partRetention = "retention" // only when it is asked for
 )
 
 // Parts are the names of what can be measured, in order.
 func Parts() []string {
-	return append(coordsim.Workloads(), partCeiling, partSingle, partLatency, partMemory, partReads)
+	return append(coordsim.Workloads(), partCeiling, partSingle, partLatency, partMemory, partReads, partRetention)
 }
 
 // Options say what to measure, and with which programs.
@@ -178,6 +180,11 @@ func (b *bench) measure(ctx context.Context) error {
 			if err := part.measure(ctx); err != nil {
 				return fmt.Errorf("measure %s: %w", part.name, err)
 			}
+		}
+	}
+	if slices.Contains(b.Only, partRetention) {
+		if err := b.measureRetention(ctx); err != nil {
+			return fmt.Errorf("measure %s: %w", partRetention, err)
 		}
 	}
 	return nil

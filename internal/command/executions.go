@@ -72,6 +72,12 @@ func (t *Tx) RequestExecution(ctx context.Context, m *contract.ExecutionRequeste
 			Message: fmt.Sprintf("run %d of %s is %s: wait for its end, cancel it, or choose another id", latest.Run.Number, e.Subject, latest.Run.Status),
 		}
 	}
+	if f.Pruned(e) {
+		return nil, ready, &Refusal{
+			Kind: Precondition, Reason: "execution_pruned", Field: "request_id",
+			Message: "this request was carried out before, and retention has removed its run: choose another request id",
+		}
+	}
 	f.Apply(e, pgstore.OwnEvent)
 	if err := t.tell(ctx, &e.Header, m); err != nil {
 		return nil, ready, err

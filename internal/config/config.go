@@ -38,6 +38,7 @@ type Config struct {
 	Liveness   Liveness   `embed:"" prefix:"liveness-" group:"Liveness"`
 	Occurrence Occurrence `embed:"" prefix:"occurrence-" group:"Occurrences of schedules"`
 	Partitions Partitions `embed:"" prefix:"partitions-" group:"Partitions"`
+	Retention  Retention  `embed:"" group:"Retention"`
 	Outbox     Outbox     `embed:"" prefix:"outbox-" group:"Outbox"`
 	Report     Report     `embed:"" prefix:"report-" group:"Reports"`
 	Analytics  Analytics  `embed:"" prefix:"analytics-" group:"Analytics"`
@@ -53,7 +54,7 @@ type Config struct {
 // Service is what concerns the process as a whole.
 type Service struct {
 	Instance        string        `form:"instance" help:"Name of this process, unique among those running; the host's name if empty. It owns partitions and signs events under this name."`
-	Roles           []string      `default:"ingest,reconcile,maintain,outbox,report,api" oneof:"ingest,reconcile,maintain,outbox,report,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, make rollups for analysts, forget old answers and occurrences), outbox (publish to Kafka what other programs are to know), report (build the reports of runs that have settled), api (serve scenarios, executions, schedules, locks and reports). Health and metrics are always served."`
+	Roles           []string      `default:"ingest,reconcile,maintain,outbox,report,api" oneof:"ingest,reconcile,maintain,outbox,report,api" nonempty:"" help:"What serve does: ingest (Kafka to PostgreSQL and Redis), reconcile (make Redis right again, look after silent runs and orphaned faults), maintain (make partitions ahead, plan schedules, make rollups for analysts, forget old answers and occurrences, remove what the policies of retention say), outbox (publish to Kafka what other programs are to know), report (build the reports of runs that have settled), api (serve scenarios, executions, schedules, locks and reports). Health and metrics are always served."`
 	ShutdownTimeout time.Duration `default:"25s" min:"1s" max:"10m" help:"How long a graceful stop may take."`
 }
 
@@ -186,6 +187,21 @@ type Occurrence struct {
 type Partitions struct {
 	By    string `default:"monthly" oneof:"monthly,daily" help:"Width of a partition: monthly or daily. Every partition costs locks in each generic plan; daily is for many runs a day."`
 	Ahead int    `default:"3" min:"1" max:"60" help:"Partitions made in advance."`
+}
+
+// Retention is what is kept of runs that have ended, and for how long. Without any of
+// these settings everything is kept.
+type Retention struct {
+	Days          int           `name:"retention-days" default:"0" min:"0" max:"36500" help:"Runs go, with everything of them, so many days after their end; 0: never. Pinned ones, those under a legal hold and those that have not ended stay."`
+	LogsDays      int           `name:"logs-retention-days" default:"0" min:"0" max:"36500" help:"Log lines go so many days after the end of their run; 0: with the run."`
+	SnapshotsDays int           `name:"snapshots-retention-days" default:"0" min:"0" max:"36500" help:"System snapshots go so many days after the end of their run; 0: with the run."`
+	EventsDays    int           `name:"events-retention-days" default:"0" min:"0" max:"36500" help:"The timeline goes so many days after the end of its run, with annotations; 0: with the run."`
+	ResultsDays   int           `name:"results-retention-days" default:"0" min:"0" max:"36500" help:"Phases, steps, faults and validations go so many days after the end of their run; 0: with the run."`
+	ReportsDays   int           `name:"reports-retention-days" default:"0" min:"0" max:"36500" help:"Test reports go so many days after the end of their run; 0: with the run."`
+	AuditDays     int           `name:"audit-retention-days" default:"0" min:"0" max:"36500" help:"Entries of the audit log go after so many days; 0: never."`
+	File          string        `name:"retention-file" placeholder:"PATH" help:"YAML file of policies, of which the first that matches decides; the settings in days come after them. tcda config check reads it, tcda retention plan says what would go."`
+	Interval      time.Duration `name:"retention-interval" default:"1h" min:"1s" max:"168h" help:"Between two passes of retention; it belongs to the role maintain."`
+	Quiet         time.Duration `name:"retention-quiet" default:"24h" min:"1m" max:"8760h" help:"A run is left alone until it has not changed for so long, whatever the policies say."`
 }
 
 // Outbox is the loop that publishes to Kafka what other programs are to know.

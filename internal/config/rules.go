@@ -85,6 +85,23 @@ func (r *rules) checkTogether(c *Config) {
 		r.must(c.Access.File != "", "http-tls-client-ca-file", "must be given together with access-file: it says which certificate has which role")
 	}
 
+	r.must(c.Outbox.SettledAfter < c.Retention.Quiet, "retention-quiet", "must exceed outbox-settled-after: a run is reported before it goes")
+	for _, of := range []struct {
+		setting string
+		days    int
+	}{
+		{"logs-retention-days", c.Retention.LogsDays},
+		{"snapshots-retention-days", c.Retention.SnapshotsDays},
+		{"events-retention-days", c.Retention.EventsDays},
+		{"results-retention-days", c.Retention.ResultsDays},
+		{"reports-retention-days", c.Retention.ReportsDays},
+	} {
+		r.must(c.Retention.Days <= 0 || of.days <= c.Retention.Days, of.setting, "must not exceed retention-days: a run goes with everything of it")
+	}
+
+	r.must(c.Retention.ResultsDays == 0 || c.Retention.EventsDays > 0 && c.Retention.EventsDays <= c.Retention.ResultsDays, "results-retention-days",
+		"must be at least events-retention-days, which must be given, too: late events are merged into results")
+
 	if c.API.GRPCListen != "" {
 		r.must(c.Service.Plays(RoleAPI), "api-grpc-listen", "must be left out, or roles must have api")
 	}

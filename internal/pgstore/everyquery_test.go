@@ -17,7 +17,7 @@ import (
 func TestEveryGeneratedQueryIsCalled(t *testing.T) {
 	t.Parallel()
 	called := map[string]bool{}
-	for _, c := range slices.Concat(seeding(), reading(new(int)), apiCalls(new(int)), reportCalls(new(int))) {
+	for _, c := range slices.Concat(seeding(), reading(new(int)), apiCalls(new(int)), reportCalls(new(int)), retentionCalls(new(int))) {
 		called[c.method] = true
 	}
 	for m := range reflect.TypeFor[*dbsqlc.Queries]().Methods() {
@@ -31,7 +31,7 @@ func TestEveryGeneratedQueryOnAnEmptyDatabase(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	pool := testenv.Postgres(t).Pool(t)
-	for _, c := range slices.Concat(seeding(), reading(new(int)), apiCalls(new(int)), reportCalls(new(int))) {
+	for _, c := range slices.Concat(seeding(), reading(new(int)), apiCalls(new(int)), reportCalls(new(int)), retentionCalls(new(int))) {
 		tx, err := pool.Begin(ctx)
 		if err != nil {
 			t.Fatal(err)
@@ -56,7 +56,7 @@ func TestEveryGeneratedQueryOnASeededDatabase(t *testing.T) {
 	ctx := t.Context()
 	pool := testenv.Postgres(t).Pool(t)
 	var found int
-	calls := slices.Concat(seeding(), reading(&found), apiCalls(&found), reportCalls(&found))
+	calls := slices.Concat(seeding(), reading(&found), apiCalls(&found), reportCalls(&found), retentionCalls(&found))
 	once := map[string]bool{
 		"InsertRuns": true, "InsertDetails": true, "InsertEvents": true, "InsertPhases": true, "InsertSteps": true, "InsertFaults": true,
 		"InsertValidations": true, "InsertSnapshots": true, "InsertLogs": true, "InsertDefinitionEvent": true, "InsertAnnotations": true,

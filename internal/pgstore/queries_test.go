@@ -409,10 +409,6 @@ func reading(found *int) []call {
 			r, err := q.PartitionSums(ctx)
 			return rowsOf(found, r, err)
 		}),
-		rows("PrunedIDs", func(ctx context.Context, q *dbsqlc.Queries) error {
-			n, err := q.PrunedIDs(ctx)
-			return oneOf(found, n, err)
-		}),
 		rows("QuarantineSum", func(ctx context.Context, q *dbsqlc.Queries) error {
 			u, err := q.QuarantineSum(ctx)
 			return oneOf(found, u, err)

@@ -2,10 +2,14 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 )
 
 // Remains is what is known of the pruned runs of some execution ids, as far as it
@@ -65,4 +69,36 @@ func tombstoneFromRow(p *dbsqlc.PrunedRun) *execution.Tombstone {
 		Number: execution.RunNumber(p.Run), RunID: valueOf(p.RunID), Status: execution.Status(p.Status),
 		EndedAt: timeOf(p.EndedAt), LastStartAt: timeOf(p.LastStartAt),
 	}
+}
+
+// goneOf is what retention has removed of a run.
+func (s *Store) goneOf(ctx context.Context, k RunKey) (retention.Kinds, error) {
+	p, err := s.q.PrunedRun(ctx, string(k.ID), int32(k.Number))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, nil
+	}
+	return retention.ParseKinds(p.Kinds), interpret("read tombstone", err)
+}
+
+// MissingRuns is an id that has had more runs than are stored or have a tombstone, or
+// that does not say whether it has lost events.
+type MissingRuns struct {
+	ID        execution.ID
+	LatestRun execution.RunNumber
+	Known     int64 // stored, or with the tombstone of a run that is gone
+	Pruned    bool  // as its row says
+	Lost      bool  // as its tombstones say
+}
+
+// MissingRuns finds at most limit of them.
+func (s *Store) MissingRuns(ctx context.Context, limit int) ([]MissingRuns, error) {
+	rows, err := s.q.MissingRuns(ctx, int32(limit))
+	if err != nil {
+		return nil, interpret("look for missing runs", err)
+	}
+	missing := make([]MissingRuns, len(rows))
+	for i, r := range rows {
+		missing[i] = MissingRuns{execution.ID(r.ExecutionID), execution.RunNumber(r.LatestRun), r.Known, r.Pruned, r.LostEvents}
+	}
+	return missing, nil
 }

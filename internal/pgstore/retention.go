@@ -154,7 +154,7 @@ func (s *Store) LiftHold(ctx context.Context, id int64, by, reason string, now t
 	})
 }
 
-// Partition of a table's children by bucket.
+// BucketPartition is one of a table that is cut by bucket.
 type BucketPartition struct {
 	Table string
 	Name  string

@@ -12,6 +12,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
@@ -53,6 +54,8 @@ type StoredRun struct {
 	Snapshots map[int64]StoredSnapshot // by the arrival of their event
 
 	Annotations map[fact.Key]Annotation // by the key of their event
+
+	Gone retention.Kinds // what retention has removed of it
 }
 
 // StoredSnapshot is a snapshot without its big JSON.
@@ -86,7 +89,10 @@ func (s *Store) StoredRun(ctx context.Context, k RunKey) (StoredRun, error) {
 		if stored.Snapshots, err = s.snapshotsByArrival(ctx, &run); err != nil {
 			return err
 		}
-		stored.Annotations, err = s.annotationsByKey(ctx, &run)
+		if stored.Annotations, err = s.annotationsByKey(ctx, &run); err != nil {
+			return err
+		}
+		stored.Gone, err = s.goneOf(ctx, k)
 		return err
 	})
 	return stored, err
@@ -369,12 +375,6 @@ func (s *Store) IDMismatches(ctx context.Context, limit int) ([]IDMismatch, erro
 		}
 	}
 	return mismatches, nil
-}
-
-// PrunedIDs counts the execution ids whose runs were all removed by retention.
-func (s *Store) PrunedIDs(ctx context.Context) (int64, error) {
-	n, err := s.q.PrunedIDs(ctx)
-	return n, interpret("count pruned ids", err)
 }
 
 // PartitionSum puts the sums of a partition beside what is stored of it.

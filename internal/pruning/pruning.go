@@ -207,7 +207,8 @@ func (p *Pruner) pass(ctx context.Context) (Result, error) {
 	if err := p.forgetAudit(ctx, &done); err != nil {
 		return done, err
 	}
-	return done, p.end(ctx, &done)
+	err := p.end(ctx, &done)
+	return done, err
 }
 
 // prune marks what is due, and removes it, month by month.

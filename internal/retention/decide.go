@@ -155,6 +155,10 @@ func (d *Decider) byPolicies(r *RunFacts) Verdict {
 		v.Due &^= Run // an earlier policy keeps something of it
 		delete(v.DueBy, Run)
 	}
+	if v.Due.Has(Results) && !(v.Due | r.Gone).Has(Events) {
+		v.Due &^= Results // a late event is merged into them
+		delete(v.DueBy, Results)
+	}
 	switch {
 	case v.Due != 0:
 		v.Reason = Goes

@@ -5,7 +5,8 @@
 // policy that matches the run and speaks of the kind decides; where none does,
 // the data is kept. A policy that speaks of whole runs speaks of every kind. The
 // row of a run goes only together with everything else of it, so an earlier
-// policy that keeps a kind keeps the row, too. No policy touches
+// policy that keeps a kind keeps the row, too. Results go not before the timeline:
+// an event that comes late is merged into them. No policy touches
 //
 //   - a run that has not ended,
 //   - one that is pinned, or under a legal hold,

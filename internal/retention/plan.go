@@ -55,6 +55,12 @@ type PolicyKind struct {
 	Kind   Kinds
 }
 
+// PolicyMonth is a kind of data of a month's runs that goes by a policy.
+type PolicyMonth struct {
+	Policy string
+	MonthKind
+}
+
 // MonthKind is a kind of data of the runs that were born in a month.
 type MonthKind struct {
 	Month time.Time // its first day
@@ -68,7 +74,7 @@ type Split struct{ Go, Stay Tally }
 type Plan struct {
 	Due      []Due // in the order of their buckets
 	Runs     int64 // looked at
-	ByPolicy map[PolicyKind]Tally
+	ByPolicy map[PolicyMonth]Tally
 	Months   map[MonthKind]Split
 	Kept     map[Reason]int64 // runs that a policy would have lose something, by why they do not
 
@@ -79,7 +85,7 @@ type Plan struct {
 // NewPlan is an empty one.
 func NewPlan(rules *Rules) *Plan {
 	return &Plan{
-		ByPolicy: map[PolicyKind]Tally{}, Months: map[MonthKind]Split{}, Kept: map[Reason]int64{},
+		ByPolicy: map[PolicyMonth]Tally{}, Months: map[MonthKind]Split{}, Kept: map[Reason]int64{},
 		policies: rules.Policies, latest: map[execution.ID]int{},
 	}
 }
@@ -105,7 +111,7 @@ func (p *Plan) Add(r *Stored, v Verdict) {
 			Go: v.Go, Policy: p.policies[v.By[first]].Name, Sizes: r.Rows,
 		})
 		for _, kind := range v.Go.Each() {
-			p.policy(p.policies[v.By[kind]].Name, kind, r.Rows.Of(kind), 1)
+			p.policy(p.policies[v.By[kind]].Name, r.Bucket, kind, r.Rows.Of(kind), 1)
 			p.month(r.Bucket, kind, r.Rows.Of(kind), true)
 		}
 	}
@@ -124,9 +130,9 @@ func (p *Plan) keepLatest(r *Stored, v Verdict, place int) {
 		d := &p.Due[latest]
 		if d.Go.Has(Run) {
 			d.Go &^= Run
-			p.policy(d.Policy, Run, 0, -1)
+			p.policy(d.Policy, d.Bucket, Run, 0, -1)
 			p.Kept[Needed]++
-			k := MonthKind{monthOf(d.Bucket), Run}
+			k := MonthKind{MonthOf(d.Bucket), Run}
 			split := p.Months[k]
 			split.Go.Runs--
 			split.Stay.Runs++
@@ -136,15 +142,15 @@ func (p *Plan) keepLatest(r *Stored, v Verdict, place int) {
 	}
 }
 
-func (p *Plan) policy(name string, kind Kinds, rows, runs int64) {
-	k := PolicyKind{name, kind}
+func (p *Plan) policy(name string, bucket time.Time, kind Kinds, rows, runs int64) {
+	k := PolicyMonth{name, MonthKind{MonthOf(bucket), kind}}
 	t := p.ByPolicy[k]
 	t.Runs, t.Rows = t.Runs+runs, t.Rows+rows
 	p.ByPolicy[k] = t
 }
 
 func (p *Plan) month(bucket time.Time, kind Kinds, rows int64, goes bool) {
-	k := MonthKind{monthOf(bucket), kind}
+	k := MonthKind{MonthOf(bucket), kind}
 	split := p.Months[k]
 	if goes {
 		split.Go.add(rows)
@@ -164,12 +170,10 @@ func (p *Plan) Finish() {
 	p.latest = nil
 }
 
-func monthOf(day time.Time) time.Time {
-	return time.Date(day.Year(), day.Month(), 1, 0, 0, 0, 0, time.UTC)
-}
-
 // MonthOf is the first day of the month of a bucket.
-func MonthOf(bucket time.Time) time.Time { return monthOf(bucket.UTC()) }
+func MonthOf(bucket time.Time) time.Time {
+	return time.Date(bucket.Year(), bucket.Month(), 1, 0, 0, 0, 0, time.UTC)
+}
 
 // CopyRows is how many rows may be copied, so that what is left of a partition
 // goes to the operating system: writers to its buckets wait meanwhile.

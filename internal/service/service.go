@@ -36,6 +36,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/opshttp"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/outbox"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pruning"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/reporting"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/rollup"
@@ -123,6 +124,7 @@ type service struct {
 	rollups  *rollup.Roller
 	outbox   *outbox.Publisher // nil without the role
 	reports  *reporting.Loop   // nil without the role
+	pruner   *pruning.Pruner   // nil without the role
 	http     *opshttp.Server
 	listener net.Listener
 	grpc     net.Listener    // a further one for the API; nil: not asked for
@@ -187,6 +189,11 @@ func open(ctx context.Context, cfg *config.Config, opts Options) (_ *service, er
 	}
 	if cfg.Service.Plays(config.RoleOutbox) {
 		if err := s.openOutbox(kafkaConfig, metrics); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Service.Plays(config.RoleMaintain) {
+		if err := s.openRetention(registry); err != nil {
 			return nil, err
 		}
 	}
@@ -269,6 +276,7 @@ func (s *service) work(ctx context.Context) error {
 		roles.Go(func() error { s.engine.PlanSchedules(ctx); return nil })
 		roles.Go(func() error { s.forget(ctx); return nil })
 		roles.Go(func() error { s.rollups.Run(ctx); return nil })
+		roles.Go(func() error { s.pruner.Run(ctx); return nil })
 	}
 	if s.outbox != nil {
 		roles.Go(func() error { s.outbox.Run(ctx); return nil })

@@ -99,7 +99,8 @@ func given(t testing.TB, cfg *config.Config) string {
 		t.Fatal(err)
 	}
 	kafka, err := service.Kafka(cfg)
-	return fmt.Sprintf("%+v %+v %+v %+v %+v %+v %+v %+v %+v %+v %v %t %+v %+v", service.Postgres(cfg), service.PostgresOfAPI(cfg), service.Migrations(cfg), service.Redis(cfg),
+	rules, unread := service.Retention(cfg)
+	return fmt.Sprint(service.Pruning(cfg, rules, instance), unread) + fmt.Sprintf("%+v %+v %+v %+v %+v %+v %+v %+v %+v %+v %v %t %+v %+v", service.Postgres(cfg), service.PostgresOfAPI(cfg), service.Migrations(cfg), service.Redis(cfg),
 		service.EventLimits(cfg), service.API(cfg), service.Liveness(cfg), service.Ingest(cfg, instance), service.Outbox(cfg, instance), kafka.SASL, err, kafka.TLS != nil, withoutPointers(kafka), service.Access(cfg))
 }
 

@@ -70,6 +70,7 @@ func TestMetricsShowWhatTheyAreTold(t *testing.T) {
 		# TYPE tcda_records_duplicate_total counter
 		tcda_records_duplicate_total{found_by="batch"} 0
 		tcda_records_duplicate_total{found_by="hint"} 0
+		tcda_records_duplicate_total{found_by="pruned"} 0
 		tcda_records_duplicate_total{found_by="store"} 2
 		# HELP tcda_redis_up 1 while Redis is in use, 0 while it is unreachable or switched off.
 		# TYPE tcda_redis_up gauge

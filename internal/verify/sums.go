@@ -9,15 +9,8 @@ import (
 // sums verifies what is spread over tables: it asks the database for what does
 // not add up.
 func (v *verification) sums(ctx context.Context) error {
-	pruned, err := v.store.PrunedIDs(ctx)
-	if err != nil {
-		return err
-	}
-	if pruned > 0 {
-		v.report.cannotVerify("executions whose runs were all pruned: %d", pruned)
-	}
 	for _, check := range []func(context.Context) error{
-		func(ctx context.Context) error { return v.partitions(ctx, pruned > 0) },
+		v.pruned, v.partitions, v.missingRuns,
 		v.ids, v.orphans, v.alteredRecords, v.quarantine,
 	} {
 		if err := check(ctx); err != nil {
@@ -28,10 +21,11 @@ func (v *verification) sums(ctx context.Context) error {
 }
 
 // partitions holds the sums of each partition against what is stored of it.
-// Every applied record is one event and stays one, whatever is replayed. A
+// Every applied record is one event and stays one, whatever is replayed; those that
+// were pruned are counted. A
 // quarantined record is kept once for its address, but counted anew when its
 // partition is read again from before it: there may be fewer than were counted.
-func (v *verification) partitions(ctx context.Context, pruned bool) error {
+func (v *verification) partitions(ctx context.Context) error {
 	sums, err := v.store.PartitionSums(ctx)
 	if err != nil {
 		return err
@@ -39,9 +33,7 @@ func (v *verification) partitions(ctx context.Context, pruned bool) error {
 	v.report.Partitions = int64(len(sums))
 	for _, s := range sums {
 		c := comparison{report: v.report, subject: fmt.Sprintf("partition %s/%d", s.Topic, s.Partition)}
-		if s.Applied != s.Events && (!pruned || s.Applied < s.Events) {
-			c.compare("applied", s.Applied, s.Events)
-		}
+		c.compare("applied", s.Applied, s.Events)
 		if s.Quarantined < s.Kept {
 			c.compare("quarantined", s.Quarantined, s.Kept)
 		}

@@ -7,6 +7,7 @@
 //	definitions.go   a template, scenario or schedule: row and versions
 //	reports.go       a frozen report: its digest, and its bytes, which are built again
 //	sums.go          what only the database can add up: partitions, ids, orphans
+//	pruned.go        what retention has removed: it is said, and nothing else may be missing
 //	live.go          Redis against the newest run of each id
 //	compare.go       two values of the domain, field by field
 //

@@ -324,20 +324,23 @@ func (q *Queries) MarkRuns(ctx context.Context, arg MarkRunsParams) error {
 }
 
 const missingRuns = `-- name: MissingRuns :many
-SELECT i.execution_id, i.latest_run, (r.runs + t.runs)::bigint AS known FROM test_coordination.execution_ids AS i
+SELECT i.execution_id, i.latest_run, (r.runs + t.runs)::bigint AS known, i.pruned, (t.events > 0)::boolean AS lost_events FROM test_coordination.execution_ids AS i
 CROSS JOIN LATERAL (SELECT count(*) AS runs FROM test_coordination.executions AS e WHERE e.execution_id = i.execution_id) AS r
-CROSS JOIN LATERAL (SELECT count(*) AS runs FROM test_coordination.pruned_runs AS p WHERE p.execution_id = i.execution_id AND 'run' = ANY (p.kinds)) AS t
-WHERE r.runs + t.runs <> i.latest_run ORDER BY 1 LIMIT $1
+CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE 'run' = ANY (p.kinds)) AS runs, count(*) FILTER (WHERE 'events' = ANY (p.kinds)) AS events
+  FROM test_coordination.pruned_runs AS p WHERE p.execution_id = i.execution_id) AS t
+WHERE r.runs + t.runs < i.latest_run OR i.pruned <> (t.events > 0) ORDER BY 1 LIMIT $1
 `
 
 type MissingRunsRow struct {
 	ExecutionID string
 	LatestRun   int32
 	Known       int64
+	Pruned      bool
+	LostEvents  bool
 }
 
 // MissingRuns are ids that should have had more runs than are stored or have a
-// tombstone.
+// tombstone, and those that do not say that they have lost something.
 func (q *Queries) MissingRuns(ctx context.Context, page int32) ([]MissingRunsRow, error) {
 	rows, err := q.db.Query(ctx, missingRuns, page)
 	if err != nil {
@@ -347,7 +350,13 @@ func (q *Queries) MissingRuns(ctx context.Context, page int32) ([]MissingRunsRow
 	items := []MissingRunsRow{}
 	for rows.Next() {
 		var i MissingRunsRow
-		if err := rows.Scan(&i.ExecutionID, &i.LatestRun, &i.Known); err != nil {
+		if err := rows.Scan(
+			&i.ExecutionID,
+			&i.LatestRun,
+			&i.Known,
+			&i.Pruned,
+			&i.LostEvents,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -287,18 +287,6 @@ func (q *Queries) PartitionSums(ctx context.Context) ([]PartitionSumsRow, error)
 	return items, nil
 }
 
-const prunedIDs = `-- name: PrunedIDs :one
-SELECT count(*)::bigint FROM test_coordination.execution_ids WHERE pruned_at IS NOT NULL
-`
-
-// PrunedIDs counts the ids whose runs retention has removed.
-func (q *Queries) PrunedIDs(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, prunedIDs)
-	var column_1 int64
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const quarantineSum = `-- name: QuarantineSum :one
 SELECT count(*)::bigint AS open_records,
   coalesce(sum(test_coordination.quarantined_bytes(record_key, record_value, record_headers, field, detail)), 0)::bigint AS open_bytes,
