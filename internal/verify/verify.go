@@ -6,6 +6,7 @@
 //	runs.go          a run: row, parts, details, log lines, snapshots, arrivals
 //	definitions.go   a template, scenario or schedule: row and versions
 //	sums.go          what only the database can add up: partitions, ids, orphans
+//	rollups.go       the analysts' figures against the runs
 //	live.go          Redis against the newest run of each id
 //	compare.go       two values of the domain, field by field
 //
@@ -36,6 +37,7 @@ type Report struct {
 	Definitions      int64 `json:"definitions"` // templates, scenarios and schedules
 	DefinitionEvents int64 `json:"definition_events"`
 	Partitions       int64 `json:"partitions"`
+	Rollups          int64 `json:"rollups"`     // days of scenarios
 	LiveStates       int64 `json:"live_states"` // compared with Redis
 
 	// Differences are the first MaxDifferences; Omitted counts the rest.
@@ -106,7 +108,7 @@ func Run(ctx context.Context, store *pgstore.Store, live *redisstore.Store, opts
 	if v.grace == 0 {
 		v.grace = defaultLiveGrace
 	}
-	for _, part := range []func(context.Context) error{v.runs, v.definitions, v.sums, v.liveStates} {
+	for _, part := range []func(context.Context) error{v.runs, v.definitions, v.sums, v.rollups, v.liveStates} {
 		if err := part(ctx); err != nil {
 			return *v.report, fmt.Errorf("verify: %w", err)
 		}
