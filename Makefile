@@ -126,6 +126,11 @@ bench-reads: ## Measure what page 10,000 of each list costs beside page 1: ARGS=
 	@$(MAKE) build
 	@bin/tcda-lab bench --only=reads $(ARGS)
 
+.PHONY: bench-analytics
+bench-analytics: ## Measure what a 90-day summary by scenario costs beside reading as many rows by key: ARGS='--executions=1000000'
+	@$(MAKE) build
+	@bin/tcda-lab bench --only=analytics $(ARGS)
+
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks
 	go test -run='^$$' -bench=. -benchmem ./...

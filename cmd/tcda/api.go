@@ -58,6 +58,7 @@ type connection struct {
 	schedules  testcoordinationv1connect.ScheduleServiceClient
 	locks      testcoordinationv1connect.LockServiceClient
 	operations testcoordinationv1connect.OperationsServiceClient
+	analytics  testcoordinationv1connect.AnalyticsServiceClient
 }
 
 // connect prepares to call the API; nothing is sent yet.
@@ -74,6 +75,7 @@ func (f *apiFlags) connect() (*connection, error) {
 		schedules:  testcoordinationv1connect.NewScheduleServiceClient(client, url, with),
 		locks:      testcoordinationv1connect.NewLockServiceClient(client, url, with),
 		operations: testcoordinationv1connect.NewOperationsServiceClient(client, url, with),
+		analytics:  testcoordinationv1connect.NewAnalyticsServiceClient(client, url, with),
 	}, nil
 }
 

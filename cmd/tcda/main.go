@@ -41,6 +41,7 @@ type commandLine struct {
 
 	Executions executionsCmd `cmd:"" help:"Ask for runs, watch them, and look at everything that is known of them."`
 	Schedules  schedulesCmd  `cmd:"" help:"Work with schedules, and with what is due."`
+	Analytics  analyticsCmd  `cmd:"" help:"Look at what many runs come to: pass rates, percentiles, recovery, flakiness, coverage."`
 	Locks      locksCmd      `cmd:"" help:"Take, give back and look at execution locks."`
 	Ops        opsCmd        `cmd:"" help:"Operate the service: the kill switch, the audit log."`
 

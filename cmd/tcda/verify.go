@@ -75,6 +75,7 @@ func printReport(term console, r *verify.Report) error {
 		{"definitions", r.Definitions},
 		{"events of definitions", r.DefinitionEvents},
 		{"partitions", r.Partitions},
+		{"days of rollups", r.Rollups},
 		{"live states", r.LiveStates},
 	} {
 		counts = append(counts, []string{c.name, strconv.FormatInt(c.n, 10)})
