@@ -3,7 +3,9 @@ package verify_test
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
 
@@ -80,6 +82,12 @@ func TestPrunedRunsAreNotVerifiable(t *testing.T) {
 	t.Parallel()
 	f := fill(t)
 	pool := f.db.Pool(t)
+	err := f.store.Batch(t.Context(), time.Now(), func(tx *pgstore.Tx) error {
+		return tx.FreezeDays(t.Context(), []pgstore.RollupKey{{Day: time.Now().UTC().Truncate(24 * time.Hour)}, {Day: time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -1)}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, table := range []string{"execution_events", "execution_logs", "executions"} {
 		if _, err := pool.Exec(t.Context(), "DELETE FROM test_coordination."+table+" WHERE execution_id = 'exec-live' OR execution_id = 'exec-reused' AND run = 1"); err != nil {
 			t.Fatal(err)
@@ -92,7 +100,7 @@ func TestPrunedRunsAreNotVerifiable(t *testing.T) {
 	if !report.Clean() {
 		t.Errorf("differences: %v", report.Differences)
 	}
-	want := "runs 1 to 1 of execution exec-reused are not stored: pruned; executions whose runs were all pruned: 1"
+	want := "runs 1 to 1 of execution exec-reused are not stored: pruned; executions whose runs were all pruned: 1; rollups of 1 days of scenarios are frozen: runs of these days were pruned"
 	if got := strings.Join(report.NotVerifiable, "; "); got != want {
 		t.Errorf("not verifiable: %q, want %q", got, want)
 	}

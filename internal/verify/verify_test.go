@@ -21,6 +21,7 @@ import (
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/rollup"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario/examples"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
@@ -117,6 +118,9 @@ func fill(t testing.TB) *filled {
 		return true
 	})
 	f.command(t)
+	if _, err := rollup.New(rollup.Config{}, rollup.Parts{Store: f.store}).Drain(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
 	return f
 }
 
@@ -186,7 +190,7 @@ func TestWhatTheServiceStoredIsClean(t *testing.T) {
 	if len(report.NotVerifiable) > 0 {
 		t.Errorf("not verifiable: %v", report.NotVerifiable)
 	}
-	want := verify.Report{Runs: 4, Events: filledEvents + 3, Definitions: 4, DefinitionEvents: 7, Partitions: 2, LiveStates: 3}
+	want := verify.Report{Runs: 4, Events: filledEvents + 3, Definitions: 4, DefinitionEvents: 7, Partitions: 2, Rollups: 2, LiveStates: 3}
 	if diff := cmp.Diff(want, report, cmpopts.IgnoreFields(verify.Report{}, "Differences", "NotVerifiable")); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
