@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -82,7 +83,7 @@ func (b *bench) rollUp(ctx context.Context, s *Section, url string) error {
 	return nil
 }
 
-// fetch executes a statement and reads all it gives.
+// fetch executes a statement and reads all it gives; took is in microseconds.
 func fetch(ctx context.Context, conn *pgx.Conn, sql string, args ...any) (rows int, took float64, err error) {
 	began := time.Now()
 	found, err := conn.Query(ctx, sql, args...)
@@ -96,7 +97,7 @@ func fetch(ctx context.Context, conn *pgx.Conn, sql string, args ...any) (rows i
 		}
 		rows++
 	}
-	return rows, float64(time.Since(began).Microseconds()) / 1000, found.Err()
+	return rows, float64(time.Since(began).Microseconds()), found.Err()
 }
 
 func (b *bench) measureSummary(ctx context.Context, s *Section, conn *pgx.Conn) error {
@@ -105,7 +106,7 @@ func (b *bench) measureSummary(ctx context.Context, s *Section, conn *pgx.Conn) 
 		return err
 	}
 	if rows == 0 {
-		return fmt.Errorf("the summary has no rows: it needs a longer seed")
+		return errors.New("the summary has no rows: it needs a longer seed")
 	}
 	var summary, byKey []float64
 	for round := range analyticsRounds {
@@ -126,9 +127,9 @@ func (b *bench) measureSummary(ctx context.Context, s *Section, conn *pgx.Conn) 
 		}
 		summary = append(summary, took)
 	}
-	key := s.addSummary(fmt.Sprintf("%d rows by primary key", rows), "ms", byKey)
-	s.addSummary(fmt.Sprintf("90-day summary, %d rows", rows), "ms", summary).of(key, key.Name)
-	fmt.Fprintf(b.Progress, "%d rows by primary key %s ms, 90-day summary of as many scenarios %s ms: %.2f times\n", rows, amount(median(byKey)), amount(median(summary)), median(summary)/median(byKey))
+	key := s.addSummary(fmt.Sprintf("%d rows by primary key", rows), "us", byKey)
+	s.addSummary(fmt.Sprintf("90-day summary, %d rows", rows), "us", summary).of(key, key.Name)
+	fmt.Fprintf(b.Progress, "%d rows by primary key %s us, 90-day summary of as many scenarios %s us: %.2f times\n", rows, amount(median(byKey)), amount(median(summary)), median(summary)/median(byKey))
 	return nil
 }
 

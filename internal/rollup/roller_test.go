@@ -232,24 +232,28 @@ func TestSummariesMoveOnWithTheDay(t *testing.T) {
 func TestRollersAtOnce(t *testing.T) {
 	t.Parallel()
 	q := newQuiet(t)
-	done := make(chan error, 2)
-	ctx, stop := context.WithCancel(t.Context())
+	done, ended := make(chan error, 2), make(chan struct{})
 	for range 2 {
 		go func() {
 			r := rollup.New(rollup.Config{Keys: 1}, rollup.Parts{Store: q.Store, Now: func() time.Time { return noon }})
-			for ctx.Err() == nil {
+			for {
 				if _, err := r.Drain(t.Context(), nil); err != nil {
 					done <- err
 					return
 				}
+				select {
+				case <-ended:
+					done <- nil
+					return
+				default:
+				}
 			}
-			done <- nil
 		}()
 	}
 	for i := range 20 {
 		q.run(fmt.Sprint("run-", i), i%4, fmt.Sprint("g", i%6), int32(i%3), "passed")
 	}
-	stop()
+	close(ended)
 	for range 2 {
 		if err := <-done; err != nil {
 			t.Error(err)
