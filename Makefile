@@ -132,6 +132,11 @@ bench-retention: ## Measure what a pass of retention gives back, and what ingest
 	@$(MAKE) build
 	@bin/tcda-lab bench --only=retention $(ARGS)
 
+.PHONY: bench-analytics
+bench-analytics: ## Measure what a 90-day summary by scenario costs beside reading as many rows by key: ARGS='--executions=1000000'
+	@$(MAKE) build
+	@bin/tcda-lab bench --only=analytics $(ARGS)
+
 .PHONY: bench-go
 bench-go: ## Run the Go benchmarks
 	go test -run='^$$' -bench=. -benchmem ./...

@@ -7,9 +7,9 @@ FROM ROWS FROM (unnest(sqlc.arg(scenario_ids)::text[]), unnest(sqlc.arg(days)::d
 
 -- LockRollups serialises all who make rollups anew, until the end of the
 -- transaction. It comes first: what they read is then as new as what any before
--- them has stored.
+-- them has stored. (The roller's lead is another lock, which it holds meanwhile.)
 -- name: LockRollups :exec
-SELECT pg_advisory_xact_lock(hashtextextended('tcda:rollups', 0));
+SELECT pg_advisory_xact_lock(hashtextextended('tcda:make-rollups', 0));
 
 -- TakeDirty takes the oldest notes away, so many at most and of so many keys at
 -- most, and gives each pair of key and group once.

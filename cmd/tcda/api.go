@@ -60,6 +60,7 @@ type connection struct {
 	operations testcoordinationv1connect.OperationsServiceClient
 	evidence   testcoordinationv1connect.EvidenceServiceClient
 	reports    testcoordinationv1connect.ReportServiceClient
+	analytics  testcoordinationv1connect.AnalyticsServiceClient
 }
 
 // connect prepares to call the API; nothing is sent yet.
@@ -78,6 +79,7 @@ func (f *apiFlags) connect() (*connection, error) {
 		locks:      testcoordinationv1connect.NewLockServiceClient(client, url, with),
 		operations: testcoordinationv1connect.NewOperationsServiceClient(client, url, with),
 		evidence:   testcoordinationv1connect.NewEvidenceServiceClient(client, url, with),
+		analytics:  testcoordinationv1connect.NewAnalyticsServiceClient(client, url, with),
 	}, nil
 }
 

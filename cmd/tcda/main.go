@@ -43,6 +43,7 @@ type commandLine struct {
 	Reports    reportsCmd    `cmd:"" help:"Read what became of runs, export it, and compare."`
 	Schedules  schedulesCmd  `cmd:"" help:"Work with schedules, and with what is due."`
 	Evidence   evidenceCmd   `cmd:"" help:"Prove what a run was: write it into one file, and verify such a file without a server."`
+	Analytics  analyticsCmd  `cmd:"" help:"Look at what many runs come to: pass rates, percentiles, recovery, flakiness, coverage."`
 	Locks      locksCmd      `cmd:"" help:"Take, give back and look at execution locks."`
 	Ops        opsCmd        `cmd:"" help:"Operate the service: the kill switch, the audit log."`
 

@@ -76,6 +76,7 @@ func printReport(term console, r *verify.Report) error {
 		{"definitions", r.Definitions},
 		{"events of definitions", r.DefinitionEvents},
 		{"partitions", r.Partitions},
+		{"days of rollups", r.Rollups},
 		{"live states", r.LiveStates},
 		{"reports", r.Reports},
 		{"reports built again", r.ReportsRebuilt},

@@ -26,12 +26,13 @@ const (
 	partMemory  = "memory"
 	partReads   = "reads"
 
+	partAnalytics = "analytics"
 	partRetention = "retention" // only when it is asked for
 )
 
 // Parts are the names of what can be measured, in order.
 func Parts() []string {
-	return append(coordsim.Workloads(), partCeiling, partSingle, partLatency, partMemory, partReads, partRetention)
+	return append(coordsim.Workloads(), partCeiling, partSingle, partLatency, partMemory, partReads, partAnalytics, partRetention)
 }
 
 // Options say what to measure, and with which programs.
@@ -50,7 +51,8 @@ type Options struct {
 	Partitions int
 	// SingleEvents and MemoryEvents are the backlogs of those parts.
 	SingleEvents, MemoryEvents int
-	// Executions and LogLines are what lies in the database of reads.
+	// Executions and LogLines are what lies in the database of reads, and of
+	// analytics, which has no log lines.
 	Executions, LogLines int
 	// LatencyTime is how long latency is measured, and Rate, events a second, a
 	// fifth of which is sent meanwhile; 0: what was measured of the first workload.
@@ -175,7 +177,7 @@ func (b *bench) measure(ctx context.Context) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{partSingle, b.measureSingle}, {partLatency, b.measureLatency}, {partMemory, b.measureMemory}, {partReads, b.measureReads}} {
+	}{{partSingle, b.measureSingle}, {partLatency, b.measureLatency}, {partMemory, b.measureMemory}, {partReads, b.measureReads}, {partAnalytics, b.measureAnalytics}} {
 		if b.wants(part.name) {
 			if err := part.measure(ctx); err != nil {
 				return fmt.Errorf("measure %s: %w", part.name, err)

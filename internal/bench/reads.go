@@ -118,7 +118,20 @@ func (b *bench) measureReads(ctx context.Context) error {
 }
 
 // serveReads serves the API on a database while work lasts.
-func serveReads(ctx context.Context, url string, work func(testcoordinationv1connect.ExecutionServiceClient) error) (err error) {
+func serveReads(ctx context.Context, url string, work func(testcoordinationv1connect.ExecutionServiceClient) error) error {
+	return serveAPI(ctx, url, func(c *connectClient) error {
+		return work(testcoordinationv1connect.NewExecutionServiceClient(c.http, c.url))
+	})
+}
+
+// connectClient is how the API is reached.
+type connectClient struct {
+	http *http.Client
+	url  string
+}
+
+// serveAPI serves the API on a database while work lasts.
+func serveAPI(ctx context.Context, url string, work func(*connectClient) error) (err error) {
 	store, err := pgstore.Open(ctx, pgstore.Config{URL: url, MaxConns: 4, StatementTimeout: 30 * time.Second})
 	if err != nil {
 		return err
@@ -141,7 +154,7 @@ func serveReads(ctx context.Context, url string, work func(testcoordinationv1con
 			err = errors.Join(err, failed)
 		}
 	}()
-	return work(testcoordinationv1connect.NewExecutionServiceClient(http.DefaultClient, "http://"+listener.Addr().String()))
+	return work(&connectClient{http.DefaultClient, "http://" + listener.Addr().String()})
 }
 
 // measureList reads the first page and one far in, by turns.

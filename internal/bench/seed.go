@@ -71,6 +71,12 @@ func (s Seed) Fill(ctx context.Context, conn *pgx.Conn) error {
 	if err := s.fillLong(ctx, conn, ofLong); err != nil {
 		return err
 	}
+	// A service that maintains rolls up what was not told by anybody.
+	if _, err := conn.Exec(ctx, `INSERT INTO test_coordination.rollup_dirty (scenario_id, day, group_id, appended_at)
+		SELECT DISTINCT scenario_id, (coalesce(started_at, requested_at, created_at) AT TIME ZONE 'UTC')::date, group_id, $1::timestamptz
+		FROM test_coordination.executions WHERE ended_at IS NOT NULL AND dry_run IS NOT TRUE`, s.Now); err != nil {
+		return fmt.Errorf("note what is to be rolled up: %w", err)
+	}
 	for _, table := range storedTables {
 		if _, err := conn.Exec(ctx, "VACUUM (ANALYZE) test_coordination."+table.name); err != nil {
 			return fmt.Errorf("vacuum %s: %w", table.name, err)

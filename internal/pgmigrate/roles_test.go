@@ -56,8 +56,22 @@ func TestSharedInstallation(t *testing.T) {
 	up(t, restricted, pgmigrate.Options{})
 	analyst := as(t, with, "monitor_user", "secret")
 	exec(t, analyst, `SELECT FROM test_coordination.analytics_executions, test_coordination.analytics_timeline`)
+	readsAllViews(t, analyst)
+	mustDeny(t, analyst, `SELECT * FROM test_coordination.compute_rollup_runs(ARRAY['s'], ARRAY['2026-01-01'::date])`)
 	mustDeny(t, analyst, `SELECT FROM test_coordination.executions`)
 	mustDeny(t, analyst, `DELETE FROM test_coordination.analytics_executions`)
+}
+
+// readsAllViews reads every column of every view for analysts, and with them what
+// their functions need.
+func readsAllViews(t *testing.T, analyst string) {
+	t.Helper()
+	for _, view := range []string{
+		"executions", "validations", "faults", "timeline", "units", "daily_runs", "daily_assertions", "daily_faults", "coverage", "scenario_summaries", "flakiness", "failures",
+	} {
+		exec(t, analyst, `SELECT * FROM test_coordination.analytics_`+view)
+	}
+	exec(t, analyst, `SELECT test_coordination.analytics_percentile(ARRAY[1, 2], ARRAY[3, 4]::bigint[], 0.5)`)
 }
 
 // The roles of bootstrap.sql: the owner migrates, the writer serves, the reader
@@ -91,6 +105,7 @@ func TestHardenedInstallation(t *testing.T) {
 			}
 			useAsService(t, writer)
 			exec(t, writer, `INSERT INTO test_coordination.later VALUES (1)`)
+			exec(t, writer, `INSERT INTO test_coordination.rollup_runs SELECT * FROM test_coordination.compute_rollup_runs(ARRAY['s'], ARRAY['2026-01-01'::date])`)
 			mustDeny(t, writer, `CREATE TABLE test_coordination.mine (id integer)`)
 			mustDeny(t, writer, `DROP TABLE test_coordination.executions`)
 			mustDeny(t, writer, `TRUNCATE test_coordination.executions`)
@@ -98,6 +113,8 @@ func TestHardenedInstallation(t *testing.T) {
 
 			exec(t, reader, `SELECT FROM test_coordination.analytics_executions, test_coordination.analytics_validations,
 				test_coordination.analytics_faults, test_coordination.analytics_timeline`)
+			readsAllViews(t, reader)
+			mustDeny(t, reader, `SELECT FROM test_coordination.rollup_runs`)
 			mustDeny(t, reader, `SELECT FROM test_coordination.executions`)
 			mustDeny(t, reader, `SELECT FROM test_coordination.later`)
 			mustDeny(t, reader, `DELETE FROM test_coordination.analytics_executions`)

@@ -22,15 +22,21 @@ type DurationFigures struct {
 }
 
 // durations are those of a count, a sum, least and greatest in microseconds, and
-// percentiles in seconds.
+// percentiles in seconds, which cannot be beyond the greatest, where that is kept.
 func durations(count int64, sum, least, greatest, p50, p95, p99 float64) DurationFigures {
 	if count == 0 {
 		return DurationFigures{}
 	}
-	return DurationFigures{
+	d := DurationFigures{
 		Count: count, Mean: ofMicroseconds(sum / float64(count)), Min: ofMicroseconds(least), Max: ofMicroseconds(greatest),
 		P50: ofSeconds(p50), P95: ofSeconds(p95), P99: ofSeconds(p99),
 	}
+	for _, p := range []*time.Duration{&d.P50, &d.P95, &d.P99} {
+		if d.Max > 0 && *p > 0 {
+			*p = max(d.Min, min(d.Max, *p))
+		}
+	}
+	return d
 }
 
 func ofMicroseconds(n float64) time.Duration { return ofSeconds(n / 1e6) }

@@ -8,8 +8,8 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
 )
 
-// apiCalls calls the methods that only the API needs.
-func apiCalls(found *int) []call {
+// apiOnlyCalls calls the methods that only the API needs.
+func apiOnlyCalls(found *int) []call {
 	rows := func(method string, run func(context.Context, *dbsqlc.Queries) error) call {
 		return call{method, run, true}
 	}

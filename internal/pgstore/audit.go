@@ -21,6 +21,7 @@ const (
 	ActionDiscardParked     = "outbox.discard"
 	ActionAcceptGap         = "partition.accept_gap"
 	ActionResetPartition    = "partition.reset"
+	ActionRebuildRollups    = "rollups.rebuild"
 )
 
 // AuditEntry is one thing that an operator did.

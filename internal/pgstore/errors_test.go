@@ -325,6 +325,7 @@ var ownConstraints = []string{
 	"quarantine_usage_singleton_check",
 	"quarantined_records_reason_check",
 	"quarantined_records_status_check",
+	"scenario_summaries_window_check",
 	"scenario_versions_content_hash_check",
 	"scenarios_current_hash_check",
 	"schedule_occurrences_claim_check",

@@ -29,6 +29,9 @@ var mutations = map[string]string{
 	"jsonb":                    `'{"mutated": 1}'`,
 	"json":                     `'{"mutated": 1}'`,
 	"uuid":                     "gen_random_uuid()",
+	"numeric":                  "coalesce(COLUMN, 0) + 1",
+	"integer[]":                "COLUMN || 1",
+	"bigint[]":                 "COLUMN || 1::bigint",
 }
 
 // unverified are the columns that do not follow from the stored events, with
@@ -48,6 +51,8 @@ var unverified = map[string]string{
 	"ingest_partitions.quarantined":    "may be more than the rows after a replay",
 	"ingest_partitions.claimed_at":     "the clock's word",
 	"ingest_partitions.updated_at":     "the clock's word",
+
+	"scenario_summaries.as_of": "the day of the moment",
 
 	"quarantined_records.id":             "an address",
 	"quarantined_records.generation":     "an operator's act",
@@ -182,6 +187,7 @@ var notOfEvents = []string{
 	"api_requests", "outbox", "loop_cursors", "report_queue", // what was asked, and what is to be told
 	"schedule_plans", "schedule_occurrences", // when schedules are due, and who has taken them
 	"pruned_runs", "pruned_events", "retention_holds", // what has been removed: TestPrunedRunsAreNotVerifiable
+	"rollup_dirty", "rollup_frozen_days", "rollup_groups", "rollup_environments", // how far rollups are made; see TestRollups
 }
 
 // columns are those of all tables that hold what events say.

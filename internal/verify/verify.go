@@ -8,6 +8,7 @@
 //	reports.go       a frozen report: its digest, and its bytes, which are built again
 //	sums.go          what only the database can add up: partitions, ids, orphans
 //	pruned.go        what retention has removed: it is said, and nothing else may be missing
+//	rollups.go       the analysts' figures against the runs
 //	live.go          Redis against the newest run of each id
 //	compare.go       two values of the domain, field by field
 //
@@ -38,6 +39,7 @@ type Report struct {
 	Definitions      int64 `json:"definitions"` // templates, scenarios and schedules
 	DefinitionEvents int64 `json:"definition_events"`
 	Partitions       int64 `json:"partitions"`
+	Rollups          int64 `json:"rollups"`     // days of scenarios
 	LiveStates       int64 `json:"live_states"` // compared with Redis
 	Reports          int64 `json:"reports"`     // frozen ones
 	ReportsRebuilt   int64 `json:"reports_rebuilt"`
@@ -110,7 +112,7 @@ func Run(ctx context.Context, store *pgstore.Store, live *redisstore.Store, opts
 	if v.grace == 0 {
 		v.grace = defaultLiveGrace
 	}
-	for _, part := range []func(context.Context) error{v.runs, v.definitions, v.reports, v.sums, v.liveStates} {
+	for _, part := range []func(context.Context) error{v.runs, v.definitions, v.reports, v.sums, v.rollups, v.liveStates} {
 		if err := part(ctx); err != nil {
 			return *v.report, fmt.Errorf("verify: %w", err)
 		}

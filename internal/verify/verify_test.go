@@ -23,6 +23,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/reporting"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/rollup"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario/examples"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
@@ -120,6 +121,9 @@ func fill(t testing.TB) *filled {
 	})
 	f.command(t)
 	f.freeze(t)
+	if _, err := rollup.New(rollup.Config{}, rollup.Parts{Store: f.store}).Drain(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
 	return f
 }
 
@@ -216,7 +220,7 @@ func TestWhatTheServiceStoredIsClean(t *testing.T) {
 	if len(report.NotVerifiable) > 0 {
 		t.Errorf("not verifiable: %v", report.NotVerifiable)
 	}
-	want := verify.Report{Runs: 4, Events: filledEvents + 3, Definitions: 4, DefinitionEvents: 7, Partitions: 2, LiveStates: 3, Reports: 2, ReportsRebuilt: 2}
+	want := verify.Report{Runs: 4, Events: filledEvents + 3, Definitions: 4, DefinitionEvents: 7, Partitions: 2, Rollups: 2, LiveStates: 3, Reports: 2, ReportsRebuilt: 2}
 	if diff := cmp.Diff(want, report, cmpopts.IgnoreFields(verify.Report{}, "Differences", "NotVerifiable")); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}

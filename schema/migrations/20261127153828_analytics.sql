@@ -488,7 +488,8 @@ COMMENT ON VIEW "test_coordination"."analytics_daily_faults" IS 'Fault injection
 CREATE VIEW "test_coordination"."analytics_coverage" AS
 SELECT DISTINCT ON (f.target_service, f.fault_type)
        f.target_service, f.fault_type, (sum(f.injected) OVER w)::bigint AS injected,
-       f.last_injected_at AS last_tested_at, f.scenario_id AS last_scenario_id, f.environment AS last_environment,
+       f.last_injected_at AS last_tested_at,
+       CASE WHEN f.last_injected_at IS NOT NULL THEN f.scenario_id END AS last_scenario_id, CASE WHEN f.last_injected_at IS NOT NULL THEN f.environment END AS last_environment,
        f.last_execution_id, f.last_run, f.last_run_status, f.last_fault_status
 FROM "test_coordination"."rollup_faults" AS f
 WINDOW w AS (PARTITION BY f.target_service, f.fault_type)
@@ -752,8 +753,8 @@ COMMENT ON COLUMN "test_coordination"."analytics_coverage"."target_service" IS '
 COMMENT ON COLUMN "test_coordination"."analytics_coverage"."fault_type" IS 'The type of fault.';
 COMMENT ON COLUMN "test_coordination"."analytics_coverage"."injected" IS 'How often such a fault began to act on it.';
 COMMENT ON COLUMN "test_coordination"."analytics_coverage"."last_tested_at" IS 'When one began last; NULL: it never did.';
-COMMENT ON COLUMN "test_coordination"."analytics_coverage"."last_scenario_id" IS 'The scenario that did it.';
-COMMENT ON COLUMN "test_coordination"."analytics_coverage"."last_environment" IS 'Where that was.';
+COMMENT ON COLUMN "test_coordination"."analytics_coverage"."last_scenario_id" IS 'The scenario that did it; NULL: it never began.';
+COMMENT ON COLUMN "test_coordination"."analytics_coverage"."last_environment" IS 'Where that was; NULL: it never began.';
 COMMENT ON COLUMN "test_coordination"."analytics_coverage"."last_execution_id" IS 'The execution that did it; empty: it never began.';
 COMMENT ON COLUMN "test_coordination"."analytics_coverage"."last_run" IS 'Its run number; 0: it never began.';
 COMMENT ON COLUMN "test_coordination"."analytics_coverage"."last_run_status" IS 'How that run ended.';

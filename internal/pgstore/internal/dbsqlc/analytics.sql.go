@@ -78,7 +78,7 @@ func (q *Queries) AssertionFigures(ctx context.Context, arg AssertionFiguresPara
 }
 
 const coverage = `-- name: Coverage :many
-SELECT c.target_service, c.fault_type, c.injected::bigint AS injected, (c.last_tested_at IS NOT NULL)::boolean AS tested, coalesce(c.last_tested_at, 'epoch')::timestamptz AS last_tested_at, c.last_scenario_id, c.last_environment,
+SELECT c.target_service, c.fault_type, c.injected::bigint AS injected, (c.last_tested_at IS NOT NULL)::boolean AS tested, coalesce(c.last_tested_at, 'epoch')::timestamptz AS last_tested_at, coalesce(c.last_scenario_id, '')::text AS last_scenario_id, coalesce(c.last_environment, '')::text AS last_environment,
   c.last_execution_id, c.last_run, c.last_run_status, c.last_fault_status
 FROM test_coordination.analytics_coverage AS c
 WHERE (c.target_service, c.fault_type) > ($1::text, $2::text) OR $3::boolean

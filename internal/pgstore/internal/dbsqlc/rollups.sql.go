@@ -344,12 +344,12 @@ func (q *Queries) InsertSummaries(ctx context.Context, scenarioIds []string, asO
 }
 
 const lockRollups = `-- name: LockRollups :exec
-SELECT pg_advisory_xact_lock(hashtextextended('tcda:rollups', 0))
+SELECT pg_advisory_xact_lock(hashtextextended('tcda:make-rollups', 0))
 `
 
 // LockRollups serialises all who make rollups anew, until the end of the
 // transaction. It comes first: what they read is then as new as what any before
-// them has stored.
+// them has stored. (The roller's lead is another lock, which it holds meanwhile.)
 func (q *Queries) LockRollups(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, lockRollups)
 	return err
