@@ -73,6 +73,9 @@ func (s *soak) checkReports(ctx context.Context) error {
 	if untold > 0 {
 		s.problem(fmt.Sprintf("of %d frozen reports %d were not published with their digests", tag.RowsAffected(), untold))
 	}
+	for _, note := range verified.NotVerifiable {
+		s.tell("%s", note)
+	}
 	s.tell("reports: %d frozen, of which %d were built again; %d revisions published", verified.Reports, verified.ReportsRebuilt, len(told))
 	return nil
 }
