@@ -150,7 +150,7 @@ func TestSameFactsSameBytes(t *testing.T) {
 		events := inOrder(executiontest.Events(t, anID, 30))
 		lines := drawLines(t)
 		c := report.Context{Definition: &report.DefinitionSource{Text: "free", TemplateParameters: []byte(`{"a":1,"b":"x"}`)}}
-		make := func(lines []placedLine, early int) []byte {
+		build := func(lines []placedLine, early int) []byte {
 			b := report.NewBuilder(anID, 1, "")
 			for i, l := range lines {
 				if i < early {
@@ -176,8 +176,8 @@ func TestSameFactsSameBytes(t *testing.T) {
 			}
 			return encoded
 		}
-		one := make(lines, 0)
-		other := make(rapid.Permutation(lines).Draw(t, "arrival"), rapid.IntRange(0, 20).Draw(t, "early"))
+		one := build(lines, 0)
+		other := build(rapid.Permutation(lines).Draw(t, "arrival"), rapid.IntRange(0, 20).Draw(t, "early"))
 		if !bytes.Equal(one, other) {
 			t.Fatalf("two reports of the same facts:\n%s", cmp.Diff(string(one), string(other)))
 		}

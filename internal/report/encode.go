@@ -157,6 +157,7 @@ func fill(v reflect.Value) {
 			}
 			fill(v.Field(i))
 		}
+	default: // holds no list
 	}
 }
 

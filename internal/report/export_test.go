@@ -77,6 +77,7 @@ func sizeOf(v reflect.Value, seen map[uintptr]bool) int {
 			size += sizeOf(v.Field(i), seen) - int(v.Field(i).Type().Size())
 		}
 		return size
+	default:
+		return size
 	}
-	return size
 }

@@ -145,3 +145,27 @@ func TestListedChangesAreBounded(t *testing.T) {
 		t.Errorf("%d changed, %d added, %d removed, %d listed, %d omitted", d.Changed, d.Added, d.Removed, len(d.Changes), d.Omitted)
 	}
 }
+
+func TestHealthBeforeTheFaults(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before, since []string
+		want, last    string
+	}{
+		"the last before the fault": {[]string{"starting", "healthy"}, []string{"degraded", "healthy", "down"}, "healthy", "down"},
+		"only since the fault":      {nil, []string{"degraded", "healthy"}, "degraded", "healthy"},
+		"not said at last":          {[]string{"healthy"}, []string{"degraded", ""}, "healthy", "degraded"},
+	} {
+		events := []*execution.Event{injected(time.Hour, "f")}
+		for i, health := range c.before {
+			events = append(events, snap(time.Duration(i)*time.Second, fmt.Sprint("b", i), "manual", "s", 1, health))
+		}
+		for i, health := range c.since {
+			events = append(events, snap(2*time.Hour+time.Duration(i)*time.Second, fmt.Sprint("s", i), "manual", "s", 1, health))
+		}
+		s := build(t, report.Context{}, events...).Impact[0]
+		if s.HealthBefore != c.want || s.HealthLast != c.last {
+			t.Errorf("%s: %s before, %s at last", name, s.HealthBefore, s.HealthLast)
+		}
+	}
+}

@@ -82,7 +82,7 @@ func Resilience(faults []Fault, validations []Validation) *float64 {
 		if !ok {
 			group = &others
 		}
-		group.count(validations[i].Status)
+		tallyUp(group, validations[i].Status)
 	}
 	var sum, weights float64
 	add := func(t *Tally, weight float64) {
@@ -116,13 +116,14 @@ func weightIn(parameters json.RawMessage) float64 {
 		return defaultWeight
 	}
 	w, err := strconv.ParseFloat(string(p.Weight), 64)
-	if err != nil || w < leastWeight || w > mostWeight || w != w {
+	if err != nil || w < leastWeight || w > mostWeight {
 		return defaultWeight
 	}
 	return w
 }
 
-func (t *Tally) count(s execution.ValidationStatus) {
+// tallyUp counts one more validation.
+func tallyUp(t *Tally, s execution.ValidationStatus) {
 	switch s {
 	case execution.ValidationPassed:
 		t.Passed++
@@ -136,11 +137,11 @@ func (t *Tally) count(s execution.ValidationStatus) {
 }
 
 // decided is how many validations came to an answer, or should have.
-func (t *Tally) decided() int { return t.Passed + t.Failed + t.Error }
+func (t Tally) decided() int { return t.Passed + t.Failed + t.Error }
 
 func tallyOf(validations []Validation) (t Tally) {
 	for i := range validations {
-		t.count(validations[i].Status)
+		tallyUp(&t, validations[i].Status)
 	}
 	return t
 }
@@ -153,11 +154,11 @@ func steadyStateOf(validations []Validation) (s SteadyState) {
 	for i := range validations {
 		switch v := &validations[i]; v.SteadyState {
 		case "before":
-			s.Before.count(v.Status)
+			tallyUp(&s.Before, v.Status)
 		case "during":
-			s.During.count(v.Status)
+			tallyUp(&s.During, v.Status)
 		case "after":
-			s.After.count(v.Status)
+			tallyUp(&s.After, v.Status)
 		}
 	}
 	s.Held = s.After.decided() > 0 && s.After.broken() == 0
@@ -166,7 +167,7 @@ func steadyStateOf(validations []Validation) (s SteadyState) {
 }
 
 // broken is how many validations failed or came to no answer.
-func (t *Tally) broken() int { return t.Failed + t.Error }
+func (t Tally) broken() int { return t.Failed + t.Error }
 
 // meanAndMax is over those figures that there are.
 type meanAndMax struct {

@@ -57,16 +57,16 @@ func TestDetectionLatency(t *testing.T) {
 
 func TestRecoveryTime(t *testing.T) {
 	t.Parallel()
-	start, clear := injected(time.Second, "f"), event(time.Minute, &execution.FaultCleared{FaultID: "f"})
+	start, cleared := injected(time.Second, "f"), event(time.Minute, &execution.FaultCleared{FaultID: "f"})
 	measured := 7 * time.Second
 	for name, c := range map[string]struct {
 		events         []*execution.Event
 		want, activity *float64
 	}{
-		"not recovered":     {[]*execution.Event{start, clear}, nil, new(59.0)},
-		"from its clearing": {[]*execution.Event{start, clear, event(2*time.Minute, &execution.FaultRecovered{FaultID: "f"})}, new(60.0), new(59.0)},
+		"not recovered":     {[]*execution.Event{start, cleared}, nil, new(59.0)},
+		"from its clearing": {[]*execution.Event{start, cleared, event(2*time.Minute, &execution.FaultRecovered{FaultID: "f"})}, new(60.0), new(59.0)},
 		"from its start":    {[]*execution.Event{start, event(2*time.Minute, &execution.FaultRecovered{FaultID: "f"})}, new(119.0), new(119.0)},
-		"as measured":       {[]*execution.Event{start, clear, event(2*time.Minute, &execution.FaultRecovered{FaultID: "f", RecoveryTime: &measured})}, new(7.0), new(59.0)},
+		"as measured":       {[]*execution.Event{start, cleared, event(2*time.Minute, &execution.FaultRecovered{FaultID: "f", RecoveryTime: &measured})}, new(7.0), new(59.0)},
 		"only recovered":    {[]*execution.Event{event(2*time.Minute, &execution.FaultRecovered{FaultID: "f"})}, nil, nil},
 		"until the end":     {[]*execution.Event{start, event(time.Hour, &execution.Finished{Outcome: "passed"})}, nil, new(3599.0)},
 	} {

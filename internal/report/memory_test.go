@@ -166,3 +166,24 @@ func TestLargeFreeJSONIsLeftOut(t *testing.T) {
 		t.Errorf("the last word of a validation: %s, %d bytes", v.Evidence, v.EvidenceBytes)
 	}
 }
+
+// Events that decide or are listed are held, but not what they carry.
+func TestHeldEventsAreSlim(t *testing.T) {
+	t.Parallel()
+	large := json.RawMessage(fmt.Sprintf("%0100000d", 0))
+	late := event(2*time.Hour, &execution.Heartbeat{SystemState: large})
+	stored := event(3*time.Hour, &execution.Resumed{})
+	stored.Data = large
+	snapshot := event(4*time.Hour, &execution.SnapshotCaptured{SnapshotID: "s", Kind: execution.SnapshotPeriodic, State: large})
+	lines := event(5*time.Hour, &execution.LogAppended{Count: 1, Lines: []execution.LogLine{{Message: string(large)}}})
+	end := event(time.Hour, &execution.Finished{Outcome: execution.StatusPassed})
+	bare := builderOf(t, end).Size()
+	for name, e := range map[string]*execution.Event{"state of the system": late, "stored data": stored, "lines": lines} {
+		if size := builderOf(t, end, e).Size(); size-bare > 10_000 {
+			t.Errorf("%s: holds %d bytes more", name, size-bare)
+		}
+	}
+	if size := builderOf(t, end, snapshot).Size(); size-bare > 110_000 {
+		t.Errorf("a snapshot is held once, for differences: %d bytes more", size-bare)
+	}
+}

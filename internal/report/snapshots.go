@@ -127,7 +127,7 @@ func (w *snapshotWatch) differences() []SnapshotDifference {
 		if s.after != nil && s.after != before {
 			all = append(all, compareSnapshots(name, before, s.after))
 		}
-		if start != end && !(before == start && s.after == end) {
+		if start != end && (before != start || s.after != end) {
 			all = append(all, compareSnapshots(name, start, end))
 		}
 	}

@@ -56,7 +56,7 @@ func (h *happenings) timeline() Timeline {
 // entryOf is one event in a line; false for those that the timeline leaves out.
 func entryOf(e *execution.Event) (Entry, bool) {
 	entry := Entry{At: moment(e.Time), Type: eventWord(e.Type)}
-	text := ""
+	var text string
 	switch p := e.Payload.(type) {
 	case *execution.Requested:
 		text = "run requested"

@@ -26,13 +26,13 @@ func calm(latency float64) map[string]float64 {
 }
 
 // crash is a market crash up to the recovery; what is validated then differs.
-func (s *script) crash() *script {
+func (s *script) crash() {
 	s.requested("market-disruption", `{"shock_percent": -18, "desk": "spot"}`)
 	s.at(time.Second).started(time.Hour)
 	s.at(2*time.Second).phase("baseline", 1, "Normal trading, to have something to compare with.")
 	s.at(time.Minute).snapshot("snap-base-engine", "baseline", "trading-engine", "healthy", calm(40))
 	s.snapshot("snap-base-risk", "baseline", "risk-monitor", "healthy", map[string]float64{"alerts_per_min": 1})
-	s.at(90*time.Second).validation("v-steady-before", "metric_below", "passed", steady("before"), measured("<", 50, "ms"), saying("p99 < 50 ms", "40 ms", ""))
+	s.at(90*time.Second).validation("v-steady-before", "metric_below", "passed", steady("before"), below(50, "ms"), saying("p99 < 50 ms", "40 ms", ""))
 	s.heartbeat(0.2, "baseline", "settling")
 	s.at(10*time.Minute).phaseEnd("baseline", "passed", "")
 	s.phase("injection", 2, "The shock, and late market data on top of it.")
@@ -48,13 +48,13 @@ func (s *script) crash() *script {
 		s.line("warning", "risk-monitor", "drawdown 18.3 % beyond limit", `{"event": "alert_raised", "limit": 15}`),
 		s.line("error", "trading-engine", "order 1234 timed out after 750 ms", ``),
 	)
-	s.validation("v-steady-during", "metric_below", "failed", steady("during"), measured("<", 50, "ms"), saying("p99 < 50 ms", "812 ms", "late market data"))
+	s.validation("v-steady-during", "metric_below", "failed", steady("during"), below(50, "ms"), saying("p99 < 50 ms", "812 ms", "late market data"))
 	s.at(25 * time.Minute).clear("f-latency")
 	s.at(25*time.Minute+12*time.Second).recovered("f-latency", 12*time.Second)
 	s.at(26 * time.Minute).clear("f-shock")
 	s.at(27 * time.Minute).say(&contract.ExecutionFaultRecovered{ExecutionId: s.id(), FaultId: "f-shock"})
 	s.at(30*time.Minute).phaseEnd("injection", "passed", "")
-	return s.phase("recovery", 3, "Back to normal.")
+	s.phase("recovery", 3, "Back to normal.")
 }
 
 func marketCrash() *Run {
@@ -64,7 +64,7 @@ func marketCrash() *Run {
 	s.at(31*time.Minute).validation("v-steady-during", "metric_below", "skipped", steady("during"), saying("p99 < 50 ms", "", "not asked while orders are held"))
 	s.at(35*time.Minute).snapshot("snap-recovery", "recovery", "trading-engine", "healthy", calm(43))
 	s.snapshot("snap-end-risk", "recovery", "risk-monitor", "healthy", map[string]float64{"alerts_per_min": 1.1})
-	s.at(36*time.Minute).validation("v-steady-after", "metric_below", "passed", steady("after"), measured("<", 50, "ms"), saying("p99 < 50 ms", "43 ms", ""))
+	s.at(36*time.Minute).validation("v-steady-after", "metric_below", "passed", steady("after"), below(50, "ms"), saying("p99 < 50 ms", "43 ms", ""))
 	s.at(40*time.Minute).phaseEnd("recovery", "passed", "")
 	s.at(40*time.Minute+time.Second).finished("passed", 0, "", `{"score": 0.97, "notes": ["as expected"]}`)
 	s.at(2 * time.Hour).own(&contract.ExecutionAnnotated{ExecutionId: s.id(), Run: 1, Author: "grace", Text: "Compared with last month: fine."})
@@ -77,7 +77,7 @@ func unsteadyAfter() *Run {
 	s.crash()
 	s.at(35*time.Minute).snapshot("snap-recovery", "recovery", "trading-engine", "degraded", calm(260))
 	s.snapshot("snap-end-risk", "recovery", "risk-monitor", "overloaded", map[string]float64{"alerts_per_min": 9})
-	s.at(36*time.Minute).validation("v-steady-after", "metric_below", "failed", steady("after"), measured("<", 50, "ms"), saying("p99 < 50 ms", "260 ms", "the order book never drained"))
+	s.at(36*time.Minute).validation("v-steady-after", "metric_below", "failed", steady("after"), below(50, "ms"), saying("p99 < 50 ms", "260 ms", "the order book never drained"))
 	s.log(s.line("critical", "trading-engine", "order book replay is behind by 9 minutes", ``))
 	s.at(40*time.Minute).phaseEnd("recovery", "failed", "steady state not reached")
 	s.finished("failed", 1, "steady state not reached after the faults", `{"failed": ["v-steady-after"]}`)

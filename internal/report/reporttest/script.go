@@ -59,7 +59,7 @@ func (s *script) say(m proto.Message) *script {
 }
 
 // own adds an event of the service itself.
-func (s *script) own(m proto.Message) *script { return s.add(m, ownSource, fact.NoSequence) }
+func (s *script) own(m proto.Message) { s.add(m, ownSource, fact.NoSequence) }
 
 func (s *script) add(m proto.Message, source string, sequence fact.Sequence) *script {
 	s.said++
@@ -92,8 +92,8 @@ func (s *script) done() *Run {
 
 func (s *script) id() string { return string(s.run.ExecutionID) }
 
-func (s *script) requested(scenarioID, parameters string) *script {
-	return s.say(&contract.ExecutionRequested{
+func (s *script) requested(scenarioID, parameters string) {
+	s.say(&contract.ExecutionRequested{
 		ExecutionId: s.id(), ScenarioId: scenarioID, ScenarioVersion: "3", Environment: "staging", Parameters: object(parameters),
 		Trigger: &contract.Trigger{Type: "schedule", Actor: "nightly", Uri: "https://ci.example/jobs/42"},
 		Labels:  map[string]string{"team": "risk", "ci": "nightly"},
@@ -115,33 +115,33 @@ func (s *script) phaseEnd(name, status, why string) *script {
 	return s.say(&contract.ExecutionPhaseFinished{ExecutionId: s.id(), Phase: name, Status: status, Error: why})
 }
 
-func (s *script) step(id, kind, phase, service, action, status, why string, took time.Duration) *script {
+func (s *script) step(id, kind, phase, service, action, status, why string, took time.Duration) {
 	begin := s.clock
 	s.say(&contract.ExecutionStepStarted{ExecutionId: s.id(), StepId: id, Kind: kind, Phase: phase, Service: service, Action: action, Parameters: object(`{"percent": -18, "over": "2m"}`)})
 	s.clock = begin.Add(took)
-	return s.say(&contract.ExecutionStepFinished{
+	s.say(&contract.ExecutionStepFinished{
 		ExecutionId: s.id(), StepId: id, Kind: kind, Phase: phase, Service: service, Action: action, Status: status, Error: why,
 		StartedAt: timestamppb.New(begin), Duration: durationpb.New(took),
 	})
 }
 
-func (s *script) inject(id, typ, target, phase, parameters string) *script {
-	return s.say(&contract.ExecutionFaultInjected{
+func (s *script) inject(id, typ, target, phase, parameters string) {
+	s.say(&contract.ExecutionFaultInjected{
 		ExecutionId: s.id(), FaultId: id, FaultType: typ, TargetService: target, Phase: phase, Parameters: object(parameters),
 		BlastRadius: "one service", Status: "injected",
 	})
 }
 
-func (s *script) clear(id string) *script {
-	return s.say(&contract.ExecutionFaultCleared{ExecutionId: s.id(), FaultId: id})
+func (s *script) clear(id string) {
+	s.say(&contract.ExecutionFaultCleared{ExecutionId: s.id(), FaultId: id})
 }
 
-func (s *script) recovered(id string, took time.Duration) *script {
-	return s.say(&contract.ExecutionFaultRecovered{ExecutionId: s.id(), FaultId: id, RecoveryTime: durationpb.New(took)})
+func (s *script) recovered(id string, took time.Duration) {
+	s.say(&contract.ExecutionFaultRecovered{ExecutionId: s.id(), FaultId: id, RecoveryTime: durationpb.New(took)})
 }
 
 // validation is the result of one assertion; more may change it.
-func (s *script) validation(id, assertion, status string, more ...func(*contract.ExecutionValidationRecorded)) *script {
+func (s *script) validation(id, assertion, status string, more ...func(*contract.ExecutionValidationRecorded)) {
 	v := &contract.ExecutionValidationRecorded{
 		ExecutionId: s.id(), ValidationId: id, AssertionType: assertion, Status: status, Service: "risk-monitor",
 		Expected: "within 90s", Actual: "42s", Evidence: value(`{"query": "max(drawdown)", "samples": [0.1, 0.17, 0.183]}`),
@@ -149,7 +149,7 @@ func (s *script) validation(id, assertion, status string, more ...func(*contract
 	for _, change := range more {
 		change(v)
 	}
-	return s.say(v)
+	s.say(v)
 }
 
 func steady(when string) func(*contract.ExecutionValidationRecorded) {
@@ -166,34 +166,34 @@ func saying(expected, actual, message string) func(*contract.ExecutionValidation
 	}
 }
 
-func measured(operator string, threshold float64, unit string) func(*contract.ExecutionValidationRecorded) {
+func below(threshold float64, unit string) func(*contract.ExecutionValidationRecorded) {
 	return func(v *contract.ExecutionValidationRecorded) {
-		v.Operator, v.Threshold, v.Unit = operator, &threshold, unit
+		v.Operator, v.Threshold, v.Unit = "<", &threshold, unit
 	}
 }
 
 // snapshot is of a service; metrics are pairs of a name and a value.
-func (s *script) snapshot(id, kind, service, health string, metrics map[string]float64) *script {
-	return s.say(&contract.ExecutionSnapshotCaptured{
+func (s *script) snapshot(id, kind, service, health string, metrics map[string]float64) {
+	s.say(&contract.ExecutionSnapshotCaptured{
 		ExecutionId: s.id(), SnapshotId: id, Kind: kind, Service: service, Health: health, Metrics: metrics,
 		State: value(fmt.Sprintf(`{"health": %q, "instances": [{"id": 1, "up": %t}, {"id": 2, "up": true}], "version": "4.2.0"}`, health, health == "healthy")),
 	})
 }
 
-func (s *script) log(lines ...*contract.LogLine) *script {
-	return s.say(&contract.ExecutionLogAppended{ExecutionId: s.id(), Lines: lines})
+func (s *script) log(lines ...*contract.LogLine) {
+	s.say(&contract.ExecutionLogAppended{ExecutionId: s.id(), Lines: lines})
 }
 
 func (s *script) line(level, service, message, attributes string) *contract.LogLine {
 	return &contract.LogLine{Message: message, Time: timestamppb.New(s.clock), Level: level, Service: service, Attributes: object(attributes)}
 }
 
-func (s *script) heartbeat(progress float64, phase, message string) *script {
-	return s.say(&contract.ExecutionHeartbeat{ExecutionId: s.id(), Progress: &progress, CurrentPhase: phase, Message: message, SystemState: object(`{"open_orders": 12}`)})
+func (s *script) heartbeat(progress float64, phase, message string) {
+	s.say(&contract.ExecutionHeartbeat{ExecutionId: s.id(), Progress: &progress, CurrentPhase: phase, Message: message, SystemState: object(`{"open_orders": 12}`)})
 }
 
-func (s *script) finished(outcome string, exit int32, why, summary string) *script {
-	return s.say(&contract.ExecutionFinished{ExecutionId: s.id(), Outcome: outcome, ExitCode: &exit, ErrorMessage: why, Summary: value(summary)})
+func (s *script) finished(outcome string, exit int32, why, summary string) {
+	s.say(&contract.ExecutionFinished{ExecutionId: s.id(), Outcome: outcome, ExitCode: &exit, ErrorMessage: why, Summary: value(summary)})
 }
 
 // object and value are free JSON; no text is none.
