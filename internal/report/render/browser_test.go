@@ -96,7 +96,7 @@ func open(t *testing.T, browser string, page []byte, dark bool, width string) lo
 	if err != nil {
 		t.Fatalf("%v\n%s", err, &said)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if l.picture, _, err = image.Decode(file); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -228,7 +229,7 @@ func origin(r *report.Report) []property {
 		{"tcda.report.sha256", r.SHA256},
 		{"tcda.report.schema", r.Schema},
 		{"tcda.report.builder", r.Builder},
-		{"tcda.report.provisional", fmt.Sprint(r.Provisional)},
+		{"tcda.report.provisional", strconv.FormatBool(r.Provisional)},
 		{"tcda.execution_id", string(r.Run.ExecutionID)},
 		{"tcda.run", fmt.Sprint(r.Run.Number)},
 		{"tcda.run_id", r.Run.RunID},
@@ -254,5 +255,5 @@ func versionText(r *report.Report) string {
 	if r.Definition.Version == 0 {
 		return ""
 	}
-	return fmt.Sprint(r.Definition.Version)
+	return strconv.Itoa(int(r.Definition.Version))
 }

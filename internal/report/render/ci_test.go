@@ -115,7 +115,7 @@ type ctrf struct {
 
 func ctrfOf(t *testing.T, r *report.Report) (doc ctrf) {
 	t.Helper()
-	if err := json.Unmarshal(rendered(t, "ctrf", r), &doc); err != nil {
+	if err := json.Unmarshal(rendered(t, "ctrf", r), &doc); err != nil { //nolint:musttag // names are matched whatever their case
 		t.Fatal(err)
 	}
 	return doc
@@ -128,7 +128,7 @@ func TestCTRFFitsItsSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer published.Close()
+	defer func() { _ = published.Close() }()
 	document, err := jsonschema.UnmarshalJSON(published)
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +226,7 @@ func TestJournalTellsTheRun(t *testing.T) {
 			Exception []string
 		}
 	}
-	if err := json.Unmarshal(rendered(t, "chaostoolkit", sample()), &j); err != nil {
+	if err := json.Unmarshal(rendered(t, "chaostoolkit", sample()), &j); err != nil { //nolint:musttag // names are matched whatever their case
 		t.Fatal(err)
 	}
 	if j.Status != "completed" || !j.Deviated || j.Duration != 1290 || j.Experiment.Title != "Stablecoin depegs while settlement is slow" {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 )
@@ -75,8 +76,8 @@ func (c *csvWriter) bool(b bool) { c.row = append(c.row, strconv.FormatBool(b)) 
 // one that begins with apostrophes before such a character, so that taking one
 // apostrophe away always gives the text back.
 func guarded(s string) string {
-	rest := strings.TrimLeft(s, "'")
-	if rest != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(rest)[0]) {
+	first, size := utf8.DecodeRuneInString(strings.TrimLeft(s, "'"))
+	if size > 0 && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + s
 	}
 	return s

@@ -243,7 +243,7 @@ func (d *document) has(format, s string) bool {
 // overwrite gives all texts of a report that are not words of the contract the
 // value that next gives.
 func overwrite(v reflect.Value, next func() string) {
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // the rest holds no text
 	case reflect.String:
 		switch v.Interface().(type) {
 		case string:
@@ -440,7 +440,7 @@ func TestHostileWordsKeepFilesWellFormed(t *testing.T) {
 }
 
 func setAll(v reflect.Value, text string) {
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // the rest holds no text
 	case reflect.String:
 		v.SetString(text)
 	case reflect.Pointer:

@@ -69,7 +69,7 @@ func TestPythonConsumersReadReports(t *testing.T) {
 		Run        []string
 		Rows       []map[string]string
 	}
-	if err := json.Unmarshal(out, &found); err != nil {
+	if err := json.Unmarshal(out, &found); err != nil { //nolint:musttag // names are matched whatever their case
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if want := len(reports) * 6; len(found) != want {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
@@ -193,7 +194,7 @@ func mdState(b *strings.Builder, r *report.Report) {
 		t := mdHead("Service", "From", "To", "Added>", "Removed>", "Changed>")
 		for _, d := range first(r.Snapshots, mdRows) {
 			t.add(md(or(d.Service, "(whole system)")), md(string(d.From.Kind)+" "+d.From.ID), md(string(d.To.Kind)+" "+d.To.ID),
-				fmt.Sprint(d.Added), fmt.Sprint(d.Removed), fmt.Sprint(d.Changed))
+				strconv.Itoa(d.Added), strconv.Itoa(d.Removed), strconv.Itoa(d.Changed))
 		}
 		t.write(b)
 	}

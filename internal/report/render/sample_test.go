@@ -93,7 +93,7 @@ func sample() *report.Report {
 			if x < 250 {
 				return base + base*0.05*math.Sin(x/40)
 			}
-			return base + (top-base)*math.Exp(-math.Pow((x-560)/210, 2)) + base*0.04*math.Sin(x/30)
+			return base + (top-base)*math.Exp(-(x-560)/210*(x-560)/210) + base*0.04*math.Sin(x/30)
 		}
 	}
 	metric := func(name string, base, top float64) report.MetricImpact {
@@ -127,8 +127,10 @@ func sample() *report.Report {
 		{At: at(624), Level: "warning", Service: "risk-monitor", Message: "market data stale for 348s, rule peg_deviation skipped"},
 	}, Omitted: 12}
 	r.Timeline = report.Timeline{Entries: []report.Entry{
-		{At: at(0), Type: "execution_started", Text: "started"}, {At: at(252), Type: "fault_injected", Text: "network_latency on settlement", Ref: "f-latency", Status: "injected"},
-		{At: at(1290), Type: "execution_finished", Text: "passed, as the coordinator says", Status: "passed"}, {At: at(1298), Type: "log_appended", Text: "a snapshot that came after the end", Late: true},
+		{At: at(0), Type: "execution_started", Text: "started"},
+		{At: at(252), Type: "fault_injected", Text: "network_latency on settlement", Ref: "f-latency", Status: "injected"},
+		{At: at(1290), Type: "execution_finished", Text: "passed, as the coordinator says", Status: "passed"},
+		{At: at(1298), Type: "log_appended", Text: "a snapshot that came after the end", Late: true},
 	}, Omitted: 3}
 	r.Annotations = []report.Annotation{{At: at(4000), Author: "mara", Text: "Known: ticket SET-118."}}
 	r.Attempts = []report.Brief{{ExecutionID: "exec-stablecoin-depeg-001", Run: 2, Attempt: 1, SHA256: "aa11", Status: execution.StatusFailed, StartedAt: new(at(-3600)), EndedAt: new(at(-2300)), Duration: new(1300.0), Validations: report.Tally{Passed: 6, Failed: 3}, FailedValidations: []string{"v-alert", "v-queue"}, Resilience: new(51.0)}}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -65,7 +66,7 @@ func attemptText(r *report.Report) string {
 	if r.Run.Attempt == 0 {
 		return ""
 	}
-	return fmt.Sprint(r.Run.Attempt)
+	return strconv.Itoa(int(r.Run.Attempt))
 }
 
 func first[T any](all []T, most int) []T { return all[:min(len(all), most)] }
