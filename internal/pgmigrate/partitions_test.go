@@ -38,7 +38,7 @@ func TestPartitionsHaveThresholdsOfAutovacuum(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := map[string]int{"made before": 7}[tt.which]; as != cmp.Or(want, 8) || all != as {
+		if want := map[string]int{"made before": 7}[tt.which]; as != cmp.Or(want, 9) || all != as {
 			t.Errorf("%d of %d partitions %s have the storage parameters %q, want it of all that are partitioned", as, all, tt.which, tt.want)
 		}
 	}

@@ -28,6 +28,7 @@ type owed struct {
 	orphans int64 // faults of ended runs that nobody has been asked to take back
 	waiting int64 // events to be published
 	parked  int64 // of those, that the broker has refused
+	reports int64 // runs that have settled, or will, and whose reports are to be built
 }
 
 // readOwed asks a database directly what the service has still to do.
@@ -45,7 +46,9 @@ func readOwed(ctx context.Context, url string) (o owed, err error) {
 			SELECT FROM test_coordination.execution_events AS v WHERE v.execution_id = e.execution_id AND v.run = e.run AND v.bucket = e.bucket
 			AND v.type = 'test-coordination.fault.clear_requested.v1' AND v.data->>'fault_id' = f.fault_id AND v.event_time > e.ended_at)),
 		(SELECT count(*) FROM test_coordination.outbox WHERE status IN ('pending', 'parked')),
-		(SELECT count(*) FROM test_coordination.outbox WHERE status = 'parked')`).Scan(&o.orphans, &o.waiting, &o.parked)
+		(SELECT count(*) FROM test_coordination.outbox WHERE status = 'parked'),
+		(SELECT count(*) FROM test_coordination.report_queue) + (SELECT count(*) FROM test_coordination.executions
+		 WHERE settled_change_at > coalesce((SELECT changed_at FROM test_coordination.loop_cursors WHERE loop = 'settled'), '-infinity'))`).Scan(&o.orphans, &o.waiting, &o.parked, &o.reports)
 	return o, err
 }
 
@@ -72,23 +75,23 @@ func (s *soak) quiet(ctx context.Context) (*pgx.Conn, error) {
 		case err != nil:
 		case o.orphans > 0: // that the loop was in the middle of
 			release()
-		case o.waiting == 0 && holds != nil:
+		case o.waiting == 0 && o.reports == 0 && holds != nil:
 			s.tell("everything is said and published")
 			return holds, nil
 		}
-		if left := o.orphans + o.waiting; err == nil && (least < 0 || left < least) {
+		if left := o.orphans + o.waiting + o.reports; err == nil && (least < 0 || left < least) {
 			least, moved = left, time.Now()
 		}
 		if time.Since(moved) > s.options.DrainLimit {
 			release()
 			s.drained = false
-			s.problem(fmt.Sprintf("the service does not finish: %d orphaned faults are not asked for, %d events are not published, %d of them parked (%v); worker a said:\n%s",
-				o.orphans, o.waiting, o.parked, err, s.workers[0].tail()))
+			s.problem(fmt.Sprintf("the service does not finish: %d orphaned faults are not asked for, %d events are not published, %d of them parked, %d reports are not built (%v); worker a said:\n%s",
+				o.orphans, o.waiting, o.parked, o.reports, err, s.workers[0].tail()))
 			return nil, nil
 		}
 		if time.Since(told) >= progressEvery {
 			told = time.Now()
-			s.tell("draining: %d orphaned faults to ask for, %d events to publish", o.orphans, o.waiting)
+			s.tell("draining: %d orphaned faults to ask for, %d events to publish, %d reports to build", o.orphans, o.waiting, o.reports)
 		}
 		if !wait(ctx, 500*time.Millisecond) {
 			release()

@@ -261,6 +261,11 @@ const liveGrace = 20 * time.Second
 // check has the history judged. The workers still run: Redis is theirs to mend.
 func (s *soak) check(ctx context.Context) (*checker.Report, error) {
 	s.tell("judging")
+	if s.drained {
+		if err := s.checkReports(ctx); err != nil {
+			return nil, fmt.Errorf("judge the reports: %w", err)
+		}
+	}
 	store, err := checker.OpenPostgres(ctx, s.databaseURL(false))
 	if err != nil {
 		return nil, err

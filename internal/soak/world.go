@@ -263,6 +263,7 @@ func (w *world) environment(instance, listen string) []string {
 		"POSTGRES_LOCK_TIMEOUT":      "1500ms",
 		"POSTGRES_IDLE_TIMEOUT":      "1800ms",
 		"RECONCILE_INTERVAL":         "1s",
+		"OUTBOX_SETTLED_AFTER":       "2s",
 		// Orphaned faults are asked for at once. Of silence the checker cannot tell who
 		// has heard it, so no run is interrupted for it.
 		"LIVENESS_INTERVAL": "1s",

@@ -126,3 +126,12 @@ func unreadable(err error) bool {
 	var database *pgstore.Error
 	return err != nil && !errors.As(err, &database)
 }
+
+// Reports verifies the frozen reports alone.
+func Reports(ctx context.Context, store *pgstore.Store) (Report, error) {
+	v := &verification{store: store, report: &Report{Differences: []Difference{}, NotVerifiable: []string{}}}
+	if err := v.reports(ctx); err != nil {
+		return *v.report, fmt.Errorf("verify reports: %w", err)
+	}
+	return *v.report, nil
+}
