@@ -45,3 +45,9 @@ WHERE t.execution_id = u.id AND t.run = u.run AND t.bucket = u.bucket;
 DELETE FROM test_coordination.validation_results AS t
 USING ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(buckets)::date[])) AS u(id, run, bucket)
 WHERE t.execution_id = u.id AND t.run = u.run AND t.bucket = u.bucket;
+
+-- DeleteReportsOfRuns removes what reports has of runs.
+-- name: DeleteReportsOfRuns :execrows
+DELETE FROM test_coordination.reports AS t
+USING ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(buckets)::date[])) AS u(id, run, bucket)
+WHERE t.execution_id = u.id AND t.run = u.run AND t.bucket = u.bucket;

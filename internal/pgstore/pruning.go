@@ -41,6 +41,7 @@ var prunedTables = map[retention.Kinds][]prunedTable{
 		{"fault_injections", (*dbsqlc.Queries).DeleteFaultInjectionsOfRuns},
 		{"validation_results", (*dbsqlc.Queries).DeleteValidationResultsOfRuns},
 	},
+	retention.Reports: {{"reports", (*dbsqlc.Queries).DeleteReportsOfRuns}},
 }
 
 // TablesOf names the tables of a kind of data.
@@ -60,13 +61,6 @@ type PruneRequest struct {
 	Due   []retention.Due
 	Holds []retention.Hold // that were known when it was decided
 	Now   time.Time
-}
-
-// DayOfScenario is a day (UTC) of a scenario's runs, the day being that of the start
-// of a run, else of its request, else of its birth.
-type DayOfScenario struct {
-	ScenarioID string
-	Day        time.Time
 }
 
 // PruneRuns prunes those of the runs that are still as they were when it was
@@ -89,6 +83,12 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 		return nil, err
 	}
 	asked := keysOf(r.Due)
+	// Before the ids, for which ingest may have to wait: the roller may be at work.
+	if slices.ContainsFunc(r.Due, countsInRollups) {
+		if err := tx.LockRollups(ctx); err != nil {
+			return nil, err
+		}
+	}
 	// In the order of S4b, and until the end: ingest applies nothing to these runs.
 	ids := slices.Clone(asked.ids)
 	slices.Sort(ids)
@@ -110,7 +110,7 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 	if len(due) == 0 {
 		return nil, nil
 	}
-	if err := tx.beforeRunsGo(ctx, daysOf(due, unchanged)); err != nil {
+	if err := tx.FreezeDays(ctx, daysOf(due, unchanged)); err != nil {
 		return nil, err
 	}
 	return due, tx.mark(ctx, due)
@@ -137,18 +137,17 @@ func (tx *Tx) beginPruning(ctx context.Context, known []retention.Hold) error {
 	return nil
 }
 
-// beforeRunsGo is called with the days of the runs that are about to lose their row
-// or their results: what is computed from those must be computed now. Nothing is, yet.
-func (tx *Tx) beforeRunsGo(context.Context, []DayOfScenario) error { return nil }
+// countsInRollups tells whether rollups are made from what goes of a run.
+func countsInRollups(d retention.Due) bool { return d.Go&(retention.Run|retention.Results) != 0 }
 
-// daysOf are the days of the runs that lose their row or their results, each once.
-func daysOf(due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) []DayOfScenario {
-	var days []DayOfScenario
-	seen := map[DayOfScenario]bool{}
+// daysOf are the keys whose rollups are made from what goes, each once.
+func daysOf(due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) []RollupKey {
+	var days []RollupKey
+	seen := map[RollupKey]bool{}
 	for _, d := range due {
 		row := rows[RunKey{d.ExecutionID, d.Number}]
-		day := DayOfScenario{row.ScenarioID, row.Day.UTC().Truncate(24 * time.Hour)}
-		if d.Go&(retention.Run|retention.Results) != 0 && !seen[day] {
+		day := RollupKey{row.ScenarioID, row.Day.UTC().Truncate(24 * time.Hour)}
+		if countsInRollups(d) && !seen[day] {
 			seen[day] = true
 			days = append(days, day)
 		}
@@ -228,7 +227,7 @@ func (s *Store) PendingRows(ctx context.Context) ([]Pending, error) {
 // pruned, as the runs count them.
 func (s *Store) KeptRows(ctx context.Context, first, until time.Time, kind retention.Kinds) (int64, error) {
 	k, err := s.q.KeptRows(ctx, first, until, kind.String())
-	rows := retention.Rows{Logs: k.Logs, Snapshots: k.Snapshots, Events: k.Events, Results: k.Results}
+	rows := retention.Rows{Logs: k.Logs, Snapshots: k.Snapshots, Events: k.Events, Results: k.Results, Reports: k.Runs}
 	return rows.Of(kind), interpret("count the rows that stay", err)
 }
 

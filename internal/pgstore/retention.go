@@ -59,7 +59,7 @@ func storedForRetention(r *dbsqlc.RetentionRunsRow) retention.Stored {
 			CreatedAt: r.CreatedAt.UTC(), EndedAt: timeOf(r.EndedAt), LastEventAt: timeOf(r.LastEventAt), ChangedAt: timeOf(r.SettledChangeAt),
 		},
 		Version: r.Version, Bucket: r.Bucket.UTC(),
-		Rows: retention.Rows{Logs: r.LogLines, Snapshots: r.Snapshots, Events: r.Events, Results: r.Results},
+		Rows: retention.Rows{Logs: r.LogLines, Snapshots: r.Snapshots, Events: r.Events, Results: r.Results, Reports: r.Reports},
 	}
 	// What came after it was pruned is to go, too.
 	if !stored.ChangedAt.After(timeOf(r.PrunedAt)) {

@@ -137,6 +137,7 @@ func retentionCalls(found *int) []call {
 		}),
 		deletes("DeleteExecutionEventsOfRuns", (*dbsqlc.Queries).DeleteExecutionEventsOfRuns),
 		deletes("DeleteExecutionAnnotationsOfRuns", (*dbsqlc.Queries).DeleteExecutionAnnotationsOfRuns),
+		deletes("DeleteReportsOfRuns", (*dbsqlc.Queries).DeleteReportsOfRuns),
 		deletes("DeleteExecutionLogsOfRuns", (*dbsqlc.Queries).DeleteExecutionLogsOfRuns),
 		deletes("DeleteSystemSnapshotsOfRuns", (*dbsqlc.Queries).DeleteSystemSnapshotsOfRuns),
 		deletes("DeleteExecutionPhasesOfRuns", (*dbsqlc.Queries).DeleteExecutionPhasesOfRuns),

@@ -8,12 +8,13 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 )
 
-// Rows are how many rows of each kind a run has, as it counts them itself.
-type Rows struct{ Logs, Snapshots, Events, Results int64 }
+// Rows are how many rows of each kind a run has, as it counts them itself; one for
+// its reports, of which hardly any run has more.
+type Rows struct{ Logs, Snapshots, Events, Results, Reports int64 }
 
 // Of is how many the kinds have together.
 func (r Rows) Of(k Kinds) (n int64) {
-	for kind, rows := range map[Kinds]int64{Logs: r.Logs, Snapshots: r.Snapshots, Events: r.Events, Results: r.Results} {
+	for kind, rows := range map[Kinds]int64{Logs: r.Logs, Snapshots: r.Snapshots, Events: r.Events, Results: r.Results, Reports: r.Reports} {
 		if k.Has(kind) {
 			n += rows
 		}

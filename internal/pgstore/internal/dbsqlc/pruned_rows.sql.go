@@ -100,6 +100,21 @@ func (q *Queries) DeleteFaultInjectionsOfRuns(ctx context.Context, ids []string,
 	return result.RowsAffected(), nil
 }
 
+const deleteReportsOfRuns = `-- name: DeleteReportsOfRuns :execrows
+DELETE FROM test_coordination.reports AS t
+USING ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::date[])) AS u(id, run, bucket)
+WHERE t.execution_id = u.id AND t.run = u.run AND t.bucket = u.bucket
+`
+
+// DeleteReportsOfRuns removes what reports has of runs.
+func (q *Queries) DeleteReportsOfRuns(ctx context.Context, ids []string, runs []int32, buckets []time.Time) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteReportsOfRuns, ids, runs, buckets)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const deleteSystemSnapshotsOfRuns = `-- name: DeleteSystemSnapshotsOfRuns :execrows
 DELETE FROM test_coordination.system_snapshots AS t
 USING ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::date[])) AS u(id, run, bucket)

@@ -623,6 +623,7 @@ const retentionRuns = `-- name: RetentionRuns :many
 SELECT e.execution_id, e.run, e.version, e.bucket, e.scenario_id, e.environment, e.status, e.pinned, e.created_at, e.ended_at, e.last_event_at, e.settled_change_at,
   (e.events + e.own_events)::bigint AS events, e.log_lines, e.snapshots::bigint AS snapshots,
   (e.phases_total + e.steps_total + e.faults_total + e.validations_passed + e.validations_failed + e.validations_skipped + e.validations_error)::bigint AS results,
+  (e.ended_at IS NOT NULL)::integer::bigint AS reports, -- about: most have one revision
   d.labels, coalesce(p.kinds, '{}')::text[] AS gone, p.pruned_at
 FROM test_coordination.executions AS e
 LEFT JOIN test_coordination.pruned_runs AS p ON p.execution_id = e.execution_id AND p.run = e.run
@@ -656,6 +657,7 @@ type RetentionRunsRow struct {
 	LogLines        int64
 	Snapshots       int64
 	Results         int64
+	Reports         int64
 	Labels          json.RawMessage
 	Gone            []string
 	PrunedAt        *time.Time
@@ -696,6 +698,7 @@ func (q *Queries) RetentionRuns(ctx context.Context, arg RetentionRunsParams) ([
 			&i.LogLines,
 			&i.Snapshots,
 			&i.Results,
+			&i.Reports,
 			&i.Labels,
 			&i.Gone,
 			&i.PrunedAt,
