@@ -1235,13 +1235,15 @@ COMMENT ON FUNCTION "test_coordination"."stray_rows"() IS 'Rows in each DEFAULT 
 
 -- bucket_partitions lists the partitions of a table's children by bucket, with
 -- the buckets that they hold and the bytes that they take, indexes and TOAST
--- included. Default partitions have no buckets and are left out.
+-- included, 0 where no row was ever stored. Default partitions have no buckets and
+-- are left out.
 CREATE FUNCTION "test_coordination"."bucket_partitions"() RETURNS TABLE (parent text, child text, lower_bucket date, upper_bucket date, bytes bigint)
 LANGUAGE sql STABLE
 SET search_path = test_coordination, pg_temp
 SET datestyle = 'ISO'
 AS $$
-  SELECT p.relname::text, c.relname::text, b.lower_text::date, b.upper_text::date, pg_total_relation_size(c.oid)
+  SELECT p.relname::text, c.relname::text, b.lower_text::date, b.upper_text::date,
+    CASE WHEN pg_relation_size(c.oid) = 0 THEN 0 ELSE pg_total_relation_size(c.oid) END
   FROM pg_class AS p
   JOIN pg_inherits AS i ON i.inhparent = p.oid
   JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relkind = 'r'

@@ -160,7 +160,7 @@ type BucketPartition struct {
 	Name  string
 	Lower time.Time // its first bucket
 	Upper time.Time // the first behind it
-	Bytes int64     // with indexes and TOAST
+	Bytes int64     // with indexes and TOAST; 0: no row was ever stored in it
 }
 
 // BucketPartitions are those of all tables, the oldest first.

@@ -40,6 +40,9 @@ func (p *Pruner) remove(ctx context.Context, rows pgstore.Pending, done *Result)
 		complete = complete && stray[table] == 0
 	}
 	for _, part := range within {
+		if part.Bytes == 0 {
+			continue // nothing of it is pending: no lock is worth it
+		}
 		stays, err := p.Store.KeptRows(ctx, part.Lower, part.Upper, rows.Kind)
 		if err != nil {
 			return err

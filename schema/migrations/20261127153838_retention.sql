@@ -108,7 +108,8 @@ LANGUAGE sql STABLE
 SET search_path = test_coordination, pg_temp
 SET datestyle = 'ISO'
 AS $$
-  SELECT p.relname::text, c.relname::text, b.lower_text::date, b.upper_text::date, pg_total_relation_size(c.oid)
+  SELECT p.relname::text, c.relname::text, b.lower_text::date, b.upper_text::date,
+    CASE WHEN pg_relation_size(c.oid) = 0 THEN 0 ELSE pg_total_relation_size(c.oid) END
   FROM pg_class AS p
   JOIN pg_inherits AS i ON i.inhparent = p.oid
   JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relkind = 'r'
