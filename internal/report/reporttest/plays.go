@@ -32,7 +32,7 @@ func (s *script) crash() {
 	s.at(2*time.Second).phase("baseline", 1, "Normal trading, to have something to compare with.")
 	s.at(time.Minute).snapshot("snap-base-engine", "baseline", "trading-engine", "healthy", calm(40))
 	s.snapshot("snap-base-risk", "baseline", "risk-monitor", "healthy", map[string]float64{"alerts_per_min": 1})
-	s.at(90*time.Second).validation("v-steady-before", "metric_below", "passed", steady("before"), below(50, "ms"), saying("p99 < 50 ms", "40 ms", ""))
+	s.at(90*time.Second).validation("v-steady-before", "metric_below", "passed", steady("before"), below50(), saying("p99 < 50 ms", "40 ms", ""))
 	s.heartbeat(0.2, "baseline", "settling")
 	s.at(10*time.Minute).phaseEnd("baseline", "passed", "")
 	s.phase("injection", 2, "The shock, and late market data on top of it.")
@@ -48,7 +48,7 @@ func (s *script) crash() {
 		s.line("warning", "risk-monitor", "drawdown 18.3 % beyond limit", `{"event": "alert_raised", "limit": 15}`),
 		s.line("error", "trading-engine", "order 1234 timed out after 750 ms", ``),
 	)
-	s.validation("v-steady-during", "metric_below", "failed", steady("during"), below(50, "ms"), saying("p99 < 50 ms", "812 ms", "late market data"))
+	s.validation("v-steady-during", "metric_below", "failed", steady("during"), below50(), saying("p99 < 50 ms", "812 ms", "late market data"))
 	s.at(25 * time.Minute).clear("f-latency")
 	s.at(25*time.Minute+12*time.Second).recovered("f-latency", 12*time.Second)
 	s.at(26 * time.Minute).clear("f-shock")
@@ -64,7 +64,7 @@ func marketCrash() *Run {
 	s.at(31*time.Minute).validation("v-steady-during", "metric_below", "skipped", steady("during"), saying("p99 < 50 ms", "", "not asked while orders are held"))
 	s.at(35*time.Minute).snapshot("snap-recovery", "recovery", "trading-engine", "healthy", calm(43))
 	s.snapshot("snap-end-risk", "recovery", "risk-monitor", "healthy", map[string]float64{"alerts_per_min": 1.1})
-	s.at(36*time.Minute).validation("v-steady-after", "metric_below", "passed", steady("after"), below(50, "ms"), saying("p99 < 50 ms", "43 ms", ""))
+	s.at(36*time.Minute).validation("v-steady-after", "metric_below", "passed", steady("after"), below50(), saying("p99 < 50 ms", "43 ms", ""))
 	s.at(40*time.Minute).phaseEnd("recovery", "passed", "")
 	s.at(40*time.Minute+time.Second).finished("passed", 0, "", `{"score": 0.97, "notes": ["as expected"]}`)
 	s.at(2 * time.Hour).own(&contract.ExecutionAnnotated{ExecutionId: s.id(), Run: 1, Author: "grace", Text: "Compared with last month: fine."})
@@ -77,7 +77,7 @@ func unsteadyAfter() *Run {
 	s.crash()
 	s.at(35*time.Minute).snapshot("snap-recovery", "recovery", "trading-engine", "degraded", calm(260))
 	s.snapshot("snap-end-risk", "recovery", "risk-monitor", "overloaded", map[string]float64{"alerts_per_min": 9})
-	s.at(36*time.Minute).validation("v-steady-after", "metric_below", "failed", steady("after"), below(50, "ms"), saying("p99 < 50 ms", "260 ms", "the order book never drained"))
+	s.at(36*time.Minute).validation("v-steady-after", "metric_below", "failed", steady("after"), below50(), saying("p99 < 50 ms", "260 ms", "the order book never drained"))
 	s.log(s.line("critical", "trading-engine", "order book replay is behind by 9 minutes", ``))
 	s.at(40*time.Minute).phaseEnd("recovery", "failed", "steady state not reached")
 	s.finished("failed", 1, "steady state not reached after the faults", `{"failed": ["v-steady-after"]}`)
@@ -111,7 +111,8 @@ func stablecoinTimeout() *Run {
 	s.at(time.Second).started(36 * time.Hour)
 	s.phase("baseline", 1, "")
 	s.at(time.Hour).snapshot("snap-0", "baseline", "", "healthy", map[string]float64{"peg": 1, "withdrawals_per_min": 10})
-	s.at(2*time.Hour).phaseEnd("baseline", "passed", "").phase("depeg", 2, "The price slips in steps.")
+	s.at(2*time.Hour).phaseEnd("baseline", "passed", "")
+	s.phase("depeg", 2, "The price slips in steps.")
 	for i := range 4 {
 		s.at(time.Duration(4+4*i)*time.Hour).inject(fmt.Sprintf("f-slip-%d", i+1), "price_slip", "market-data-simulator", "depeg", fmt.Sprintf(`{"price": %g}`, 0.98-0.02*float64(i)))
 	}
@@ -130,7 +131,8 @@ func stablecoinTimeout() *Run {
 func cancelledWithFault() *Run {
 	s := tell("cancelled-fault-left", "cancelled while a fault was active, which nobody took back", "exec-market-disruption-002", 1, Base.Add(5*24*time.Hour))
 	s.requested("market-disruption", ``)
-	s.at(time.Second).started(time.Hour).phase("injection", 1, "")
+	s.at(time.Second).started(time.Hour)
+	s.phase("injection", 1, "")
 	s.at(time.Minute).inject("f-partition", "network_partition", "exchange-simulator", "injection", `{"from": "trading-engine"}`)
 	s.at(2*time.Minute).snapshot("snap-1", "manual", "order-router", "healthy", calm(20))
 	s.at(3*time.Minute).snapshot("snap-2", "manual", "order-router", "degraded", calm(95))
@@ -145,7 +147,8 @@ func cancelledWithFault() *Run {
 func interrupted() *Run {
 	s := tell("interrupted", "the coordinator died without a word", "exec-restart-risk-monitor-001", 4, Base.Add(6*24*time.Hour))
 	s.requested("restart-risk-monitor", ``)
-	s.at(time.Second).started(time.Hour).phase("restart", 1, "")
+	s.at(time.Second).started(time.Hour)
+	s.phase("restart", 1, "")
 	s.at(time.Minute).inject("f-restart", "service_restart", "risk-monitor", "restart", ``)
 	s.at(2*time.Minute).heartbeat(0.4, "restart", "waiting for the risk monitor")
 	s.at(17 * time.Minute).own(&contract.ExecutionInterrupted{ExecutionId: s.id(), Cause: "no_sign_of_life", RealEvents: s.others})

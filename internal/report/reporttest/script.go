@@ -52,16 +52,16 @@ func (s *script) at(after time.Duration) *script {
 }
 
 // say adds an event of the coordinator at the clock.
-func (s *script) say(m proto.Message) *script {
+func (s *script) say(m proto.Message) {
 	s.sequence++
 	s.others++
-	return s.add(m, "/coordinator/a", s.sequence)
+	s.add(m, "/coordinator/a", s.sequence)
 }
 
 // own adds an event of the service itself.
 func (s *script) own(m proto.Message) { s.add(m, ownSource, fact.NoSequence) }
 
-func (s *script) add(m proto.Message, source string, sequence fact.Sequence) *script {
+func (s *script) add(m proto.Message, source string, sequence fact.Sequence) {
 	s.said++
 	record, err := event.Encode(event.Outgoing{
 		Source: source, ID: fmt.Sprintf("%s-%04d", s.run.Name, s.said), Subject: string(s.run.ExecutionID),
@@ -81,7 +81,6 @@ func (s *script) add(m proto.Message, source string, sequence fact.Sequence) *sc
 		panic(fmt.Sprintf("%s, event %d: %+v", s.run.Name, s.said, rejection))
 	}
 	s.run.Events = append(s.run.Events, decoded.Execution)
-	return s
 }
 
 // done is the run, with its events in their order.
@@ -100,19 +99,19 @@ func (s *script) requested(scenarioID, parameters string) {
 	})
 }
 
-func (s *script) started(deadline time.Duration) *script {
-	return s.say(&contract.ExecutionStarted{
+func (s *script) started(deadline time.Duration) {
+	s.say(&contract.ExecutionStarted{
 		ExecutionId: s.id(), CoordinatorId: "coordinator-a", Environment: "staging", Deadline: timestamppb.New(s.began.Add(deadline)),
 		ConfigurationSnapshot: value(`{"services": {"risk-monitor": {"image": "risk:4.2"}}, "seed": 7}`),
 	})
 }
 
-func (s *script) phase(name string, ordinal int32, description string) *script {
-	return s.say(&contract.ExecutionPhaseStarted{ExecutionId: s.id(), Phase: name, Ordinal: &ordinal, Description: description})
+func (s *script) phase(name string, ordinal int32, description string) {
+	s.say(&contract.ExecutionPhaseStarted{ExecutionId: s.id(), Phase: name, Ordinal: &ordinal, Description: description})
 }
 
-func (s *script) phaseEnd(name, status, why string) *script {
-	return s.say(&contract.ExecutionPhaseFinished{ExecutionId: s.id(), Phase: name, Status: status, Error: why})
+func (s *script) phaseEnd(name, status, why string) {
+	s.say(&contract.ExecutionPhaseFinished{ExecutionId: s.id(), Phase: name, Status: status, Error: why})
 }
 
 func (s *script) step(id, kind, phase, service, action, status, why string, took time.Duration) {
@@ -166,9 +165,11 @@ func saying(expected, actual, message string) func(*contract.ExecutionValidation
 	}
 }
 
-func below(threshold float64, unit string) func(*contract.ExecutionValidationRecorded) {
+// below50 is a bound on a latency.
+func below50() func(*contract.ExecutionValidationRecorded) {
+	threshold := 50.0
 	return func(v *contract.ExecutionValidationRecorded) {
-		v.Operator, v.Threshold, v.Unit = "<", &threshold, unit
+		v.Operator, v.Threshold, v.Unit = "<", &threshold, "ms"
 	}
 }
 
