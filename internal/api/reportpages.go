@@ -108,24 +108,25 @@ func reportAsked(r *http.Request) (*contract.ReportName, render.Format, error) {
 	return nil, render.Format{}, noPage
 }
 
+// statuses are those of HTTP for what may be wrong with a page.
+var statuses = map[connect.Code]int{
+	connect.CodeNotFound:           http.StatusNotFound,
+	connect.CodeInvalidArgument:    http.StatusBadRequest,
+	connect.CodeFailedPrecondition: http.StatusConflict,
+	connect.CodeUnavailable:        http.StatusServiceUnavailable,
+	connect.CodeDeadlineExceeded:   http.StatusGatewayTimeout,
+	connect.CodeCanceled:           http.StatusGatewayTimeout,
+}
+
 // refusePage says in plain text why there is no report.
 func (s *reports) refusePage(w http.ResponseWriter, err error) {
 	f, expected := failureOf(err)
 	if !expected {
 		s.Log.Error().Err(err).Str("page", reportsPath).Msg("report not served")
 	}
-	status := http.StatusInternalServerError
-	switch f.code {
-	case connect.CodeNotFound:
-		status = http.StatusNotFound
-	case connect.CodeInvalidArgument:
-		status = http.StatusBadRequest
-	case connect.CodeFailedPrecondition:
-		status = http.StatusConflict
-	case connect.CodeUnavailable:
-		status = http.StatusServiceUnavailable
-	case connect.CodeDeadlineExceeded, connect.CodeCanceled:
-		status = http.StatusGatewayTimeout
+	status, known := statuses[f.code]
+	if !known {
+		status = http.StatusInternalServerError
 	}
 	http.Error(w, f.message, status)
 }

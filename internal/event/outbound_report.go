@@ -31,8 +31,8 @@ func NewReportPublished(source string, r *report.Report, p Publication) (Outboun
 	m := &contract.ReportPublished{
 		ExecutionId: string(r.Run.ExecutionID), Run: int32(r.Run.Number), Revision: p.Revision, Sha256: r.SHA256, SizeBytes: int64(p.Size),
 		Builder: r.Builder, Path: p.Path, RunId: r.Run.RunID, Status: string(r.Verdict.Status), ReportedOutcome: string(r.Verdict.Reported),
-		Headline: cutText(r.Verdict.Headline, summaryText), ScenarioId: r.Run.ScenarioID, ScenarioVersion: r.Definition.Version,
-		DefinitionSha256: r.Definition.SHA256, Environment: cutText(r.Run.Environment, summaryText), GroupId: cutText(r.Run.GroupID, summaryText),
+		Headline: cutText(r.Verdict.Headline), ScenarioId: r.Run.ScenarioID, ScenarioVersion: r.Definition.Version,
+		DefinitionSha256: r.Definition.SHA256, Environment: cutText(r.Run.Environment), GroupId: cutText(r.Run.GroupID),
 		Attempt: r.Run.Attempt, StartedAt: timestampOf(r.Run.StartedAt), EndedAt: timestampOf(r.Run.EndedAt),
 		Validations: &contract.ReportedValidations{
 			Passed: count32(r.Metrics.Validations.Passed), Failed: count32(r.Metrics.Validations.Failed),
@@ -43,7 +43,7 @@ func NewReportPublished(source string, r *report.Report, p Publication) (Outboun
 	}
 	for _, recommended := range r.Recommendations[:min(len(r.Recommendations), summaryRecommendations)] {
 		m.TopRecommendations = append(m.TopRecommendations, &contract.ReportedRecommendation{
-			Priority: recommended.Priority, Rule: recommended.Rule, Text: cutText(recommended.Text, summaryText),
+			Priority: recommended.Priority, Rule: recommended.Rule, Text: cutText(recommended.Text),
 		})
 	}
 	return NewOutbound(Outgoing{
@@ -52,12 +52,12 @@ func NewReportPublished(source string, r *report.Report, p Publication) (Outboun
 	})
 }
 
-// cutText cuts a text after so many bytes, between two characters, and says so.
-func cutText(s string, most int) string {
-	if len(s) <= most {
+// cutText cuts a text after summaryText bytes, between two characters, and says so.
+func cutText(s string) string {
+	if len(s) <= summaryText {
 		return s
 	}
-	return strings.ToValidUTF8(s[:most-len("…")], "") + "…"
+	return strings.ToValidUTF8(s[:summaryText-len("…")], "") + "…"
 }
 
 func timestampOf(t *time.Time) *timestamppb.Timestamp {

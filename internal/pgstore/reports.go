@@ -140,7 +140,7 @@ func reportOf(ctx context.Context, q *dbsqlc.Queries, k RunKey, revision int32) 
 	if err != nil {
 		return FrozenReport{}, interpret("read report", err)
 	}
-	return reportFromRow((*dbsqlc.ReportOfRow)(&row)), nil
+	return reportFromRow(&row), nil
 }
 
 // ReportBody are the bytes of a frozen report.

@@ -30,14 +30,13 @@ type Built struct {
 // the latest run of the id. Errors: pgstore.ErrNotFound, a *PrunedError, or that
 // the database cannot be read.
 func (r *Reports) Build(ctx context.Context, k pgstore.RunKey) (*Built, error) {
-	b, _, err := build(ctx, r.Store, k, contextOf)
-	return b, err
+	return build(ctx, r.Store, k, contextOf)
 }
 
 // surroundings finds the context of a report.
 type surroundings func(context.Context, *pgstore.Store, *execution.Run) (report.Context, error)
 
-func build(ctx context.Context, s *pgstore.Store, k pgstore.RunKey, around surroundings) (*Built, report.Context, error) {
+func build(ctx context.Context, s *pgstore.Store, k pgstore.RunKey, around surroundings) (*Built, error) {
 	built := &Built{}
 	var builder *report.Builder
 	var c report.Context
@@ -52,13 +51,13 @@ func build(ctx context.Context, s *pgstore.Store, k pgstore.RunKey, around surro
 		return err
 	})
 	if err != nil {
-		return nil, c, err
+		return nil, err
 	}
 	built.Report = builder.Report(c)
 	if built.Body, err = built.Report.Encode(); err != nil {
-		return nil, c, fmt.Errorf("encode report: %w", err)
+		return nil, fmt.Errorf("encode report: %w", err)
 	}
-	return built, c, nil
+	return built, nil
 }
 
 // Rebuild builds a frozen report again: from the events that are stored now, and
@@ -66,7 +65,7 @@ func build(ctx context.Context, s *pgstore.Store, k pgstore.RunKey, around surro
 // one of those is not stored, or that of Build.
 func Rebuild(ctx context.Context, s *pgstore.Store, frozen *report.Report) (*Built, error) {
 	k := pgstore.RunKey{ID: frozen.Run.ExecutionID, Number: frozen.Run.Number}
-	b, _, err := build(ctx, s, k, func(ctx context.Context, s *pgstore.Store, run *execution.Run) (c report.Context, err error) {
+	return build(ctx, s, k, func(ctx context.Context, s *pgstore.Store, run *execution.Run) (c report.Context, err error) {
 		if c.Definition, err = definitionOf(ctx, s, run); err != nil {
 			return c, err
 		}
@@ -76,7 +75,6 @@ func Rebuild(ctx context.Context, s *pgstore.Store, frozen *report.Report) (*Bui
 		c.Previous, err = named(ctx, s, frozen.Previous, func(ch *report.Change) string { return ch.SHA256 })
 		return c, err
 	})
-	return b, err
 }
 
 // MissingError says that a report that another was compared with is not stored.

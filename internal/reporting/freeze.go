@@ -15,9 +15,9 @@ var ErrNotEnded = errors.New("the run goes on: its report is provisional")
 type Why int
 
 const (
-	// Settled: the run has settled, again maybe.
+	// Settled says that the run has settled, again maybe.
 	Settled Why = iota
-	// Asked: somebody wants it with all that is known now.
+	// Asked says that somebody wants it with all that is known now.
 	Asked
 )
 

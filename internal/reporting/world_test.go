@@ -83,7 +83,8 @@ func (p play) events() []said {
 		{&contract.ExecutionSnapshotCaptured{ExecutionId: p.id, SnapshotId: "before", Kind: "baseline", Service: "exchange", State: state, Metrics: metrics(10), Health: "healthy"}, 3 * time.Second},
 		{&contract.ExecutionFaultInjected{ExecutionId: p.id, FaultId: "f-1", FaultType: "network_latency", TargetService: "exchange"}, 4 * time.Second},
 		{&contract.ExecutionLogAppended{ExecutionId: p.id, Lines: []*contract.LogLine{
-			{Message: "circuit breaker opened", Level: "error", Service: "exchange"}, {Message: "all is well", Level: "info"},
+			{Message: "circuit breaker opened", Level: "error", Service: "exchange"},
+			{Message: "all is well", Level: "info"},
 			{Message: "earlier", Level: "warn", Time: timestamppb.New(p.start.Add(time.Second))},
 		}}, 5 * time.Second},
 		{&contract.ExecutionValidationRecorded{ExecutionId: p.id, ValidationId: "v-1", AssertionType: "alert_generated", Status: "passed", FaultId: "f-1", Evidence: evidence, SteadyState: "during"}, 6 * time.Second},

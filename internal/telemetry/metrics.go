@@ -129,7 +129,7 @@ func NewMetrics(registry prometheus.Registerer, build Build) (*Metrics, error) {
 	})
 	info.Set(1)
 
-	for _, c := range append(m.reportMetrics.collectors(), []prometheus.Collector{
+	for _, c := range append(m.collectors(), []prometheus.Collector{
 		m.applied, m.duplicates, m.quarantined, m.batchRecords, m.stepSeconds, m.lag, m.stopped, m.fenced, m.gaps,
 		m.keyMismatches, m.timelineChanges, m.redisUp, m.defaultPartitionRows, m.orphanedFaults, m.quarantineRecords, m.quarantineBytes, m.quarantinedInPart,
 		m.published, m.parked, m.outboxAge, m.outboxParked, m.rollupsDirty, m.rollupsBehind, m.rollupsMade, info,
