@@ -28,6 +28,8 @@ func TestEvidence(t *testing.T) {
 	c.fails(4, []string{"exec-2 is not known"}, "evidence", "export", "exec-2", "-o", file)
 	w.Say(&contract.ExecutionLogAppended{ExecutionId: "exec:1", Lines: []*contract.LogLine{{Message: "a line"}}})
 	w.Say(&contract.ExecutionFinished{ExecutionId: "exec:1", Outcome: "passed"})
+	c.fails(4, []string{"there is no report of run 1 of exec:1 yet"}, "evidence", "export", "exec:1", "-o", file)
+	c.tcda(0, "reports", "generate", "exec:1")
 
 	stdout, _ := c.tcda(0, "evidence", "export", "exec:1", "-o", file, "--json")
 	var made exported
@@ -85,6 +87,7 @@ func TestEvidenceIsNamedByTheService(t *testing.T) {
 	c, w := calls(t)
 	w.Say(&contract.ExecutionStarted{ExecutionId: "exec:1"})
 	w.Say(&contract.ExecutionFinished{ExecutionId: "exec:1", Outcome: "passed"})
+	c.tcda(0, "reports", "generate", "exec:1")
 	t.Chdir(t.TempDir())
 	c.shows([]string{"evidence-exec_1-1.zip: "}, "evidence", "export", "exec:1")
 	if _, err := os.Stat("evidence-exec_1-1.zip"); err != nil {

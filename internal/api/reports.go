@@ -31,10 +31,11 @@ type reports struct {
 }
 
 func newReports(p Parts) *reports {
-	return &reports{
-		Parts: p, building: make(chan struct{}, builtAtOnce),
-		making: &reporting.Reports{Store: p.Store, Source: p.Commands.Source, Now: p.Now},
+	making := &reporting.Reports{Store: p.Store, Now: p.Now}
+	if p.Commands != nil { // else nothing is written here
+		making.Source = p.Commands.Source
 	}
+	return &reports{Parts: p, building: make(chan struct{}, builtAtOnce), making: making}
 }
 
 // found is a report that a caller wants: as it is frozen, or as it was built just

@@ -14,7 +14,7 @@ import (
 
 // A row group is held in memory until it is full.
 const (
-	rowGroupRows  = 50_000
+	rowGroupRows  = 25_000
 	rowGroupBytes = 16 << 20 // of values before encoding
 )
 
@@ -35,7 +35,9 @@ type parquetWriter struct {
 func newParquet(to io.Writer, columns []pgstore.Column, comment string) (*parquetWriter, error) {
 	group := parquet.Group{}
 	for _, c := range columns {
-		group[c.Name] = parquet.Compressed(parquet.Optional(node(c.Kind)), &zstd.Codec{Level: zstd.SpeedDefault})
+		// Each column has an encoder of its own, which holds its window once for each
+		// processor that it may use.
+		group[c.Name] = parquet.Compressed(parquet.Optional(node(c.Kind)), &zstd.Codec{Level: zstd.SpeedDefault, Concurrency: 1})
 	}
 	schema := parquet.NewSchema("view", ordered{group, columns})
 	w := &parquetWriter{columns: columns, row: make(parquet.Row, len(columns))}
