@@ -24,6 +24,7 @@ import (
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/rollup"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
@@ -294,6 +295,9 @@ func (w *world) wantPromises(l *faultLoad, c *caller, f *fault) {
 
 	if f.live == liveWhole {
 		w.wantEveryState(l)
+	}
+	if _, err := rollup.New(rollup.Config{}, rollup.Parts{Store: w.store}).Drain(w.Context(), nil); err != nil {
+		w.Fatal(err)
 	}
 	report, err := verify.Run(w.Context(), w.store, w.live, verify.Options{LiveGrace: testenv.Patience})
 	if err != nil {

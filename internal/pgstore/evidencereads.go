@@ -51,9 +51,10 @@ func (s *Store) WholeEvents(ctx context.Context, r *execution.Run) iter.Seq2[*Wh
 			}
 			for i := range page {
 				e := &WholeEvent{StoredEvent: page[i]}
-				if e.Type == fact.TypeLogAppended {
+				switch e.Type {
+				case fact.TypeLogAppended:
 					e.Lines, err = logs.lines(ctx, s, page[i:])
-				} else if e.Type == fact.TypeSnapshotCaptured {
+				case fact.TypeSnapshotCaptured:
 					err = s.snapshotInto(ctx, r, e)
 				}
 				if err != nil {

@@ -14,6 +14,8 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pruning"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/rollup"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
@@ -153,12 +155,13 @@ func TestFrozenDaysStay(t *testing.T) {
 	q.Say(&contract.ExecutionValidationRecorded{ExecutionId: "old", ValidationId: "v", AssertionType: "alert", Status: "failed"})
 	q.drain()
 	q.wants("after a late event", want, days)
-	for _, table := range []string{"validation_results", "execution_events", "executions"} {
-		if removed := q.rows(`DELETE FROM test_coordination.` + table + ` WHERE execution_id = 'old' RETURNING execution_id`); len(removed) == 0 {
-			t.Errorf("no row of %s was removed", table)
-		}
+	pruner := pruning.New(pruning.Config{
+		Rules: retention.Rules{Policies: []retention.Policy{{Name: "all but the newest", Keep: retention.Keep{Count: 1}, Data: retention.Everything}}}, Actor: "test", Pace: 0.01,
+	}, pruning.Parts{Store: q.Store, Now: func() time.Time { return time.Now().Add(time.Minute) }})
+	if _, err := pruner.Once(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	q.rows(`UPDATE test_coordination.execution_ids SET pruned_at = now() WHERE execution_id = 'old' RETURNING execution_id`)
+	q.wants("the runs that are left", []string{"new"}, `SELECT execution_id FROM test_coordination.executions`)
 	q.do(func(ctx context.Context, tx *pgstore.Tx) error {
 		marked, err := tx.MarkAllDirty(ctx, "", time.Time{})
 		if marked != 1 {

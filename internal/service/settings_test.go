@@ -100,7 +100,7 @@ func given(t testing.TB, cfg *config.Config) string {
 	}
 	kafka, err := service.Kafka(cfg)
 	rules, unread := service.Retention(cfg)
-	return fmt.Sprint(service.Pruning(cfg, rules, instance), unread) + fmt.Sprintf("%+v %+v %+v %+v %+v %+v %+v %+v %+v %+v %v %t %+v %+v", service.Postgres(cfg), service.PostgresOfAPI(cfg), service.Migrations(cfg), service.Redis(cfg),
+	return fmt.Sprint(service.Pruning(cfg, rules, instance), unread, service.Report(cfg), service.Rollups(cfg)) + fmt.Sprintf("%+v %+v %+v %+v %+v %+v %+v %+v %+v %+v %v %t %+v %+v", service.Postgres(cfg), service.PostgresOfAPI(cfg), service.Migrations(cfg), service.Redis(cfg),
 		service.EventLimits(cfg), service.API(cfg), service.Liveness(cfg), service.Ingest(cfg, instance), service.Outbox(cfg, instance), kafka.SASL, err, kafka.TLS != nil, withoutPointers(kafka), service.Access(cfg))
 }
 
