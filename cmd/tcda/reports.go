@@ -269,9 +269,13 @@ func (c *reportsCompare) Run(ctx context.Context, term console) error {
 	return printText(term.out, content)
 }
 
+// unbreakable are the spaces that keep numbers and their units on one line: a
+// terminal breaks none, and some show them as what they cannot print.
+var unbreakable = strings.NewReplacer("\u00a0", " ", "\u202f", " ")
+
 // printText writes a text with nothing in it that a terminal obeys.
 func printText(w io.Writer, text []byte) error {
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(unbreakable.Replace(string(text))) {
 		if _, err := fmt.Fprintln(w, escaped(strings.TrimSuffix(line, "\n"))); err != nil {
 			return fmt.Errorf("write report: %w", err)
 		}

@@ -240,7 +240,9 @@ func (c *retentionRun) Run(ctx context.Context, cfg *config.Config, term console
 	for _, l := range report.Goes {
 		rows = append(rows, []string{l.Policy, l.Kind, strconv.FormatInt(l.Runs, 10), strconv.FormatInt(l.Rows, 10)})
 	}
-	if err := table(term.out, []string{"POLICY", "KIND", "RUNS", "ROWS"}, rows); err != nil {
+	if len(rows) == 0 {
+		fmt.Fprintln(term.out, "no run had anything to remove")
+	} else if err := table(term.out, []string{"POLICY", "KIND", "RUNS", "ROWS"}, rows); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.out, "\n%d partitions dropped, %s went to the operating system; %d entries of the audit log removed\n", report.Partitions, megabytes(report.Returned), report.Audit)

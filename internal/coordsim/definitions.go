@@ -23,13 +23,16 @@ const (
 )
 
 // tell adds an event about a scenario, a template or a schedule.
-func (s *script) tell(m proto.Message) {
-	at := s.Start.Add(time.Duration(len(s.said)) * time.Millisecond)
+func (s *script) tell(m proto.Message) { s.told(s.Start, m) }
+
+// told is tell at another time than the start of the simulation.
+func (s *script) told(at time.Time, m proto.Message) {
+	at = at.Add(time.Duration(len(s.said)) * time.Millisecond)
 	s.say(event.Outgoing{Source: "/coordinator/a", ID: s.eventID(), Time: at, Message: m})
 }
 
-func (s *script) publishScenario(id, definition string) {
-	s.tell(&contract.ScenarioPublished{
+func (s *script) publishScenario(at time.Time, id, definition string) {
+	s.told(at, &contract.ScenarioPublished{
 		ScenarioId: id, Definition: definition, ScenarioType: "combined", Category: "market", Tags: []string{"demo"}, Author: "ada",
 		ServicesUnderTest: []string{"risk-monitor", "trading-engine"}, ExpectedOutcomes: []string{"the risk monitor alerts in time"},
 	})
@@ -37,18 +40,20 @@ func (s *script) publishScenario(id, definition string) {
 
 func writeDefinitions(s *script) error {
 	s.during(0, 0.1)
-	s.tell(&contract.TemplatePublished{TemplateId: exchangeDisruption, Definition: examples.ExchangeDisruption, Author: "ada"})
-	s.publishScenario(marketDisruption, examples.MarketDisruption)
-	s.publishScenario(stablecoinDepeg, examples.StablecoinDepeg)
-	s.publishScenario(restartRiskMonitor, examples.RestartRiskMonitor)
-	s.publishScenario(exchangeLatency, examples.LegacyLatency)
-	s.tell(&contract.ScenarioPublished{
+	// Before the longest run: a run is of the version that was current when it began.
+	published := s.Start.AddDate(0, 0, -7)
+	s.told(published, &contract.TemplatePublished{TemplateId: exchangeDisruption, Definition: examples.ExchangeDisruption, Author: "ada"})
+	s.publishScenario(published, marketDisruption, examples.MarketDisruption)
+	s.publishScenario(published, stablecoinDepeg, examples.StablecoinDepeg)
+	s.publishScenario(published, restartRiskMonitor, examples.RestartRiskMonitor)
+	s.publishScenario(published, exchangeLatency, examples.LegacyLatency)
+	s.told(published, &contract.ScenarioPublished{
 		ScenarioId: exchangeOutage, Definition: examples.ExchangeOutage, ScenarioType: "combined", Author: "grace",
 		Template: &contract.TemplateUse{TemplateId: exchangeDisruption, Parameters: object(`{"exchange": "kraken-simulator", "duration": "45m"}`)},
 	})
 	// Published again with other content, and back: two versions, not three.
-	s.publishScenario(exchangeLatency, examples.RestartRiskMonitor)
-	s.publishScenario(exchangeLatency, examples.LegacyLatency)
+	s.publishScenario(published, exchangeLatency, examples.RestartRiskMonitor)
+	s.publishScenario(published, exchangeLatency, examples.LegacyLatency)
 
 	s.tell(&contract.ScenarioStatusChanged{ScenarioId: marketDisruption, Status: "active"})
 	s.tell(&contract.ScenarioStatusChanged{ScenarioId: exchangeLatency, Status: "deprecated"})

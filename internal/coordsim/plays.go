@@ -217,7 +217,7 @@ func writeDefinitionLater(s *script) error {
 	r.start(scenarioID)
 	r.pass(time.Minute)
 	r.finish("passed", execution.StatusPassed)
-	s.publishScenario(scenarioID, examples.StablecoinDepeg)
+	s.publishScenario(s.Start, scenarioID, examples.StablecoinDepeg)
 	return nil
 }
 

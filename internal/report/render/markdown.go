@@ -272,7 +272,7 @@ func compareMarkdown(w io.Writer, c *report.Comparison) error {
 	if !c.SameScenario {
 		b.WriteString("> [!WARNING]\n> These are runs of different scenarios.\n\n")
 	} else if !c.SameDefinition {
-		b.WriteString("> [!NOTE]\n> The definition has changed between these runs.\n\n")
+		b.WriteString("> [!NOTE]\n> Their definitions differ, or are not known.\n\n")
 	}
 	t := mdHead("", "A", "B")
 	t.add("Run", briefName(&c.A), briefName(&c.B))
