@@ -56,6 +56,7 @@ func (s *Store) WholeEvents(ctx context.Context, r *execution.Run) iter.Seq2[*Wh
 					e.Lines, err = logs.lines(ctx, s, page[i:])
 				case fact.TypeSnapshotCaptured:
 					err = s.snapshotInto(ctx, r, e)
+				default: // all of it is in the event's own row
 				}
 				if err != nil {
 					yield(nil, err)
