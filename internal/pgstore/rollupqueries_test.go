@@ -142,6 +142,10 @@ func rollupCalls(found *int) []call {
 		}, true},
 		{"RemoveGroups", func(ctx context.Context, q *dbsqlc.Queries) error { return q.RemoveGroups(ctx, scenarios, groups) }, false},
 		{"FreezeDays", func(ctx context.Context, q *dbsqlc.Queries) error { return q.FreezeDays(ctx, now, scenarios, days) }, false},
+		{"DirtyAmong", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.DirtyAmong(ctx, scenarios)
+			return rowsOf(found, r, err)
+		}, true},
 		{"FrozenAmong", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.FrozenAmong(ctx, scenarios, days)
 			return rowsOf(found, r, err)
