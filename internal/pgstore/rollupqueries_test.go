@@ -47,6 +47,10 @@ func rollupCalls(found *int) []call {
 			r, err := q.ScenarioIsDirty(ctx, "counted")
 			return oneOf(found, r, err)
 		}, true},
+		{"DirtyAmong", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.DirtyAmong(ctx, []string{"counted"})
+			return rowsOf(found, r, err)
+		}, true},
 		{"DirtyState", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.DirtyState(ctx)
 			return oneOf(found, r, err)
@@ -142,10 +146,6 @@ func rollupCalls(found *int) []call {
 		}, true},
 		{"RemoveGroups", func(ctx context.Context, q *dbsqlc.Queries) error { return q.RemoveGroups(ctx, scenarios, groups) }, false},
 		{"FreezeDays", func(ctx context.Context, q *dbsqlc.Queries) error { return q.FreezeDays(ctx, now, scenarios, days) }, false},
-		{"DirtyAmong", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.DirtyAmong(ctx, scenarios)
-			return rowsOf(found, r, err)
-		}, true},
 		{"FrozenAmong", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.FrozenAmong(ctx, scenarios, days)
 			return rowsOf(found, r, err)
