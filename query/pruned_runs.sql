@@ -127,10 +127,12 @@ UPDATE test_coordination.pruned_runs AS p SET pending = array_remove(p.pending, 
 FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[])) AS u(id, run)
 WHERE p.execution_id = u.id AND p.run = u.run;
 
--- SettlePendingMonth is the same for all runs of a month.
--- name: SettlePendingMonth :exec
-UPDATE test_coordination.pruned_runs AS p SET pending = array_remove(p.pending, sqlc.arg(kind)::text)
-WHERE p.pending <> '{}' AND sqlc.arg(kind)::text = ANY (p.pending) AND p.bucket >= sqlc.arg(first)::date AND p.bucket < sqlc.arg(until)::date;
+-- SettlePendingBucket is the same for all runs of a bucket, and for several kinds at
+-- once: each time a tombstone is written anew, with its entries in all indexes.
+-- name: SettlePendingBucket :exec
+UPDATE test_coordination.pruned_runs AS p
+SET pending = ARRAY(SELECT k.kind FROM unnest(p.pending) AS k(kind) WHERE k.kind <> ALL (sqlc.arg(kinds)::text[]))
+WHERE p.pending <> '{}' AND p.pending && sqlc.arg(kinds)::text[] AND p.bucket = sqlc.arg(bucket)::date;
 
 -- PrunedRunsOfEvents is S4c for events of ids of which retention has removed
 -- something: for each event the run that its runid named, if it is gone, and

@@ -68,6 +68,10 @@ SELECT f.scenario_id, f.day
 FROM ROWS FROM (unnest(sqlc.arg(scenario_ids)::text[]), unnest(sqlc.arg(days)::date[])) AS u(scenario_id, day)
 JOIN test_coordination.rollup_frozen_days AS f ON f.scenario_id = u.scenario_id AND f.day = u.day;
 
+-- DirtyAmong are those of the scenarios of which notes wait.
+-- name: DirtyAmong :many
+SELECT DISTINCT d.scenario_id FROM test_coordination.rollup_dirty AS d WHERE d.scenario_id = ANY (sqlc.arg(scenario_ids)::text[]);
+
 -- FreezeDays keeps the rollups of keys as they are.
 -- name: FreezeDays :exec
 INSERT INTO test_coordination.rollup_frozen_days (scenario_id, day, frozen_at)

@@ -32,7 +32,7 @@ Exit codes: 0 done, 1 failed, 2 wrong command line or settings, or --yes is
 missing, 3 the database's schema is not this program's.`
 
 // openRetention opens the store and makes a pruner by the settings.
-func openRetention(ctx context.Context, cfg *config.Config, log zerolog.Logger) (*pgstore.Store, *pruning.Pruner, retention.Rules, error) {
+func openRetention(ctx context.Context, cfg *config.Config, log zerolog.Logger, pace float64) (*pgstore.Store, *pruning.Pruner, retention.Rules, error) {
 	rules, err := retentionRules(cfg)
 	if err != nil {
 		return nil, nil, rules, err
@@ -41,7 +41,11 @@ func openRetention(ctx context.Context, cfg *config.Config, log zerolog.Logger) 
 	if err != nil {
 		return nil, nil, rules, err
 	}
-	return store, pruning.New(service.Pruning(cfg, rules, operator()), pruning.Parts{Store: store, Log: log}), rules, nil
+	of := service.Pruning(cfg, rules, operator())
+	if of.Pace = pace; pace == 0 {
+		of.Pace = -1 // no pauses
+	}
+	return store, pruning.New(of, pruning.Parts{Store: store, Log: log}), rules, nil
 }
 
 // retentionRules reads the policies; what is wrong with their file are problems of the
@@ -108,7 +112,7 @@ type planReport struct {
 
 // Run prints what would go.
 func (c *retentionPlan) Run(ctx context.Context, cfg *config.Config, term console) error {
-	store, pruner, rules, err := openRetention(ctx, cfg, zerolog.Nop())
+	store, pruner, rules, err := openRetention(ctx, cfg, zerolog.Nop(), pruning.DefaultPace)
 	if err != nil {
 		return err
 	}
@@ -186,8 +190,17 @@ var keptWords = map[retention.Reason]string{
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 type retentionRun struct {
-	Yes  bool `help:"Do it. Without this flag only what would go is printed."`
-	JSON bool `name:"json" help:"Print one JSON object."`
+	Yes  bool    `help:"Do it. Without this flag only what would go is printed."`
+	Pace float64 `default:"5" placeholder:"N" help:"Rest after each transaction for N times what it took, so that ingest keeps its speed; 0: never."`
+	JSON bool    `name:"json" help:"Print one JSON object."`
+}
+
+// Validate refuses what no pass can do.
+func (c *retentionRun) Validate() error {
+	if !(c.Pace >= 0 && c.Pace <= 1000) { // nor what is no number
+		return errors.New("--pace: must be from 0 to 1000")
+	}
+	return nil
 }
 
 // Help is what --help says beyond the settings.
@@ -217,7 +230,7 @@ func (c *retentionRun) Run(ctx context.Context, cfg *config.Config, term console
 		return &exitError{exitUsage, errors.New("nothing was changed: add --yes to do it")}
 	}
 	log := zerolog.New(zerolog.ConsoleWriter{Out: term.err, NoColor: !term.colours, TimeFormat: time.TimeOnly}).With().Timestamp().Logger()
-	store, pruner, _, err := openRetention(ctx, cfg, log)
+	store, pruner, _, err := openRetention(ctx, cfg, log, c.Pace)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/api"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/command"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
@@ -137,7 +138,7 @@ func serveAPI(ctx context.Context, url string, work func(*connectClient) error) 
 		return err
 	}
 	defer store.Close()
-	handler, err := api.NewHandler(api.Parts{Store: store, Log: zerolog.Nop()})
+	handler, err := api.NewHandler(api.Parts{Store: store, Commands: &command.Commands{}, Now: time.Now, Log: zerolog.Nop()})
 	if err != nil {
 		return err
 	}

@@ -300,14 +300,14 @@ func (tx *Tx) removePending(ctx context.Context, p retention.MonthKind, most int
 	return len(k.ids), interpret("note what was removed", tx.q.SettlePending(ctx, p.Kind.String(), k.ids, k.runs))
 }
 
-// SettlePending notes that no rows of a kind are left of a month's pruned runs: all
-// partitions that could hold some have been replaced.
-func (s *Store) SettlePending(ctx context.Context, p retention.MonthKind, now time.Time) error {
+// SettlePending notes that no rows of some kinds are left of a bucket's pruned runs:
+// all partitions that could hold some have been replaced.
+func (s *Store) SettlePending(ctx context.Context, bucket time.Time, kinds retention.Kinds, now time.Time) error {
 	return s.Batch(ctx, now, func(tx *Tx) error {
 		if err := tx.q.AllowLonger(ctx, pruneTimeout); err != nil {
 			return interpret("allow for a long transaction", err)
 		}
-		return interpret("note what was removed", tx.q.SettlePendingMonth(ctx, p.Kind.String(), p.Month, p.Month.AddDate(0, 1, 0)))
+		return interpret("note what was removed", tx.q.SettlePendingBucket(ctx, kinds.Names(), bucket))
 	})
 }
 

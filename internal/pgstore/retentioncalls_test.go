@@ -106,8 +106,8 @@ func retentionCalls(found *int) []call {
 			return err
 		}),
 		writes("SettlePending", func(ctx context.Context, q *dbsqlc.Queries) error { return q.SettlePending(ctx, "logs", nobody, runs) }),
-		writes("SettlePendingMonth", func(ctx context.Context, q *dbsqlc.Queries) error {
-			return q.SettlePendingMonth(ctx, "logs", month.AddDate(-1, 0, 0), month)
+		writes("SettlePendingBucket", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.SettlePendingBucket(ctx, []string{"logs"}, month.AddDate(-1, 0, 0))
 		}),
 		writes("DeleteRequestsOfRuns", func(ctx context.Context, q *dbsqlc.Queries) error { return q.DeleteRequestsOfRuns(ctx, ids, runs) }),
 		writes("DeleteRuns", func(ctx context.Context, q *dbsqlc.Queries) error {

@@ -47,6 +47,10 @@ func rollupCalls(found *int) []call {
 			r, err := q.ScenarioIsDirty(ctx, "counted")
 			return oneOf(found, r, err)
 		}, true},
+		{"DirtyAmong", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.DirtyAmong(ctx, []string{"counted"})
+			return rowsOf(found, r, err)
+		}, true},
 		{"DirtyState", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.DirtyState(ctx)
 			return oneOf(found, r, err)

@@ -202,10 +202,12 @@ func (tx *Tx) MakeSummaries(ctx context.Context, scenarios []string, today time.
 	return tx.queued.InsertSummaries(ctx, scenarios, today)
 }
 
-// FreezeDays makes the rollups of keys anew for the last time and keeps them as
-// they are then, whatever comes: for whoever is about to remove runs of these
+// FreezeDays brings the rollups of keys up to date for the last time and keeps them
+// as they are then, whatever comes: for whoever is about to remove runs of these
 // days. It locks the rollups, so it comes first in its transaction, and the runs
-// are removed in the same one or a later one.
+// are removed in the same one or a later one. Only those of scenarios of which notes
+// wait are made anew: all others are exact, and summaries cost more than the rest
+// of what a page of retention does.
 func (tx *Tx) FreezeDays(ctx context.Context, keys []RollupKey) error {
 	if len(keys) == 0 {
 		return nil
@@ -213,10 +215,16 @@ func (tx *Tx) FreezeDays(ctx context.Context, keys []RollupKey) error {
 	if err := tx.LockRollups(ctx); err != nil {
 		return err
 	}
-	if _, err := tx.MakeRollups(ctx, keys, tx.now.UTC().Truncate(24*time.Hour)); err != nil {
+	scenarios, days := columnsOf(keys)
+	tx.pipe.doing("look for notes of rollups")
+	dirty, err := tx.q.DirtyAmong(ctx, slices.Compact(slices.Sorted(slices.Values(scenarios))))
+	if err != nil {
+		return interpret("look for notes of rollups", err)
+	}
+	behind := slices.DeleteFunc(slices.Clone(keys), func(k RollupKey) bool { return !slices.Contains(dirty, k.ScenarioID) })
+	if _, err := tx.MakeRollups(ctx, behind, tx.now.UTC().Truncate(24*time.Hour)); err != nil {
 		return err
 	}
-	scenarios, days := columnsOf(keys)
 	tx.pipe.doing("freeze rollups")
 	return tx.queued.FreezeDays(ctx, tx.now, scenarios, days)
 }

@@ -40,17 +40,20 @@ type Config struct {
 
 	PageRuns int     // runs that are marked in one transaction at most: 500
 	PageRows int64   // and rows that are removed in one, about: 20,000
-	Pace     float64 // a pause after each transaction, in times of what it took: 2
+	Pace     float64 // a pause after each transaction, in times of what it took: DefaultPace; negative: none
 
 	LockTries int           // how often it is tried to replace a partition in a pass: 6
 	LockPause time.Duration // before the second try, doubled for each further one: 1 s
 }
 
+// DefaultPace leaves the database to others for five sixths of the time.
+const DefaultPace = 5
+
 func (c *Config) setDefaults() {
 	c.Interval = cmp.Or(c.Interval, time.Hour)
 	c.PageRuns = cmp.Or(c.PageRuns, 500)
 	c.PageRows = cmp.Or(c.PageRows, 20_000)
-	c.Pace = cmp.Or(c.Pace, 2)
+	c.Pace = cmp.Or(c.Pace, DefaultPace)
 	c.LockTries = cmp.Or(c.LockTries, 6)
 	c.LockPause = cmp.Or(c.LockPause, time.Second)
 }
@@ -147,6 +150,11 @@ const pageSize = 2000
 
 // Plan decides what would go now.
 func (p *Pruner) Plan(ctx context.Context) (*retention.Plan, []retention.Hold, error) {
+	return p.plan(ctx, 0)
+}
+
+// plan is Plan with pauses between pages, in times of what these took.
+func (p *Pruner) plan(ctx context.Context, pace float64) (*retention.Plan, []retention.Hold, error) {
 	holds, err := p.Store.Holds(ctx, false)
 	if err != nil {
 		return nil, nil, err
@@ -163,6 +171,7 @@ func (p *Pruner) Plan(ctx context.Context) (*retention.Plan, []retention.Hold, e
 	decider := retention.NewDecider(&p.cfg.Rules, holds, required, p.Now().UTC())
 	for before := pgstore.YoungestRun(); ; {
 		var runs []retention.Stored
+		began := time.Now()
 		if runs, before, err = p.Store.RunsForRetention(ctx, before, labels, pageSize); err != nil {
 			return nil, nil, err
 		}
@@ -172,6 +181,9 @@ func (p *Pruner) Plan(ctx context.Context) (*retention.Plan, []retention.Hold, e
 		if len(runs) < pageSize {
 			plan.Finish()
 			return plan, holds, nil
+		}
+		if err := pause(ctx, times(pace, time.Since(began))); err != nil {
+			return nil, nil, err
 		}
 	}
 }
@@ -186,7 +198,7 @@ func (p *Pruner) pass(ctx context.Context) (Result, error) {
 		return done, nil
 	}
 	for {
-		plan, holds, err := p.Plan(ctx)
+		plan, holds, err := p.plan(ctx, p.cfg.Pace)
 		if err != nil {
 			return done, fmt.Errorf("plan: %w", err)
 		}
@@ -213,13 +225,14 @@ func (p *Pruner) pass(ctx context.Context) (Result, error) {
 
 // prune marks what is due, and removes it, month by month.
 func (p *Pruner) prune(ctx context.Context, due []retention.Due, holds []retention.Hold, done *Result) error {
+	size := newPager()
 	for begin := 0; begin < len(due); {
 		month, end := retention.MonthOf(due[begin].Bucket), begin
 		for end < len(due) && retention.MonthOf(due[end].Bucket).Equal(month) {
 			end++
 		}
-		for page := range p.pages(due[begin:end]) {
-			if err := p.mark(ctx, page, holds, done); err != nil {
+		for page := range p.pages(due[begin:end], size) {
+			if err := p.mark(ctx, page, holds, size, done); err != nil {
 				return err
 			}
 		}
@@ -234,11 +247,12 @@ func (p *Pruner) prune(ctx context.Context, due []retention.Due, holds []retenti
 }
 
 // pages cuts runs into pages that one transaction marks.
-func (p *Pruner) pages(due []retention.Due) func(func([]retention.Due) bool) {
+func (p *Pruner) pages(due []retention.Due, size *pager) func(func([]retention.Due) bool) {
 	return func(yield func([]retention.Due) bool) {
 		for len(due) > 0 {
 			n, rows := 0, int64(0)
-			for n < len(due) && n < p.cfg.PageRuns && (n == 0 || rows+due[n].Rows() <= p.cfg.PageRows) {
+			runs, most := size.of(int64(p.cfg.PageRuns)), size.of(p.cfg.PageRows)
+			for n < len(due) && int64(n) < runs && (n == 0 || rows+due[n].Rows() <= most) {
 				rows += due[n].Rows()
 				n++
 			}
@@ -251,8 +265,8 @@ func (p *Pruner) pages(due []retention.Due) func(func([]retention.Due) bool) {
 }
 
 // mark writes the tombstones of a page.
-func (p *Pruner) mark(ctx context.Context, page []retention.Due, holds []retention.Hold, done *Result) error {
-	return p.paced(ctx, "mark", func() error {
+func (p *Pruner) mark(ctx context.Context, page []retention.Due, holds []retention.Hold, size *pager, done *Result) error {
+	return p.paced(ctx, "mark", size.timed(func() error {
 		pruned, err := p.Store.PruneRuns(ctx, pgstore.PruneRequest{Due: page, Holds: holds, Now: p.Now().UTC()})
 		if err != nil {
 			return err
@@ -270,7 +284,7 @@ func (p *Pruner) mark(ctx context.Context, page []retention.Due, holds []retenti
 			}
 		}
 		return nil
-	})
+	}))
 }
 
 // paced does a step, and then nothing for some times as long: what the database does
@@ -283,7 +297,7 @@ func (p *Pruner) paced(ctx context.Context, step string, do func() error) error 
 	if err := do(); err != nil {
 		return err
 	}
-	return pause(ctx, time.Duration(p.cfg.Pace*float64(time.Since(began))))
+	return pause(ctx, times(p.cfg.Pace, time.Since(began)))
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -307,7 +321,11 @@ func (p *Pruner) forgetAudit(ctx context.Context, done *Result) error {
 	}
 	before := p.Now().Add(-p.cfg.Rules.Audit)
 	for {
-		n, err := p.Store.ForgetAudit(ctx, before, auditPage)
+		var n int64
+		err := p.paced(ctx, "forget", func() (err error) {
+			n, err = p.Store.ForgetAudit(ctx, before, auditPage)
+			return err
+		})
 		done.AuditEntries += n
 		if err != nil || n < auditPage {
 			return err

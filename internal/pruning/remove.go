@@ -9,14 +9,42 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 )
 
-// removeAll removes the rows of all pruned runs that still lie in their tables.
+// removeAll removes the rows of all pruned runs that still lie in their tables, month
+// by month. That none is left is noted once a month for all kinds whose partitions
+// were replaced; who is cut off before finds them replaced, and has little to do again.
 func (p *Pruner) removeAll(ctx context.Context, done *Result) error {
 	pending, err := p.Store.PendingRows(ctx)
 	if err != nil || len(pending) == 0 {
 		return err
 	}
-	for _, rows := range pending {
-		if err := p.remove(ctx, rows, done); err != nil {
+	var settled retention.Kinds
+	for i, rows := range pending {
+		complete, err := p.remove(ctx, rows, done)
+		if err != nil {
+			return err
+		}
+		if complete {
+			settled |= rows.Kind
+		}
+		if i+1 < len(pending) && pending[i+1].Month.Equal(rows.Month) {
+			continue
+		}
+		if err := p.settle(ctx, rows.Month, settled); err != nil {
+			return err
+		}
+		settled = 0
+	}
+	return nil
+}
+
+// settle notes that no rows of some kinds are left of a month, bucket by bucket.
+func (p *Pruner) settle(ctx context.Context, month time.Time, kinds retention.Kinds) error {
+	if kinds == 0 {
+		return nil
+	}
+	for bucket := month; bucket.Before(month.AddDate(0, 1, 0)); bucket = bucket.AddDate(0, 0, 1) {
+		err := p.paced(ctx, "settle", func() error { return p.Store.SettlePending(ctx, bucket, kinds, p.Now().UTC()) })
+		if err != nil {
 			return err
 		}
 	}
@@ -24,18 +52,19 @@ func (p *Pruner) removeAll(ctx context.Context, done *Result) error {
 }
 
 // remove removes the rows of a kind that a month's pruned runs have left. Where all
-// the partitions that could hold them are replaced, none can be left.
-func (p *Pruner) remove(ctx context.Context, rows pgstore.Pending, done *Result) error {
+// the partitions that could hold them are replaced, none can be left: complete says
+// that this is still to be noted.
+func (p *Pruner) remove(ctx context.Context, rows pgstore.Pending, done *Result) (complete bool, err error) {
 	partitions, err := p.Store.BucketPartitions(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	stray, err := p.Store.StrayRows(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	within := partitionsOf(partitions, rows.MonthKind)
-	complete := covers(within, rows.MonthKind)
+	complete = covers(within, rows.MonthKind)
 	for _, table := range pgstore.TablesOf(rows.Kind) {
 		complete = complete && stray[table] == 0
 	}
@@ -45,7 +74,7 @@ func (p *Pruner) remove(ctx context.Context, rows pgstore.Pending, done *Result)
 		}
 		stays, err := p.Store.KeptRows(ctx, part.Lower, part.Upper, rows.Kind)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !retention.WorthReplacing(shareOf(rows, part), stays, part.Bytes, part.Upper, p.Now()) {
 			complete = false
@@ -53,26 +82,27 @@ func (p *Pruner) remove(ctx context.Context, rows pgstore.Pending, done *Result)
 		}
 		replaced, err := p.replace(ctx, part, rows.Kind, done)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !replaced {
 			done.Locked++
-			return nil // the next pass tries again
+			return false, nil // the next pass tries again
 		}
 	}
 	if complete {
-		return p.Store.SettlePending(ctx, rows.MonthKind, p.Now().UTC())
+		return true, nil
 	}
+	size := newPager()
 	for removed := 1; removed > 0; {
-		err := p.paced(ctx, "remove", func() (err error) {
-			removed, err = p.Store.RemovePending(ctx, rows.MonthKind, p.cfg.PageRows, p.Now().UTC())
+		err := p.paced(ctx, "remove", size.timed(func() (err error) {
+			removed, err = p.Store.RemovePending(ctx, rows.MonthKind, size.of(p.cfg.PageRows), p.Now().UTC())
 			return err
-		})
+		}))
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // replace replaces a partition, unless others use its table whenever it is tried: for

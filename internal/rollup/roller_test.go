@@ -139,6 +139,29 @@ func TestRunsThatDoNotCountLeaveNoNote(t *testing.T) {
 	}
 }
 
+// Who freezes makes anew only what notes wait for: the rest is exact already.
+func TestFreezingMakesAnewWhatNotesWaitFor(t *testing.T) {
+	t.Parallel()
+	q := newQuiet(t)
+	q.run("old", 9, "", 0, "passed")
+	q.drain()
+	old := []pgstore.RollupKey{{ScenarioID: "s", Day: time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC)}}
+	const versions = `SELECT xmin::text FROM test_coordination.rollup_runs UNION ALL SELECT xmin::text FROM test_coordination.scenario_summaries`
+	made := q.rows(versions)
+	if len(made) == 0 {
+		t.Fatal("nothing was rolled up")
+	}
+	freeze := func(ctx context.Context, tx *pgstore.Tx) error { return tx.FreezeDays(ctx, old) }
+	q.do(freeze)
+	q.wants("versions of rollups that were exact", made, versions)
+	q.wants("frozen days", []string{"2026-03-06"}, `DELETE FROM test_coordination.rollup_frozen_days RETURNING day::text`)
+
+	q.Say(&contract.ExecutionValidationRecorded{ExecutionId: "old", ValidationId: "v", AssertionType: "alert", Status: "failed"})
+	q.do(freeze)
+	q.wants("versions that stayed although a note waits", nil, `SELECT v.xmin FROM (`+versions+`) AS v WHERE v.xmin = ANY ('{`+strings.Join(made, ",")+`}')`)
+	q.wants("assertions of the late event", []string{"alert"}, `SELECT DISTINCT assertion_type FROM test_coordination.rollup_assertions`)
+}
+
 // What was frozen stays as it is: when its runs are removed, when a late event
 // comes, and when all is made anew.
 func TestFrozenDaysStay(t *testing.T) {

@@ -725,13 +725,15 @@ func (q *Queries) SettlePending(ctx context.Context, kind string, ids []string, 
 	return err
 }
 
-const settlePendingMonth = `-- name: SettlePendingMonth :exec
-UPDATE test_coordination.pruned_runs AS p SET pending = array_remove(p.pending, $1::text)
-WHERE p.pending <> '{}' AND $1::text = ANY (p.pending) AND p.bucket >= $2::date AND p.bucket < $3::date
+const settlePendingBucket = `-- name: SettlePendingBucket :exec
+UPDATE test_coordination.pruned_runs AS p
+SET pending = ARRAY(SELECT k.kind FROM unnest(p.pending) AS k(kind) WHERE k.kind <> ALL ($1::text[]))
+WHERE p.pending <> '{}' AND p.pending && $1::text[] AND p.bucket = $2::date
 `
 
-// SettlePendingMonth is the same for all runs of a month.
-func (q *Queries) SettlePendingMonth(ctx context.Context, kind string, first time.Time, until time.Time) error {
-	_, err := q.db.Exec(ctx, settlePendingMonth, kind, first, until)
+// SettlePendingBucket is the same for all runs of a bucket, and for several kinds at
+// once: each time a tombstone is written anew, with its entries in all indexes.
+func (q *Queries) SettlePendingBucket(ctx context.Context, kinds []string, bucket time.Time) error {
+	_, err := q.db.Exec(ctx, settlePendingBucket, kinds, bucket)
 	return err
 }

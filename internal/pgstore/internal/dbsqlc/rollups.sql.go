@@ -189,6 +189,31 @@ func (q *Queries) DifferentSummaries(ctx context.Context, scenarioID string, tod
 	return items, nil
 }
 
+const dirtyAmong = `-- name: DirtyAmong :many
+SELECT DISTINCT d.scenario_id FROM test_coordination.rollup_dirty AS d WHERE d.scenario_id = ANY ($1::text[])
+`
+
+// DirtyAmong are those of the scenarios of which notes wait.
+func (q *Queries) DirtyAmong(ctx context.Context, scenarioIds []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, dirtyAmong, scenarioIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var scenario_id string
+		if err := rows.Scan(&scenario_id); err != nil {
+			return nil, err
+		}
+		items = append(items, scenario_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const dirtyState = `-- name: DirtyState :one
 SELECT (SELECT count(*) FROM (SELECT FROM test_coordination.rollup_dirty LIMIT 100000) AS waiting)::bigint AS waiting, d.appended_at AS oldest
 FROM test_coordination.rollup_dirty AS d ORDER BY d.id LIMIT 1
