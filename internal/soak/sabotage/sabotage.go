@@ -49,7 +49,6 @@ const (
 	executionsFile  = "internal/api/executions.go"
 	decodeFile      = "internal/ingest/decode.go"
 	fenceSQL        = "internal/pgstore/internal/dbsqlc/batch.go"
-	remainsFile     = "internal/execution/remains.go"
 )
 
 // All are the sabotages that the checker must see.
@@ -166,15 +165,6 @@ func (c *Commands) once(ctx context.Context, r Request, work func(context.Contex
 			Replacements: []Replacement{
 				{executionsFile, "tx.AnnotateExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(m.GetRun())", "tx.AnnotateExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(max(m.GetRun(), 1))"},
 				{executionsFile, "tx.PinExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(m.GetRun())", "tx.PinExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(max(m.GetRun(), 1))"},
-			},
-		},
-		{
-			Name:   "forgotten-runs",
-			Breaks: "an event of a run that retention has removed changes nothing when it is read again",
-			Faults: []string{"redis.flush"}, Strikes: 1, Lasts: 30 * time.Second, // until runs have gone
-			Turns: checker.Wrong, Says: "which was pruned",
-			Replacements: []Replacement{
-				{remainsFile, "	case m.Named:\n		return true\n", "	case m.Named, m.Within:\n		return false\n"},
 			},
 		},
 		{
