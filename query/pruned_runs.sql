@@ -36,13 +36,18 @@ GROUP BY 1, 2
 ON CONFLICT (topic, partition) DO UPDATE SET events = s.events + excluded.events;
 
 -- DueRuns are those of the given runs that are still as they were when it was
--- decided that something of them goes: under the locks of their ids.
+-- decided that something of them goes: under the locks of their ids. A run whose
+-- report is still to be built waits for it, unless that fails again and again or takes
+-- too long.
 -- name: DueRuns :many
 SELECT e.execution_id, e.run, e.bucket, e.scenario_id,
   coalesce(e.started_at, e.requested_at, e.created_at)::timestamptz AS day
 FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(versions)::bigint[])) AS u(id, run, version)
 JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run = u.run
-WHERE e.version = u.version AND NOT e.pinned AND e.status NOT IN ('pending', 'running', 'paused');
+WHERE e.version = u.version AND NOT e.pinned AND e.status NOT IN ('pending', 'running', 'paused')
+  AND (e.settled_change_at IS NULL OR e.settled_change_at < sqlc.arg(reported_before)::timestamptz
+    OR NOT EXISTS (SELECT FROM test_coordination.loop_cursors AS c WHERE c.loop = 'settled' AND (c.changed_at, c.execution_id, c.run) < (e.settled_change_at, e.execution_id, e.run))
+    AND NOT EXISTS (SELECT FROM test_coordination.report_queue AS q WHERE q.execution_id = e.execution_id AND q.run = e.run AND q.attempts < 10));
 
 -- MarkRuns writes the tombstones of runs, or adds to them. Kinds come joined by
 -- commas. The times of a run's events are looked up when these go: later nobody

@@ -201,7 +201,7 @@ type Retention struct {
 	AuditDays     int           `name:"audit-retention-days" default:"0" min:"0" max:"36500" help:"Entries of the audit log go after so many days; 0: never."`
 	File          string        `name:"retention-file" placeholder:"PATH" help:"YAML file of policies, of which the first that matches decides; the settings in days come after them. tcda config check reads it, tcda retention plan says what would go."`
 	Interval      time.Duration `name:"retention-interval" default:"1h" min:"1s" max:"168h" help:"Between two passes of retention; it belongs to the role maintain."`
-	Quiet         time.Duration `name:"retention-quiet" default:"24h" min:"1m" max:"8760h" help:"A run is left alone until it has not changed for so long, whatever the policies say."`
+	Quiet         time.Duration `name:"retention-quiet" default:"24h" min:"1s" max:"8760h" help:"A run is left alone until it has not changed for so long, whatever the policies say."`
 }
 
 // Outbox is the loop that publishes to Kafka what other programs are to know.

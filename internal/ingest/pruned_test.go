@@ -289,6 +289,43 @@ func TestLateEventsOfRunsThatGo(t *testing.T) {
 	}
 }
 
+// Nothing goes of a run whose report is still to be built, unless that fails again
+// and again, or nobody seems to build any.
+func TestARunWaitsForItsReport(t *testing.T) {
+	t.Parallel()
+	const (
+		asked  = `INSERT INTO test_coordination.report_queue (execution_id, run, version, due_at, enqueued_at, attempts) VALUES ('exec-1', 1, 1, now(), now(), $1)`
+		walked = `INSERT INTO test_coordination.loop_cursors (loop, changed_at, execution_id, run, updated_at) VALUES ('settled', now() + $1 * interval '1 hour', '', 0, now())`
+	)
+	for name, c := range map[string]struct {
+		query string
+		value int
+		later time.Duration
+		goes  int64
+	}{
+		"it is asked for":                  {asked, 9, 0, 0},
+		"it fails again and again":         {asked, 10, 0, 1},
+		"nobody has looked at the run yet": {walked, -1, 0, 0},
+		"it was looked at":                 {walked, 1, 0, 1},
+		"nobody builds reports":            {asked, 0, 7 * 24 * time.Hour, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.history(95, func() []kafkarecord.Record { return w.fullRun("exec-1") })
+			if _, err := w.db.Pool(t).Exec(t.Context(), c.query, c.value); err != nil {
+				t.Fatal(err)
+			}
+			done := w.prune(thirtyDays, func(_ *pruning.Config, p *pruning.Parts) {
+				p.Now = func() time.Time { return time.Now().AddDate(0, 0, 2).Add(c.later) }
+			})
+			if got := done.Pruned[retention.PolicyKind{Policy: "thirty days", Kind: retention.Run}].Runs; got != c.goes || done.Changed != 1-c.goes {
+				t.Errorf("%d runs are gone and %d left, want %d and %d", got, done.Changed, c.goes, 1-c.goes)
+			}
+		})
+	}
+}
+
 // A hold that is placed after it was decided what goes is in time.
 func TestAHoldThatIsPlacedMeanwhileHolds(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,10 @@ import (
 // millions of rows.
 const pruneTimeout = "1h"
 
+// reportPatience is for how long after its last change a run waits for its report
+// before anything of it goes. After that nobody seems to build reports.
+const reportPatience = 7 * 24 * time.Hour
+
 // prunedTable is a table that has rows of a kind of data.
 type prunedTable struct {
 	name   string
@@ -95,7 +99,7 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 	if _, err := tx.q.LockIDsToPrune(ctx, slices.Compact(ids)); err != nil {
 		return nil, interpret("lock execution ids", err)
 	}
-	rows, err := tx.q.DueRuns(ctx, asked.ids, asked.runs, asked.versions)
+	rows, err := tx.q.DueRuns(ctx, dbsqlc.DueRunsParams{Ids: asked.ids, Runs: asked.runs, Versions: asked.versions, ReportedBefore: r.Now.Add(-reportPatience)})
 	if err != nil {
 		return nil, interpret("look at runs again", err)
 	}

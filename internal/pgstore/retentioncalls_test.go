@@ -63,7 +63,7 @@ func retentionCalls(found *int) []call {
 			return rowsOf(found, r, err)
 		}),
 		writes("DueRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
-			_, err := q.DueRuns(ctx, ids, runs, []int64{1})
+			_, err := q.DueRuns(ctx, dbsqlc.DueRunsParams{Ids: ids, Runs: runs, Versions: []int64{1}, ReportedBefore: now})
 			return err
 		}),
 		writes("CountPrunedEvents", func(ctx context.Context, q *dbsqlc.Queries) error {

@@ -9,7 +9,8 @@
 // worker lives, send each request again until it is answered, and some after that;
 // they keep what they were told. A coordinator reads the commands that come of it
 // and plays the runs. Faults of 28 kinds strike every second or
-// so; a seed chooses them. In the end everything is mended, the workers take what
+// so; a seed chooses them. Meanwhile retention removes runs and parts of runs, so that
+// what is late or repeated meets what is gone. In the end everything is mended, the workers take what
 // is left and ask and publish what they owe, and package checker, which shares no
 // code with the service, reads all of it. Package sabotage proves that it can see.
 //
@@ -18,6 +19,7 @@
 //	load.go        storms, senders, ledger         faultproxy   cut, slow, and the COMMIT that is never answered
 //	callers.go     who writes through the API      calls.go     what they ask, until it is answered
 //	coordinator.go the runs that were asked for    quiet.go     the end of what the service says by itself
+//	retention.go   what the workers remove meanwhile
 //	fault.go       faults, and when they strike
 //	faultsworker.go faultspostgres.go failover.go faultsredis.go faultskafka.go
 //

@@ -22,20 +22,21 @@ type frozen struct {
 	run, revision int32
 }
 
-// checkReports holds the reports to what must be: each run that has ended has one,
-// which follows from what is stored, and an event has told of each revision.
+// checkReports has the service's own verification look at everything that is stored,
+// rollups included, and holds the reports to what must be: each run that has ended
+// has one, unless retention has removed it, and an event has told of each revision.
 func (s *soak) checkReports(ctx context.Context) error {
 	store, err := pgstore.Open(ctx, pgstore.Config{URL: s.databaseURL(false)})
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	verified, err := verify.Reports(ctx, store)
+	verified, err := verify.Run(ctx, store, nil, verify.Options{})
 	if err != nil {
 		return err
 	}
 	for _, d := range verified.Differences[:min(len(verified.Differences), 10)] {
-		s.problem("report: " + d.String())
+		s.problem("verify: " + d.String())
 	}
 	told, err := s.reportsTold(ctx)
 	if err != nil {
@@ -48,7 +49,8 @@ func (s *soak) checkReports(ctx context.Context) error {
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var without int64
 	if err := conn.QueryRow(ctx, `SELECT count(*) FROM test_coordination.executions AS e WHERE e.status NOT IN ('pending', 'running', 'paused')
-		AND NOT EXISTS (SELECT FROM test_coordination.reports AS r WHERE r.execution_id = e.execution_id AND r.run = e.run AND r.status = e.status)`).Scan(&without); err != nil {
+		AND NOT EXISTS (SELECT FROM test_coordination.reports AS r WHERE r.execution_id = e.execution_id AND r.run = e.run AND r.status = e.status)
+		AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = e.execution_id AND p.run = e.run AND 'reports' = ANY (p.kinds))`).Scan(&without); err != nil {
 		return fmt.Errorf("count runs without a report: %w", err)
 	}
 	if without > 0 {
@@ -76,7 +78,7 @@ func (s *soak) checkReports(ctx context.Context) error {
 	for _, note := range verified.NotVerifiable {
 		s.tell("%s", note)
 	}
-	s.tell("reports: %d frozen, of which %d were built again; %d revisions published", verified.Reports, verified.ReportsRebuilt, len(told))
+	s.tell("verified: %d rollups of days; reports: %d frozen, of which %d were built again; %d revisions published", verified.Rollups, verified.Reports, verified.ReportsRebuilt, len(told))
 	return nil
 }
 

@@ -104,6 +104,9 @@ func (s *soak) drainAndCheck(ctx context.Context) (*checker.Report, error) {
 		}
 		if holds != nil {
 			defer func() { _ = holds.Close(context.WithoutCancel(ctx)) }()
+			if err := s.lastPass(ctx, holds); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return s.check(ctx)
@@ -263,7 +266,7 @@ func (s *soak) check(ctx context.Context) (*checker.Report, error) {
 	s.tell("judging")
 	if s.drained {
 		if err := s.checkReports(ctx); err != nil {
-			return nil, fmt.Errorf("judge the reports: %w", err)
+			return nil, fmt.Errorf("verify: %w", err)
 		}
 	}
 	store, err := checker.OpenPostgres(ctx, s.databaseURL(false))
@@ -282,6 +285,7 @@ func (s *soak) check(ctx context.Context) (*checker.Report, error) {
 		Live:     checker.Redis{Client: client, Prefix: "test:"},
 		Caller:   callerName,
 		Cleared:  s.drained,
+		Policies: checkedPolicies,
 		Sources:  "/tcda/",
 		Grace:    liveGrace,
 	})

@@ -53,6 +53,9 @@ func (s *soak) sumUp(report *checker.Report) *Summary {
 			sum.Problems = append(sum.Problems, "no call of "+procedure+" was answered")
 		}
 	}
+	if s.drained && (report.PrunedWhole == 0 || report.PrunedRuns == report.PrunedWhole) {
+		sum.Problems = append(sum.Problems, "retention has removed no runs, or no parts of runs")
+	}
 	if sum.Calls.Repeated == 0 {
 		sum.Problems = append(sum.Problems, "no request was answered again with the same")
 	}

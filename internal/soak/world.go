@@ -109,7 +109,7 @@ func newWorld(ctx context.Context, o Options) (*world, error) {
 			return nil, err
 		}
 	}
-	for _, step := range []func(context.Context) error{w.startPostgres, w.startRedis, w.startKafka, w.createTopics, w.migrate} {
+	for _, step := range []func(context.Context) error{w.startPostgres, w.startRedis, w.startKafka, w.createTopics, w.writePolicies, w.migrate} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("prepare the soak: %w", err)
 		}
@@ -264,6 +264,9 @@ func (w *world) environment(instance, listen string) []string {
 		"POSTGRES_IDLE_TIMEOUT":      "1800ms",
 		"RECONCILE_INTERVAL":         "1s",
 		"OUTBOX_SETTLED_AFTER":       "2s",
+		"RETENTION_FILE":             w.policiesFile(),
+		"RETENTION_INTERVAL":         "1s",
+		"RETENTION_QUIET":            retentionQuiet.String(),
 		// Orphaned faults are asked for at once. Of silence the checker cannot tell who
 		// has heard it, so no run is interrupted for it.
 		"LIVENESS_INTERVAL": "1s",

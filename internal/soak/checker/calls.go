@@ -83,6 +83,7 @@ func (c *check) calls(ctx context.Context) error {
 		switch {
 		case len(events) > 1:
 			c.report.add(Finding{Doubled, where, "event " + events[1].id, fmt.Sprintf("%d rows, in %s and %s", len(events), events[0].where, events[1].where), "one"})
+		case len(events) == 0 && call.Answer != nil && c.eventsGone(subjectOfCall(call), max(runTold(call), 1)):
 		case len(events) == 0 && call.Answer != nil:
 			c.report.add(Finding{Lost, where, "event " + requestPrefix + call.ID, "no row", "one: it was answered"})
 		case len(events) == 1 && call.Answer == nil && !call.Doubtful:
@@ -128,7 +129,7 @@ func (c *check) requestRows(ctx context.Context, found map[string][]*stated) err
 		case call.Answer != nil && !proto.Equal(answer, call.Answer):
 			c.report.add(Finding{Wrong, where, "api_requests.answer", words(answer), words(call.Answer)})
 		}
-		if len(found[id]) == 0 && call.Answer == nil {
+		if len(found[id]) == 0 && call.Answer == nil && !c.eventsGone(subjectOfCall(call), 0) {
 			c.report.add(Finding{Lost, where, "event " + requestPrefix + id, "no row", "one: the request is noted as carried out"})
 		}
 	}

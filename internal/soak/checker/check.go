@@ -33,6 +33,10 @@ type check struct {
 	published map[string][]publication // the same: how it was
 	runsTold  map[string]tellings      // by execution id
 	numbers   map[string]tellings      // of versions, by scenario id
+
+	pruned       map[string][]*tombstone // by execution id
+	prunedEvents map[Partition]int64     // as the service counts them
+	explained    map[Partition]int64     // events without a row that tombstones account for
 }
 
 // tally counts the records of a partition.
@@ -52,7 +56,7 @@ func Check(ctx context.Context, h History) (*Report, error) {
 		published: map[string][]publication{}, runsTold: map[string]tellings{}, numbers: map[string]tellings{},
 	}
 	for _, step := range []func(context.Context) error{
-		c.readCalls, c.readEnds, c.readQuarantine, c.runs, c.definitionRows, c.leftovers, c.partitions, c.ledger, c.calls, c.commands, c.liveStates,
+		c.readCalls, c.readPruned, c.readEnds, c.readQuarantine, c.runs, c.definitionRows, c.leftovers, c.partitions, c.ledger, c.calls, c.commands, c.liveStates,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("check the history: %w", err)

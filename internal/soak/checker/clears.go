@@ -71,6 +71,8 @@ func (x *execution) checkOrders(run int64, owns []*own) {
 		if former := before[o.name]; former != nil && o.order <= former.order {
 			x.add(Wrong, x.subject(run)+", event "+o.id, "execution_events.order_key", show([]byte(o.order)), "one after that of "+former.id)
 		}
-		before[o.name] = o
+		if before[o.name] == nil || o.name == "execution.pinned" {
+			before[o.name] = o // of cancels only the first counts, whatever follows it
+		}
 	}
 }

@@ -30,6 +30,7 @@
 //	times.go        what was asked for is dated between the request and its answer
 //	clears.go       orphaned faults are asked for, once for each end of their run
 //	commands.go     what was published to the coordinator is what is stored
+//	pruned.go       what retention has removed was to go, and nothing else is missing; no run comes back
 //	definitions.go  the same for scenarios, templates and schedules
 //	live.go         Redis shows what the rows say
 //	kafka.go postgres.go stream.go redis.go    where a real history comes from

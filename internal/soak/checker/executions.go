@@ -28,10 +28,15 @@ func (x *execution) add(class Class, where, field, got, want string) {
 func (x *execution) subject(run int64) string { return fmt.Sprintf("%s run %d", x.id, run) }
 
 func (x *execution) judge() {
+	x.dropDead()
 	rows, owns := x.eventRows()
 	owns, asked := apart(owns)
 	placedEvents := append(x.matchEvents(rows), asked...)
-	x.checkPlaces(placedEvents, owns)
+	if x.eventsGone(x.id, 0) {
+		x.checkGhosts(placedEvents, owns)
+	} else {
+		x.checkPlaces(placedEvents, owns)
+	}
 
 	byRun, ownsOf := map[int64][]placed{}, map[int64][]*own{}
 	for _, e := range placedEvents {
@@ -51,27 +56,40 @@ func (x *execution) judge() {
 	}
 	latest := int64(0)
 	for run, row := range runs {
+		latest = max(latest, run)
+		if x.gone(run, "events") {
+			if got := row.text("status"); got != x.tombstoneOf(run).status {
+				x.add(Wrong, x.subject(run), "executions.status", got, x.tombstoneOf(run).status+": nothing has come since it was pruned")
+			}
+			continue
+		}
 		if len(byRun[run]) == 0 {
 			x.add(Wrong, x.subject(run), "executions", "a row", "none: no event is in this run")
 			continue
 		}
 		f := fold(byRun[run], ownsOf[run])
+		x.withoutGone(run, f, byRun[run])
 		x.compareRun(run, row, f)
 		x.checkAnswers(run, row, byRun[run], ownsOf[run])
 		x.checkOrders(run, ownsOf[run])
 		x.checkClears(run, byRun[run], ownsOf[run], f)
-		if run > latest {
-			latest = run
-		}
 	}
+	for _, t := range x.pruned[x.id] {
+		latest = max(latest, t.run)
+	}
+	x.checkNumbers(runs, latest)
 	for _, row := range x.rows["execution_ids"] {
 		if got := row.number("latest_run"); got != latest {
 			x.add(Wrong, x.id, "execution_ids.latest_run", show(got), show(latest))
 		}
 	}
 	x.report.counted(&x.report.Runs, int64(len(runs)))
-	if latest > 0 {
-		x.wantLive(runs[latest], fold(byRun[latest], ownsOf[latest]))
+	switch row := runs[latest]; {
+	case row == nil: // gone, or without a run at all
+	case x.gone(latest, "events"):
+		x.wantLive(row, &folded{run: row})
+	default:
+		x.wantLive(row, fold(byRun[latest], ownsOf[latest]))
 	}
 }
 
@@ -117,6 +135,12 @@ func (x *execution) matchEvents(rows map[Address]Row) []placed {
 	known := map[Address]bool{}
 	var applied []placed
 	for _, group := range groups {
+		if x.prunedGroup(group, rows) {
+			for _, e := range group {
+				known[e.at] = true
+			}
+			continue
+		}
 		x.identity(group, rows)
 		for _, e := range group { // a doubled one is in its run, too
 			known[e.at] = true

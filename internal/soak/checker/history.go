@@ -112,6 +112,8 @@ type History struct {
 	Caller string
 	// Cleared says that the service had the time to ask for all orphaned faults.
 	Cleared bool
+	// Policies are those of retention; none: it removes nothing.
+	Policies []Policy
 	// Sources begins the sources of the service's own events.
 	Sources string
 	// Grace is how long Redis may take to follow.

@@ -138,7 +138,7 @@ func (c *check) identity(group []*event, rows map[Address]Row) {
 	}
 	for _, e := range group {
 		row := c.quarantinedAt(e.at)
-		if e.at.partition() == applied.at.partition() && e.at.Offset < applied.at.Offset {
+		if e.at.partition() == applied.at.partition() && e.at.Offset < applied.at.Offset && !c.eventsGone(e.subject, 0) {
 			c.report.add(Finding{Lost, e.at.String(), "event " + e.id + " of " + e.subject, "passed over for " + applied.at.String(), "applied"})
 		}
 		switch conflicts := !same(e, applied); {
@@ -208,6 +208,10 @@ func (c *check) partitions(ctx context.Context) error {
 		if n := c.applied[p]; n != nil {
 			applied = n.applied
 		}
+		if gone := c.prunedEvents[p]; gone > c.explained[p] {
+			c.report.add(Finding{Doubled, p.String(), "pruned_events", show(gone), fmt.Sprintf("at most %d, which have no row", c.explained[p])})
+		}
+		applied += c.prunedEvents[p]
 		c.sum(p, row, "applied", applied)
 		c.sum(p, row, "quarantined", found.quarantined)
 		c.sum(p, row, "duplicates", found.records-applied-found.quarantined)

@@ -43,6 +43,10 @@ type Report struct {
 	Definitions int64 `json:"definitions"` // scenarios, templates, schedules
 	LiveStates  int64 `json:"live_states"` // in Redis
 
+	PrunedRuns   int64 `json:"pruned_runs"`   // that have lost something
+	PrunedWhole  int64 `json:"pruned_whole"`  // of those, everything
+	PrunedEvents int64 `json:"pruned_events"` // of the applied records
+
 	Lost    int64 `json:"lost"`
 	Doubled int64 `json:"doubled"`
 	Wrong   int64 `json:"wrong"`
@@ -102,6 +106,7 @@ func (r *Report) Green() bool {
 func (r *Report) Write(out io.Writer) {
 	fmt.Fprintf(out, "judged: %d records (%d applied, %d duplicates, %d quarantined), %d own events, %d calls, %d commands, %d runs, %d definitions, %d live states\n",
 		r.Records, r.Applied, r.Duplicates, r.Quarantined, r.OwnEvents, r.Calls, r.Commands, r.Runs, r.Definitions, r.LiveStates)
+	fmt.Fprintf(out, "pruned: %d runs, %d of them whole, with %d of the applied records\n", r.PrunedRuns, r.PrunedWhole, r.PrunedEvents)
 	fmt.Fprintf(out, "lost %d, doubled %d, wrong %d\n", r.Lost, r.Doubled, r.Wrong)
 	if r.Undecided > 0 {
 		fmt.Fprintf(out, "not decided for %d execution ids: in which order their events were accepted\n", r.Undecided)

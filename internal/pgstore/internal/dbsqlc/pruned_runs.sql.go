@@ -129,7 +129,17 @@ SELECT e.execution_id, e.run, e.bucket, e.scenario_id,
 FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::bigint[])) AS u(id, run, version)
 JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run = u.run
 WHERE e.version = u.version AND NOT e.pinned AND e.status NOT IN ('pending', 'running', 'paused')
+  AND (e.settled_change_at IS NULL OR e.settled_change_at < $4::timestamptz
+    OR NOT EXISTS (SELECT FROM test_coordination.loop_cursors AS c WHERE c.loop = 'settled' AND (c.changed_at, c.execution_id, c.run) < (e.settled_change_at, e.execution_id, e.run))
+    AND NOT EXISTS (SELECT FROM test_coordination.report_queue AS q WHERE q.execution_id = e.execution_id AND q.run = e.run AND q.attempts < 10))
 `
+
+type DueRunsParams struct {
+	Ids            []string
+	Runs           []int32
+	Versions       []int64
+	ReportedBefore time.Time
+}
 
 type DueRunsRow struct {
 	ExecutionID string
@@ -140,9 +150,16 @@ type DueRunsRow struct {
 }
 
 // DueRuns are those of the given runs that are still as they were when it was
-// decided that something of them goes: under the locks of their ids.
-func (q *Queries) DueRuns(ctx context.Context, ids []string, runs []int32, versions []int64) ([]DueRunsRow, error) {
-	rows, err := q.db.Query(ctx, dueRuns, ids, runs, versions)
+// decided that something of them goes: under the locks of their ids. A run whose
+// report is still to be built waits for it, unless that fails again and again or takes
+// too long.
+func (q *Queries) DueRuns(ctx context.Context, arg DueRunsParams) ([]DueRunsRow, error) {
+	rows, err := q.db.Query(ctx, dueRuns,
+		arg.Ids,
+		arg.Runs,
+		arg.Versions,
+		arg.ReportedBefore,
+	)
 	if err != nil {
 		return nil, err
 	}
