@@ -38,7 +38,8 @@ ON CONFLICT (topic, partition) DO UPDATE SET events = s.events + excluded.events
 -- DueRuns are those of the given runs that are still as they were when it was
 -- decided that something of them goes: under the locks of their ids. A run whose
 -- report is still to be built waits for it, unless that fails again and again or takes
--- too long.
+-- too long; and who is freezing a report of one is waited for, see KeepRun: its
+-- revision must be known.
 -- name: DueRuns :many
 SELECT e.execution_id, e.run, e.bucket, e.scenario_id,
   coalesce(e.started_at, e.requested_at, e.created_at)::timestamptz AS day
@@ -47,7 +48,8 @@ JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run = u.ru
 WHERE e.version = u.version AND NOT e.pinned AND e.status NOT IN ('pending', 'running', 'paused')
   AND (e.settled_change_at IS NULL OR e.settled_change_at < sqlc.arg(reported_before)::timestamptz
     OR NOT EXISTS (SELECT FROM test_coordination.loop_cursors AS c WHERE c.loop = 'settled' AND (c.changed_at, c.execution_id, c.run) < (e.settled_change_at, e.execution_id, e.run))
-    AND NOT EXISTS (SELECT FROM test_coordination.report_queue AS q WHERE q.execution_id = e.execution_id AND q.run = e.run AND q.attempts < 10));
+    AND NOT EXISTS (SELECT FROM test_coordination.report_queue AS q WHERE q.execution_id = e.execution_id AND q.run = e.run AND q.attempts < 10))
+FOR UPDATE OF e;
 
 -- MarkRuns writes the tombstones of runs, or adds to them. Kinds come joined by
 -- commas. The times of a run's events are looked up when these go: later nobody
@@ -55,11 +57,13 @@ WHERE e.version = u.version AND NOT e.pinned AND e.status NOT IN ('pending', 'ru
 -- name: MarkRuns :exec
 INSERT INTO test_coordination.pruned_runs AS p
   (execution_id, run, bucket, run_id, scenario_id, status, started_at, ended_at, first_event_at, last_event_at, last_start_at, suspect_from, suspect_until,
-   kinds, pending, stored_rows, policy, pruned_at)
+   kinds, pending, stored_rows, policy, pruned_at, last_revision)
 SELECT e.execution_id, e.run, e.bucket, e.run_id, e.scenario_id, e.status, e.started_at,
   CASE WHEN e.end_order IS NULL THEN e.interrupted_at ELSE least(e.ended_at, e.last_event_at) END,
   v.first_at, v.last_at, v.last_start_at, v.suspect_from, v.suspect_until,
-  k.kinds, array_remove(k.kinds, 'run'), u.stored_rows, u.policy, sqlc.arg(now)::timestamptz
+  k.kinds, array_remove(k.kinds, 'run'), u.stored_rows, u.policy, sqlc.arg(now)::timestamptz,
+  coalesce((SELECT max(r.revision) FROM test_coordination.reports AS r
+    WHERE 'reports' = ANY (k.kinds) AND r.execution_id = e.execution_id AND r.run = e.run AND r.bucket = e.bucket), 0)
 FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(kinds)::text[]),
   unnest(sqlc.arg(stored_rows)::bigint[]), unnest(sqlc.arg(policies)::text[])) AS u(id, run, kinds, stored_rows, policy)
 JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run = u.run
@@ -76,7 +80,8 @@ ON CONFLICT (execution_id, run) DO UPDATE SET
   last_start_at = greatest(p.last_start_at, excluded.last_start_at),
   suspect_from = least(p.suspect_from, excluded.suspect_from), suspect_until = greatest(p.suspect_until, excluded.suspect_until),
   kinds = ARRAY(SELECT DISTINCT unnest(p.kinds || excluded.kinds) ORDER BY 1), pending = ARRAY(SELECT DISTINCT unnest(p.pending || excluded.pending) ORDER BY 1),
-  stored_rows = excluded.stored_rows, policy = excluded.policy, pruned_at = excluded.pruned_at;
+  stored_rows = excluded.stored_rows, policy = excluded.policy, pruned_at = excluded.pruned_at,
+  last_revision = greatest(p.last_revision, excluded.last_revision);
 
 -- DeleteRuns removes the rows of runs that have their tombstones, and with them
 -- their details.
@@ -148,6 +153,17 @@ SELECT u.place::bigint AS place,
   (EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = u.id AND p.last_event_at IS NOT NULL AND p.last_event_at >= u.at AND p.first_event_at <= u.at)
    OR EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = u.id AND p.suspect_until IS NOT NULL AND p.suspect_until >= u.at AND p.suspect_from <= u.at))::boolean AS within
 FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(run_ids)::text[]), unnest(sqlc.arg(times)::timestamptz[])) WITH ORDINALITY AS u(id, run_id, at, place);
+
+-- RevisionGone is the highest revision of the reports of a run that retention has
+-- removed, or is about to; no row where it has removed none.
+-- name: RevisionGone :one
+SELECT last_revision FROM test_coordination.pruned_runs WHERE execution_id = $1 AND run = $2 AND last_revision > 0;
+
+-- NoteRevision notes the revision of a report that is frozen of such a run: its row
+-- may go with those that are pending.
+-- name: NoteRevision :exec
+UPDATE test_coordination.pruned_runs SET last_revision = sqlc.arg(revision)
+WHERE execution_id = sqlc.arg(execution_id) AND run = sqlc.arg(run) AND 'reports' = ANY (kinds) AND last_revision < sqlc.arg(revision);
 
 -- LatestPrunedRuns are the tombstones of the latest runs of ids, where these are
 -- gone, or their events are.

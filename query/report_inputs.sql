@@ -25,3 +25,9 @@ ORDER BY order_key DESC LIMIT 1;
 SELECT * FROM test_coordination.definition_events
 WHERE aggregate = 'scenario' AND subject = sqlc.arg(scenario_id) AND type = 'test-coordination.scenario.published.v1' AND data->>'content_hash' = sqlc.arg(content_hash)::text
 ORDER BY order_key LIMIT 1;
+
+-- TemplatePublicationAt is PublicationAt for a template.
+-- name: TemplatePublicationAt :one
+SELECT * FROM test_coordination.definition_events
+WHERE aggregate = 'template' AND subject = sqlc.arg(template_id) AND type = 'test-coordination.template.published.v1' AND event_time <= sqlc.arg(at)::timestamptz
+ORDER BY order_key DESC LIMIT 1;

@@ -1060,6 +1060,7 @@ CREATE TABLE "test_coordination"."pruned_runs" (
   "stored_rows"   bigint      NOT NULL DEFAULT 0,
   "policy"        text        NOT NULL DEFAULT '',
   "pruned_at"     timestamptz NOT NULL,
+  "last_revision" integer     NOT NULL DEFAULT 0,
   CONSTRAINT "pruned_runs_pkey" PRIMARY KEY ("execution_id", "run"),
   CONSTRAINT "pruned_runs_run_check" CHECK ("run" > 0),
   CONSTRAINT "pruned_runs_status_check" CHECK ("status" IN ('passed', 'failed', 'error', 'cancelled', 'timeout', 'interrupted')),
@@ -1071,6 +1072,7 @@ CREATE INDEX "pruned_runs_suspect_idx" ON "test_coordination"."pruned_runs" ("ex
 CREATE INDEX "pruned_runs_run_id_idx" ON "test_coordination"."pruned_runs" ("execution_id", "run_id") WHERE "run_id" IS NOT NULL;
 CREATE INDEX "pruned_runs_pending_idx" ON "test_coordination"."pruned_runs" ("bucket", "execution_id", "run") WHERE "pending" <> '{}';
 COMMENT ON TABLE "test_coordination"."pruned_runs" IS 'What retention has removed of runs. The row is a tombstone: it stays for ever, so that an event that is read again is known for a duplicate.';
+COMMENT ON COLUMN "test_coordination"."pruned_runs"."last_revision" IS 'The highest revision of its reports, once these are removed: numbers of revisions do not come again. 0: none was.';
 COMMENT ON COLUMN "test_coordination"."pruned_runs"."ended_at" IS 'As far as it is credible: a start of its id that is dated later begins another run.';
 COMMENT ON COLUMN "test_coordination"."pruned_runs"."first_event_at" IS 'With last_event_at the times between which its events were dated, but for those in the far future, which lie between suspect_from and suspect_until. Only of events from Kafka, and NULL until events are removed.';
 COMMENT ON COLUMN "test_coordination"."pruned_runs"."last_start_at" IS 'The latest time of a requested or started event of it.';

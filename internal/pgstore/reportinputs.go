@@ -3,6 +3,8 @@ package pgstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
@@ -63,6 +65,31 @@ func (s *Store) PublicationOf(ctx context.Context, id scenario.ID, content scena
 		return StoredEvent{}, interpret("read publication", err)
 	}
 	return definitionEventFromRow(&row)
+}
+
+// TemplateTextAt is the text of a template as a scenario named it that was published
+// at a moment: of a version, by number or digest, or else of the one that was the
+// current one then. "" when there is none.
+func (s *Store) TemplateTextAt(ctx context.Context, id scenario.TemplateID, version string, at time.Time) (string, error) {
+	if version == "" {
+		row, err := s.q.TemplatePublicationAt(ctx, string(id), at)
+		if err = interpret("read publication of template", err); errors.Is(err, ErrNotFound) {
+			return "", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		var said struct {
+			Hash string `json:"content_hash"`
+		}
+		if err := json.Unmarshal(row.Data, &said); err != nil {
+			return "", fmt.Errorf("read publication of template %q: %w", id, err)
+		}
+		if version = said.Hash; version == "" {
+			return "", nil
+		}
+	}
+	return templateText(ctx, s.q, id, version)
 }
 
 // ReportBytes is the content of a frozen report, and of which run.

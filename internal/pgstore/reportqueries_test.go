@@ -108,6 +108,21 @@ func reportCalls(found *int) []call {
 			r, err := q.ReportLines(ctx, dbsqlc.ReportLinesParams{ExecutionID: "exec-1", Run: 1, Bucket: bucket, Page: 10})
 			return rowsOf(found, r, err)
 		}),
+		writes("TemplatePublicationAt", func(ctx context.Context, q *dbsqlc.Queries) error {
+			_, err := q.TemplatePublicationAt(ctx, "t", later)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			return err
+		}),
+		writes("RevisionGone", func(ctx context.Context, q *dbsqlc.Queries) error {
+			_, err := q.RevisionGone(ctx, "nobody", 1)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			return err
+		}),
+		writes("NoteRevision", func(ctx context.Context, q *dbsqlc.Queries) error { return q.NoteRevision(ctx, 1, "nobody", 1) }),
 		writes("PublicationAt", func(ctx context.Context, q *dbsqlc.Queries) error {
 			_, err := q.PublicationAt(ctx, "s", later)
 			if errors.Is(err, pgx.ErrNoRows) {

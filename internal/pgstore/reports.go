@@ -3,6 +3,7 @@ package pgstore
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -80,6 +81,26 @@ func (tx *Tx) NewestReport(ctx context.Context, k RunKey) (FrozenReport, error) 
 	return reportOf(ctx, tx.q, k, 0)
 }
 
+// RevisionGone is the highest revision of the report of a run that retention has
+// removed, or may remove yet, and 0 for none: its number does not come again. Asked
+// under LockReports.
+func (tx *Tx) RevisionGone(ctx context.Context, k RunKey) (int32, error) {
+	return revisionGone(ctx, tx.q, k)
+}
+
+// RevisionGone is Tx.RevisionGone for readers.
+func (s *Store) RevisionGone(ctx context.Context, k RunKey) (int32, error) {
+	return revisionGone(ctx, s.q, k)
+}
+
+func revisionGone(ctx context.Context, q *dbsqlc.Queries, k RunKey) (int32, error) {
+	revision, err := q.RevisionGone(ctx, string(k.ID), int32(k.Number))
+	if err = interpret("look for removed revisions", err); errors.Is(err, ErrNotFound) {
+		return 0, nil
+	}
+	return revision, err
+}
+
 // InsertReport freezes a report under LockReports, as the given revision of its
 // run in its bucket.
 func (tx *Tx) InsertReport(ctx context.Context, r *report.Report, body []byte, f FrozenReport) error {
@@ -107,7 +128,11 @@ func (tx *Tx) InsertReport(ctx context.Context, r *report.Report, body []byte, f
 		p.Compared = append(p.Compared, digest[:])
 	}
 	tx.pipe.doing("insert report")
-	return interpret("insert report", tx.queued.InsertReport(ctx, p))
+	if err := tx.queued.InsertReport(ctx, p); err != nil {
+		return interpret("insert report", err)
+	}
+	tx.pipe.doing("note revision")
+	return tx.queued.NoteRevision(ctx, f.Revision, string(f.ID), int32(f.Number))
 }
 
 // NewFrozenReport is what is kept of a report beside its content. The revision and

@@ -63,7 +63,7 @@ func definitionOf(ctx context.Context, s *pgstore.Store, run *execution.Run) (*r
 		return nil, nil //nolint:nilnil // not known
 	}
 	id := scenario.ID(run.ScenarioID)
-	version, said, err := versionOf(ctx, s, id, run)
+	version, said, at, err := versionOf(ctx, s, id, run)
 	if errors.Is(err, pgstore.ErrNotFound) {
 		return nil, nil //nolint:nilnil // not known, or not published by then
 	}
@@ -76,34 +76,39 @@ func definitionOf(ctx context.Context, s *pgstore.Store, run *execution.Run) (*r
 	}
 	if use := said.Template; use != nil {
 		d.TemplateID, d.TemplateVersion, d.TemplateParameters = string(use.TemplateID), use.Version, use.Parameters
+		// Not the current one of today: the same report must come of the same events.
+		if d.TemplateText, err = s.TemplateTextAt(ctx, use.TemplateID, use.Version, at); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
 }
 
-// versionOf is the version, and what was said when it was published.
-func versionOf(ctx context.Context, s *pgstore.Store, id scenario.ID, run *execution.Run) (*scenario.Version, *scenario.Published, error) {
+// versionOf is the version, what was said when it was published, and when that was.
+func versionOf(ctx context.Context, s *pgstore.Store, id scenario.ID, run *execution.Run) (*scenario.Version, *scenario.Published, time.Time, error) {
+	none := time.Time{}
 	if run.ScenarioVersion == "" {
 		e, err := s.PublicationAt(ctx, id, askedAt(run))
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, none, err
 		}
 		said, err := published(&e)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, none, err
 		}
 		version, err := s.ScenarioVersion(ctx, id, said.ContentHash.String())
-		return version, said, err
+		return version, said, e.Time, err
 	}
 	version, err := s.ScenarioVersion(ctx, id, run.ScenarioVersion)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, none, err
 	}
 	e, err := s.PublicationOf(ctx, id, version.Hash)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, none, err
 	}
 	said, err := published(&e)
-	return version, said, err
+	return version, said, e.Time, err
 }
 
 func published(e *pgstore.StoredEvent) (*scenario.Published, error) {

@@ -50,7 +50,11 @@ func (r *Reports) Freeze(ctx context.Context, tx *pgstore.Tx, b *Built, why Why)
 	case !replaces(&f, &newest, why):
 		return Frozen{FrozenReport: newest}, nil
 	}
-	f.Revision, f.CreatedAt = newest.Revision+1, tx.Now().UTC()
+	gone, err := tx.RevisionGone(ctx, f.RunKey)
+	if err != nil {
+		return Frozen{}, err
+	}
+	f.Revision, f.CreatedAt = max(newest.Revision, gone)+1, tx.Now().UTC()
 	if err := tx.InsertReport(ctx, b.Report, b.Body, f); err != nil {
 		return Frozen{}, err
 	}

@@ -32,6 +32,16 @@ func (v *verification) reports(ctx context.Context) error {
 			return nil
 		}
 		newest := next == nil || before.RunKey != next.RunKey
+		if before.Revision > due {
+			// Those before it may have been removed.
+			gone, err := v.store.RevisionGone(ctx, before.RunKey)
+			if err != nil {
+				return err
+			}
+			if before.Revision-1 <= gone {
+				due = before.Revision
+			}
+		}
 		if err := v.frozenReport(ctx, before, due, newest, &not); err != nil {
 			return err
 		}

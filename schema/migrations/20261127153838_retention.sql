@@ -39,6 +39,7 @@ CREATE TABLE "test_coordination"."pruned_runs" (
   "stored_rows" bigint NOT NULL DEFAULT 0,
   "policy" text NOT NULL DEFAULT '',
   "pruned_at" timestamptz NOT NULL,
+  "last_revision" integer NOT NULL DEFAULT 0,
   PRIMARY KEY ("execution_id", "run"),
   CONSTRAINT "pruned_runs_kinds_check" CHECK ((kinds <@ ARRAY['logs'::text, 'snapshots'::text, 'events'::text, 'results'::text, 'reports'::text, 'run'::text]) AND (kinds <> '{}'::text[])),
   CONSTRAINT "pruned_runs_pending_check" CHECK (pending <@ kinds),
@@ -55,6 +56,8 @@ CREATE INDEX "pruned_runs_run_id_idx" ON "test_coordination"."pruned_runs" ("exe
 CREATE INDEX "pruned_runs_suspect_idx" ON "test_coordination"."pruned_runs" ("execution_id", "suspect_until") WHERE (suspect_until IS NOT NULL);
 -- set comment to table: "pruned_runs"
 COMMENT ON TABLE "test_coordination"."pruned_runs" IS 'What retention has removed of runs. The row is a tombstone: it stays for ever, so that an event that is read again is known for a duplicate.';
+-- set comment to column: "last_revision" on table: "pruned_runs"
+COMMENT ON COLUMN "test_coordination"."pruned_runs"."last_revision" IS 'The highest revision of its reports, once these are removed: numbers of revisions do not come again. 0: none was.';
 -- set comment to column: "ended_at" on table: "pruned_runs"
 COMMENT ON COLUMN "test_coordination"."pruned_runs"."ended_at" IS 'As far as it is credible: a start of its id that is dated later begins another run.';
 -- set comment to column: "first_event_at" on table: "pruned_runs"

@@ -348,6 +348,8 @@ type PrunedRun struct {
 	// Name of the policy that it went by last.
 	Policy   string
 	PrunedAt time.Time
+	// The highest revision of its reports, once these are removed: numbers of revisions do not come again. 0: none was.
+	LastRevision int32
 }
 
 // Kafka records that could not be accepted, as they were, with the reason. Nothing is dropped: an operator requeues or discards them, and the row stays.

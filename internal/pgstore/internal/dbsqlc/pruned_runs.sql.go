@@ -132,6 +132,7 @@ WHERE e.version = u.version AND NOT e.pinned AND e.status NOT IN ('pending', 'ru
   AND (e.settled_change_at IS NULL OR e.settled_change_at < $4::timestamptz
     OR NOT EXISTS (SELECT FROM test_coordination.loop_cursors AS c WHERE c.loop = 'settled' AND (c.changed_at, c.execution_id, c.run) < (e.settled_change_at, e.execution_id, e.run))
     AND NOT EXISTS (SELECT FROM test_coordination.report_queue AS q WHERE q.execution_id = e.execution_id AND q.run = e.run AND q.attempts < 10))
+FOR UPDATE OF e
 `
 
 type DueRunsParams struct {
@@ -152,7 +153,8 @@ type DueRunsRow struct {
 // DueRuns are those of the given runs that are still as they were when it was
 // decided that something of them goes: under the locks of their ids. A run whose
 // report is still to be built waits for it, unless that fails again and again or takes
-// too long.
+// too long; and who is freezing a report of one is waited for, see KeepRun: its
+// revision must be known.
 func (q *Queries) DueRuns(ctx context.Context, arg DueRunsParams) ([]DueRunsRow, error) {
 	rows, err := q.db.Query(ctx, dueRuns,
 		arg.Ids,
@@ -216,7 +218,7 @@ func (q *Queries) KeptRows(ctx context.Context, first time.Time, until time.Time
 }
 
 const latestPrunedRuns = `-- name: LatestPrunedRuns :many
-SELECT p.execution_id, p.run, p.bucket, p.run_id, p.scenario_id, p.status, p.started_at, p.ended_at, p.first_event_at, p.last_event_at, p.last_start_at, p.suspect_from, p.suspect_until, p.kinds, p.pending, p.stored_rows, p.policy, p.pruned_at FROM test_coordination.execution_ids AS i
+SELECT p.execution_id, p.run, p.bucket, p.run_id, p.scenario_id, p.status, p.started_at, p.ended_at, p.first_event_at, p.last_event_at, p.last_start_at, p.suspect_from, p.suspect_until, p.kinds, p.pending, p.stored_rows, p.policy, p.pruned_at, p.last_revision FROM test_coordination.execution_ids AS i
 JOIN test_coordination.pruned_runs AS p ON p.execution_id = i.execution_id AND p.run = i.latest_run
 WHERE i.execution_id = ANY ($1::text[]) AND 'events' = ANY (p.kinds)
 `
@@ -251,6 +253,7 @@ func (q *Queries) LatestPrunedRuns(ctx context.Context, ids []string) ([]PrunedR
 			&i.StoredRows,
 			&i.Policy,
 			&i.PrunedAt,
+			&i.LastRevision,
 		); err != nil {
 			return nil, err
 		}
@@ -292,11 +295,13 @@ func (q *Queries) LockIDsToPrune(ctx context.Context, ids []string) ([]string, e
 const markRuns = `-- name: MarkRuns :exec
 INSERT INTO test_coordination.pruned_runs AS p
   (execution_id, run, bucket, run_id, scenario_id, status, started_at, ended_at, first_event_at, last_event_at, last_start_at, suspect_from, suspect_until,
-   kinds, pending, stored_rows, policy, pruned_at)
+   kinds, pending, stored_rows, policy, pruned_at, last_revision)
 SELECT e.execution_id, e.run, e.bucket, e.run_id, e.scenario_id, e.status, e.started_at,
   CASE WHEN e.end_order IS NULL THEN e.interrupted_at ELSE least(e.ended_at, e.last_event_at) END,
   v.first_at, v.last_at, v.last_start_at, v.suspect_from, v.suspect_until,
-  k.kinds, array_remove(k.kinds, 'run'), u.stored_rows, u.policy, $1::timestamptz
+  k.kinds, array_remove(k.kinds, 'run'), u.stored_rows, u.policy, $1::timestamptz,
+  coalesce((SELECT max(r.revision) FROM test_coordination.reports AS r
+    WHERE 'reports' = ANY (k.kinds) AND r.execution_id = e.execution_id AND r.run = e.run AND r.bucket = e.bucket), 0)
 FROM ROWS FROM (unnest($2::text[]), unnest($3::integer[]), unnest($4::text[]),
   unnest($5::bigint[]), unnest($6::text[])) AS u(id, run, kinds, stored_rows, policy)
 JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run = u.run
@@ -313,7 +318,8 @@ ON CONFLICT (execution_id, run) DO UPDATE SET
   last_start_at = greatest(p.last_start_at, excluded.last_start_at),
   suspect_from = least(p.suspect_from, excluded.suspect_from), suspect_until = greatest(p.suspect_until, excluded.suspect_until),
   kinds = ARRAY(SELECT DISTINCT unnest(p.kinds || excluded.kinds) ORDER BY 1), pending = ARRAY(SELECT DISTINCT unnest(p.pending || excluded.pending) ORDER BY 1),
-  stored_rows = excluded.stored_rows, policy = excluded.policy, pruned_at = excluded.pruned_at
+  stored_rows = excluded.stored_rows, policy = excluded.policy, pruned_at = excluded.pruned_at,
+  last_revision = greatest(p.last_revision, excluded.last_revision)
 `
 
 type MarkRunsParams struct {
@@ -398,6 +404,18 @@ WHERE i.execution_id = u.id
 // still worth a look. Asked for after DeleteRuns.
 func (q *Queries) NotePrunedIDs(ctx context.Context, now time.Time, ids []string) error {
 	_, err := q.db.Exec(ctx, notePrunedIDs, now, ids)
+	return err
+}
+
+const noteRevision = `-- name: NoteRevision :exec
+UPDATE test_coordination.pruned_runs SET last_revision = $1
+WHERE execution_id = $2 AND run = $3 AND 'reports' = ANY (kinds) AND last_revision < $1
+`
+
+// NoteRevision notes the revision of a report that is frozen of such a run: its row
+// may go with those that are pending.
+func (q *Queries) NoteRevision(ctx context.Context, revision int32, executionID string, run int32) error {
+	_, err := q.db.Exec(ctx, noteRevision, revision, executionID, run)
 	return err
 }
 
@@ -526,7 +544,7 @@ func (q *Queries) PrunedKinds(ctx context.Context) ([]PrunedKindsRow, error) {
 }
 
 const prunedRun = `-- name: PrunedRun :one
-SELECT execution_id, run, bucket, run_id, scenario_id, status, started_at, ended_at, first_event_at, last_event_at, last_start_at, suspect_from, suspect_until, kinds, pending, stored_rows, policy, pruned_at FROM test_coordination.pruned_runs WHERE execution_id = $1 AND run = $2
+SELECT execution_id, run, bucket, run_id, scenario_id, status, started_at, ended_at, first_event_at, last_event_at, last_start_at, suspect_from, suspect_until, kinds, pending, stored_rows, policy, pruned_at, last_revision FROM test_coordination.pruned_runs WHERE execution_id = $1 AND run = $2
 `
 
 // PrunedRun is what is gone of a run.
@@ -552,6 +570,7 @@ func (q *Queries) PrunedRun(ctx context.Context, executionID string, run int32) 
 		&i.StoredRows,
 		&i.Policy,
 		&i.PrunedAt,
+		&i.LastRevision,
 	)
 	return i, err
 }
@@ -728,6 +747,19 @@ func (q *Queries) RetentionRuns(ctx context.Context, arg RetentionRunsParams) ([
 		return nil, err
 	}
 	return items, nil
+}
+
+const revisionGone = `-- name: RevisionGone :one
+SELECT last_revision FROM test_coordination.pruned_runs WHERE execution_id = $1 AND run = $2 AND last_revision > 0
+`
+
+// RevisionGone is the highest revision of the reports of a run that retention has
+// removed, or is about to; no row where it has removed none.
+func (q *Queries) RevisionGone(ctx context.Context, executionID string, run int32) (int32, error) {
+	row := q.db.QueryRow(ctx, revisionGone, executionID, run)
+	var last_revision int32
+	err := row.Scan(&last_revision)
+	return last_revision, err
 }
 
 const settlePending = `-- name: SettlePending :exec

@@ -186,3 +186,39 @@ func (q *Queries) SnapshotOfEvent(ctx context.Context, arg SnapshotOfEventParams
 	err := row.Scan(&i.State, &i.Metrics)
 	return i, err
 }
+
+const templatePublicationAt = `-- name: TemplatePublicationAt :one
+SELECT event_key, aggregate, subject, order_key, type, source, event_id, event_time, sequence, digest, digest_version, time_suspect, trace_parent, correlation_id, topic, partition, kafka_offset, data, extensions, unknown_fields, recorded_at FROM test_coordination.definition_events
+WHERE aggregate = 'template' AND subject = $1 AND type = 'test-coordination.template.published.v1' AND event_time <= $2::timestamptz
+ORDER BY order_key DESC LIMIT 1
+`
+
+// TemplatePublicationAt is PublicationAt for a template.
+func (q *Queries) TemplatePublicationAt(ctx context.Context, templateID string, at time.Time) (DefinitionEvent, error) {
+	row := q.db.QueryRow(ctx, templatePublicationAt, templateID, at)
+	var i DefinitionEvent
+	err := row.Scan(
+		&i.EventKey,
+		&i.Aggregate,
+		&i.Subject,
+		&i.OrderKey,
+		&i.Type,
+		&i.Source,
+		&i.EventID,
+		&i.EventTime,
+		&i.Sequence,
+		&i.Digest,
+		&i.DigestVersion,
+		&i.TimeSuspect,
+		&i.TraceParent,
+		&i.CorrelationID,
+		&i.Topic,
+		&i.Partition,
+		&i.KafkaOffset,
+		&i.Data,
+		&i.Extensions,
+		&i.UnknownFields,
+		&i.RecordedAt,
+	)
+	return i, err
+}
