@@ -14,6 +14,7 @@ import (
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/lock"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
@@ -111,9 +112,20 @@ func (t *Tx) CancelExecution(ctx context.Context, id execution.ID, number execut
 	})
 }
 
-// AnnotateExecution adds a note to a run; number 0 is the latest.
+// AnnotateExecution adds a note to a run; number 0 is the latest. A run whose events
+// retention has removed takes none: notes go with them.
 func (t *Tx) AnnotateExecution(ctx context.Context, id execution.ID, number execution.RunNumber, text string) (*execution.Run, error) {
 	return t.say(ctx, id, number, keeping, func(r *execution.Run) (proto.Message, error) {
+		gone, err := t.Tx.GoneOf(ctx, pgstore.RunKey{ID: r.ID, Number: r.Number})
+		if err != nil {
+			return nil, err
+		}
+		if gone.Has(retention.Events) {
+			return nil, &Refusal{
+				Kind: Precondition, Reason: "execution_pruned", Field: "execution_id",
+				Message: fmt.Sprintf("retention has removed the events of run %d of %s, and would remove the note, too", r.Number, id),
+			}
+		}
 		return &contract.ExecutionAnnotated{ExecutionId: string(id), Run: int32(r.Number), Text: text, Author: t.Caller}, nil
 	})
 }

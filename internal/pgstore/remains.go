@@ -73,7 +73,18 @@ func tombstoneFromRow(p *dbsqlc.PrunedRun) *execution.Tombstone {
 
 // goneOf is what retention has removed of a run.
 func (s *Store) goneOf(ctx context.Context, k RunKey) (retention.Kinds, error) {
-	p, err := s.q.PrunedRun(ctx, string(k.ID), int32(k.Number))
+	return goneOf(ctx, s.q, k)
+}
+
+// GoneOf is what retention has removed of a run, or is about to: under the lock of
+// its id that stays so.
+func (tx *Tx) GoneOf(ctx context.Context, k RunKey) (retention.Kinds, error) {
+	tx.pipe.doing("read tombstone")
+	return goneOf(ctx, tx.q, k)
+}
+
+func goneOf(ctx context.Context, q *dbsqlc.Queries, k RunKey) (retention.Kinds, error) {
+	p, err := q.PrunedRun(ctx, string(k.ID), int32(k.Number))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, nil
 	}
