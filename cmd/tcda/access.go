@@ -10,6 +10,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/access"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/yamlfile"
 )
 
 type accessCmd struct {
@@ -113,7 +114,7 @@ func (c *accessCheck) Run(cfg *config.Config, term console) error {
 		return &exitError{exitUsage, errors.New("name a file, or set access-file")}
 	}
 	entries, err := access.ReadFile(path)
-	var problems access.Problems
+	var problems yamlfile.Problems
 	if err != nil && !errors.As(err, &problems) {
 		return err
 	}
@@ -139,7 +140,7 @@ func (c *accessCheck) Run(cfg *config.Config, term console) error {
 	return nil
 }
 
-func (*accessCheck) report(term console, entries []access.Entry, problems access.Problems) error {
+func (*accessCheck) report(term console, entries []access.Entry, problems yamlfile.Problems) error {
 	report := struct {
 		Valid    bool          `json:"valid"`
 		Entries  []entryLine   `json:"entries"`

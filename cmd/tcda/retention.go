@@ -18,6 +18,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pruning"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/service"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/yamlfile"
 )
 
 type retentionCmd struct {
@@ -61,7 +62,7 @@ func retentionRules(cfg *config.Config) (retention.Rules, error) {
 // retentionProblems are those of the file of policies.
 func retentionProblems(cfg *config.Config, err error) []config.Problem {
 	const setting = "retention-file"
-	var problems retention.Problems
+	var problems yamlfile.Problems
 	if !errors.As(err, &problems) {
 		return []config.Problem{{Setting: setting, Value: cfg.Retention.File, Rule: "must name a readable file: " + err.Error()}}
 	}

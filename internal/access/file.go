@@ -1,27 +1,23 @@
 package access
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/yamlfile"
 	"go.yaml.in/yaml/v4"
 )
 
 // Limits of the access file. All tokens are compared for each call.
 const (
-	maxFileBytes = 1 << 20
-	maxEntries   = 1000
-	maxName      = 255 // characters of a certificate's name
+	maxEntries = 1000
+	maxName    = 255 // characters of a certificate's name
 )
 
 // Entry lets one token or one certificate in.
@@ -37,115 +33,54 @@ type Entry struct {
 // Expired tells whether the entry lets nobody in any more.
 func (e Entry) Expired(now time.Time) bool { return !e.Expires.IsZero() && !now.Before(e.Expires) }
 
-// Problem is one thing that is wrong with an access file. Neither a digest nor
-// what was given for one is ever shown: it may be the token itself, by mistake.
-type Problem struct {
-	Line int    // from 1; 0 for the whole
-	Key  string // of the entry; empty for all of it
-	Rule string // what would have been right
-}
-
-// String is one line: place, key and rule.
-func (p Problem) String() string {
-	var b strings.Builder
-	if p.Line > 0 {
-		fmt.Fprintf(&b, "line %d: ", p.Line)
-	}
-	if p.Key != "" {
-		fmt.Fprintf(&b, "%s: ", p.Key)
-	}
-	return b.String() + p.Rule
-}
-
-// Problems is everything that is wrong with an access file.
-type Problems []Problem
-
-// Error is a heading and one line for each problem.
-func (ps Problems) Error() string {
-	lines := make([]string, 0, len(ps)+1)
-	lines = append(lines, fmt.Sprintf("access file: %d problem(s)", len(ps)))
-	for _, p := range ps {
-		lines = append(lines, "  "+p.String())
-	}
-	return strings.Join(lines, "\n")
-}
-
-// ReadFile reads the entries of an access file. The error is Problems where
-// the file could be read and not used.
+// ReadFile reads the entries of an access file. The error is yamlfile.Problems
+// where the file could be read and not used.
 func ReadFile(path string) ([]Entry, error) {
-	content, err := readBounded(path)
+	content, err := yamlfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(content)
+	entries, err := Parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("access file: %w", err)
+	}
+	return entries, nil
 }
 
-// readBounded reads a file that a person writes, and not what else a path may
-// lead to.
-func readBounded(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read file: %w", err)
-	}
-	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	if len(content) > maxFileBytes {
-		return nil, fmt.Errorf("read %s: more than %d bytes", path, maxFileBytes)
-	}
-	return content, nil
-}
-
-// Parse reads entries from YAML: a list of mappings. The error is Problems, all
-// at once, in the order of the lines.
+// Parse reads entries from YAML: a list of mappings. The error is
+// yamlfile.Problems, and shows neither a digest nor what was given for one: it may
+// be the token itself, by mistake.
 func Parse(content []byte) ([]Entry, error) {
 	p := parser{digests: make(map[Digest]int), certificates: make(map[string]int), roles: make(map[string]Entry)}
 	p.read(content)
-	if len(p.problems) > 0 {
-		slices.SortStableFunc(p.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-		return nil, p.problems
+	if err := p.Err(); err != nil {
+		return nil, err
 	}
 	return p.entries, nil
 }
 
 type parser struct {
-	entries  []Entry
-	problems Problems
+	yamlfile.Parser
 
+	entries      []Entry
 	digests      map[Digest]int // the line that has it
 	certificates map[string]int
 	roles        map[string]Entry // the first of a name
 }
 
-func (p *parser) refuse(line int, key, rule string) {
-	p.problems = append(p.problems, Problem{line, key, rule})
-}
-
 func (p *parser) read(content []byte) {
 	const list = "must be a list of entries such as {name: ci, role: reader, sha256: ..}; tcda access token makes one"
-	decoder := yaml.NewDecoder(bytes.NewReader(content))
-	var document, more yaml.Node
-	err := decoder.Decode(&document)
-	switch {
-	case errors.Is(err, io.EOF): // nothing but blanks and comments
-		p.refuse(0, "", list)
-		return
-	case err != nil:
-		p.refuse(0, "", "must be YAML: "+oneLine(err))
+	root := p.Document(content)
+	if root == nil && p.Refused() > 0 {
 		return
 	}
-	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
-		p.refuse(0, "", "must be one YAML document: what follows --- would not be read")
-	}
-	if len(document.Content) != 1 || document.Content[0].Kind != yaml.SequenceNode || len(document.Content[0].Content) == 0 {
-		p.refuse(0, "", list)
+	if root == nil || root.Kind != yaml.SequenceNode || len(root.Content) == 0 {
+		p.Refuse(0, "", list)
 		return
 	}
-	nodes := document.Content[0].Content
+	nodes := root.Content
 	if len(nodes) > maxEntries {
-		p.refuse(0, "", fmt.Sprintf("must have at most %d entries", maxEntries))
+		p.Refuse(0, "", fmt.Sprintf("must have at most %d entries", maxEntries))
 		return
 	}
 	for _, node := range nodes {
@@ -202,36 +137,36 @@ func CheckName(name string) error {
 // entry reads one; of an entry with problems nothing else is asked.
 func (p *parser) entry(node *yaml.Node) {
 	if node.Kind != yaml.MappingNode {
-		p.refuse(node.Line, "", "must be an entry such as {name: ci, role: reader, sha256: ..}")
+		p.Refuse(node.Line, "", "must be an entry such as {name: ci, role: reader, sha256: ..}")
 		return
 	}
-	e, before, given := Entry{Line: node.Line}, len(p.problems), make(map[string]bool)
+	e, before, given := Entry{Line: node.Line}, p.Refused(), make(map[string]bool)
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		read, known := keys[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || !known:
-			p.refuse(key.Line, "", "must have no keys but name, role, sha256, certificate and expires")
+			p.Refuse(key.Line, "", "must have no keys but name, role, sha256, certificate and expires")
 		case given[key.Value]:
-			p.refuse(key.Line, key.Value, "must be given once")
+			p.Refuse(key.Line, key.Value, "must be given once")
 		case value.Kind != yaml.ScalarNode:
-			p.refuse(value.Line, key.Value, "must be a plain value")
+			p.Refuse(value.Line, key.Value, "must be a plain value")
 		default:
 			if err := read(&e, value.Value); err != nil {
-				p.refuse(value.Line, key.Value, err.Error())
+				p.Refuse(value.Line, key.Value, err.Error())
 			}
 		}
 		given[key.Value] = true
 	}
 	for _, key := range []string{"name", "role"} {
 		if !given[key] {
-			p.refuse(e.Line, key, "must be given")
+			p.Refuse(e.Line, key, "must be given")
 		}
 	}
 	if given["sha256"] == given["certificate"] {
-		p.refuse(e.Line, "", "must have either sha256 or certificate")
+		p.Refuse(e.Line, "", "must have either sha256 or certificate")
 	}
-	if len(p.problems) == before {
+	if p.Refused() == before {
 		p.add(e)
 	}
 }
@@ -241,16 +176,16 @@ func (p *parser) add(e Entry) {
 	if first, known := p.roles[e.Name]; !known {
 		p.roles[e.Name] = e
 	} else if first.Role != e.Role {
-		p.refuse(e.Line, "role", fmt.Sprintf("must be %s, as on line %d for the same name", first.Role, first.Line))
+		p.Refuse(e.Line, "role", fmt.Sprintf("must be %s, as on line %d for the same name", first.Role, first.Line))
 	}
 	if e.Certificate == "" {
 		if line, twice := p.digests[e.Digest]; twice {
-			p.refuse(e.Line, "sha256", fmt.Sprintf("must be another than on line %d", line))
+			p.Refuse(e.Line, "sha256", fmt.Sprintf("must be another than on line %d", line))
 		}
 		p.digests[e.Digest] = e.Line
 	} else {
 		if line, twice := p.certificates[e.Certificate]; twice {
-			p.refuse(e.Line, "certificate", fmt.Sprintf("must be another than on line %d", line))
+			p.Refuse(e.Line, "certificate", fmt.Sprintf("must be another than on line %d", line))
 		}
 		p.certificates[e.Certificate] = e.Line
 	}
@@ -258,8 +193,3 @@ func (p *parser) add(e Entry) {
 }
 
 func cut(s string, length int) string { return s[:min(len(s), length)] }
-
-// oneLine is an error of the YAML library, which writes several.
-func oneLine(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
-}

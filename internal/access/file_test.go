@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/access"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/yamlfile"
 )
 
 var (
@@ -96,7 +97,7 @@ func TestProblemsOfFiles(t *testing.T) {
 		},
 	} {
 		entries, err := access.Parse([]byte(c.content))
-		var problems access.Problems
+		var problems yamlfile.Problems
 		if !errors.As(err, &problems) || entries != nil {
 			t.Errorf("%s: got %v and error %v, want problems", name, entries, err)
 			continue

@@ -17,6 +17,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/access"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/yamlfile"
 )
 
 // FuzzFile gives any text as an access file: entries that hold every rule and
@@ -33,7 +34,7 @@ func FuzzFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content string) {
 		entries, err := access.Parse([]byte(content))
 		if err != nil {
-			var problems access.Problems
+			var problems yamlfile.Problems
 			if !errors.As(err, &problems) || len(problems) == 0 || entries != nil {
 				t.Fatalf("got %v and %T: %v", entries, err, err)
 			}

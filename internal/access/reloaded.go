@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/yamlfile"
 )
 
 // reloaded is what was read from files that may change while it is in use. The
@@ -48,7 +50,7 @@ func (r *reloaded[T]) refresh() (changed bool, err error) {
 	}()
 	contents, sum := make([][]byte, len(r.paths)), sha256.New()
 	for i, path := range r.paths {
-		if contents[i], err = readBounded(path); err != nil {
+		if contents[i], err = yamlfile.Read(path); err != nil {
 			return false, err
 		}
 		each := sha256.Sum256(contents[i])

@@ -1,11 +1,8 @@
 package retention
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,80 +11,29 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/yamlfile"
 )
 
 // Limits of a file of policies. All policies are asked about each run.
 const (
-	maxFileBytes = 1 << 20
-	maxPolicies  = 200
-	maxName      = 100
+	maxPolicies = 200
+	maxName     = 100
 )
 
-// Problem is one thing that is wrong with a file of policies.
-type Problem struct {
-	Line int    // from 1; 0 for the whole
-	Key  string // its path, such as policies[1].keep.age
-	Rule string // what would have been right
-}
-
-// String is one line: place, key and rule.
-func (p Problem) String() string {
-	var b strings.Builder
-	if p.Line > 0 {
-		fmt.Fprintf(&b, "line %d: ", p.Line)
-	}
-	if p.Key != "" {
-		fmt.Fprintf(&b, "%s: ", p.Key)
-	}
-	return b.String() + p.Rule
-}
-
-// Problems is everything that is wrong with a file of policies.
-type Problems []Problem
-
-// Error is a heading and one line for each problem.
-func (ps Problems) Error() string {
-	lines := make([]string, 0, len(ps)+1)
-	lines = append(lines, fmt.Sprintf("retention file: %d problem(s)", len(ps)))
-	for _, p := range ps {
-		lines = append(lines, "  "+p.String())
-	}
-	return strings.Join(lines, "\n")
-}
-
-// ReadFile reads policies. The error is Problems where the file could be read and
-// not used.
-func ReadFile(path string) ([]Policy, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read retention file: %w", err)
-	}
-	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	if len(content) > maxFileBytes {
-		return nil, fmt.Errorf("read %s: more than %d bytes", path, maxFileBytes)
-	}
-	return Parse(content)
-}
-
-// Parse reads policies from YAML. The error is Problems, all at once, in the order of
-// the lines.
+// Parse reads policies from YAML. The error is yamlfile.Problems.
 func Parse(content []byte) ([]Policy, error) {
 	p := parser{names: map[string]int{}}
 	p.read(content)
-	if len(p.problems) > 0 {
-		slices.SortStableFunc(p.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-		return nil, p.problems
+	if err := p.Err(); err != nil {
+		return nil, err
 	}
 	return p.policies, nil
 }
 
 type parser struct {
+	yamlfile.Parser
+
 	policies []Policy
-	problems Problems
 	names    map[string]int // the line that has it
 }
 
@@ -96,26 +42,23 @@ func (p *parser) refuse(node *yaml.Node, key, rule string) {
 	if node != nil {
 		line = node.Line
 	}
-	p.problems = append(p.problems, Problem{Line: line, Key: key, Rule: rule})
+	p.Refuse(line, key, rule)
 }
 
 func (p *parser) read(content []byte) {
-	var document yaml.Node
-	if err := yaml.Unmarshal(content, &document); err != nil {
-		rule, _, _ := strings.Cut(err.Error(), "\n")
-		p.refuse(nil, "", "must be YAML: "+rule)
+	root := p.Document(content)
+	if root == nil {
+		if p.Refused() == 0 {
+			p.refuse(nil, "", "must hold a list named policies")
+		}
 		return
 	}
-	if len(document.Content) == 0 {
-		p.refuse(nil, "", "must hold a list named policies")
-		return
-	}
-	fields := p.fields(document.Content[0], "", "policies")
+	fields := p.fields(root, "", "policies")
 	list := fields["policies"]
 	switch {
 	case list == nil:
-		if len(p.problems) == 0 {
-			p.refuse(document.Content[0], "", "must hold a list named policies")
+		if p.Refused() == 0 {
+			p.refuse(root, "", "must hold a list named policies")
 		}
 	case list.Kind != yaml.SequenceNode || len(list.Content) == 0:
 		p.refuse(list, "policies", "must be a list of policies, at least one")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/yamlfile"
 )
 
 const file = `
@@ -58,6 +59,7 @@ func TestProblemsOfAFile(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"nothing":     {"", "must hold a list named policies"},
 		"no YAML":     {"policies: [", "must be YAML"},
+		"documents":   {"policies: [{name: a, keep: forever}]\n---\npolicies: []\n", "must be one YAML document"},
 		"a list":      {"- name: x", "line 1: must be a mapping"},
 		"no policies": {"policies: []", "line 1: policies: must be a list of policies, at least one"},
 		"many": {
@@ -79,7 +81,7 @@ func TestProblemsOfAFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := retention.Parse([]byte(c.text))
-			var problems retention.Problems
+			var problems yamlfile.Problems
 			if !errors.As(err, &problems) {
 				t.Fatalf("error %v, want Problems", err)
 			}

@@ -10,20 +10,23 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pruning"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/yamlfile"
 )
 
 // Retention is what the configuration says about what is kept: the policies of the
 // file, then those of the settings in days, of which that of whole runs comes last.
-// The error is that of retention.ReadFile.
+// The error is yamlfile.Problems where the file could be read and not used.
 func Retention(cfg *config.Config) (retention.Rules, error) {
 	c := cfg.Retention
 	rules := retention.Rules{Quiet: c.Quiet, Audit: time.Duration(c.AuditDays) * 24 * time.Hour}
 	if c.File != "" {
-		policies, err := retention.ReadFile(c.File)
+		content, err := yamlfile.Read(c.File)
 		if err != nil {
 			return rules, err
 		}
-		rules.Policies = policies
+		if rules.Policies, err = retention.Parse(content); err != nil {
+			return rules, err
+		}
 	}
 	for _, s := range []struct {
 		setting string
