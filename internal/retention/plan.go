@@ -177,8 +177,10 @@ func MonthOf(bucket time.Time) time.Time {
 }
 
 // CopyRows is how many rows may be copied, so that what is left of a partition
-// goes to the operating system: writers to its buckets wait meanwhile.
-const CopyRows = 100_000
+// goes to the operating system. It takes some ten seconds, in which late events of
+// the runs of its buckets wait, and are tried again; to delete what goes instead
+// takes longer, and returns nothing.
+const CopyRows = 1_000_000
 
 // bytesPerRow is what a row takes at least with its entries in indexes, in a table
 // from which nothing was deleted.
