@@ -68,7 +68,8 @@ type PruneRequest struct {
 }
 
 // PruneRuns prunes those of the runs that are still as they were when it was
-// decided, in one transaction, and returns them; their rows are left for
+// decided, in one transaction, and returns them. What figures are made from goes of
+// an attempt only together with that of all others of its group. Their rows are left for
 // ReplacePartition and RemovePending. The error is ErrHoldsChanged where it must be
 // decided anew.
 func (s *Store) PruneRuns(ctx context.Context, r PruneRequest) (pruned []retention.Due, err error) {
@@ -111,8 +112,8 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 		_, ok := unchanged[RunKey{d.ExecutionID, d.Number}]
 		return !ok
 	})
-	if len(due) == 0 {
-		return nil, nil
+	if due, err = tx.wholeGroups(ctx, due, unchanged); err != nil || len(due) == 0 {
+		return nil, err
 	}
 	if err := tx.FreezeDays(ctx, daysOf(due, unchanged)); err != nil {
 		return nil, err
@@ -142,7 +143,45 @@ func (tx *Tx) beginPruning(ctx context.Context, known []retention.Hold) error {
 }
 
 // countsInRollups tells whether rollups are made from what goes of a run.
-func countsInRollups(d retention.Due) bool { return d.Go&(retention.Run|retention.Results) != 0 }
+func countsInRollups(d retention.Due) bool { return d.Go&retention.Figures != 0 }
+
+// wholeGroups leaves out the attempts of groups of which another one keeps something
+// that figures are made from and these lose: one that has changed since it was decided,
+// or that nobody knew then. An attempt that is inserted by a transaction that has not
+// been committed yet counts as a thing of its own from then on: the figures of the days
+// of the others are frozen.
+func (tx *Tx) wholeGroups(ctx context.Context, due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) ([]retention.Due, error) {
+	type group struct{ scenario, id string }
+	groupOf := func(d *retention.Due) group {
+		row := rows[RunKey{d.ExecutionID, d.Number}]
+		return group{row.ScenarioID, row.GroupID}
+	}
+	lose, goes := map[group]retention.Kinds{}, map[RunKey]retention.Kinds{}
+	var ids []string
+	for i := range due {
+		if g := groupOf(&due[i]); g.id != "" && countsInRollups(due[i]) {
+			lose[g] |= due[i].Go & retention.Figures
+			goes[RunKey{due[i].ExecutionID, due[i].Number}] = due[i].Go
+			ids = append(ids, g.id)
+		}
+	}
+	if len(ids) == 0 {
+		return due, nil
+	}
+	slices.Sort(ids)
+	attempts, err := tx.q.AttemptsOfGroups(ctx, slices.Compact(ids))
+	if err != nil {
+		return nil, interpret("look at the attempts of groups", err)
+	}
+	stays := map[group]bool{}
+	for _, a := range attempts {
+		g := group{a.ScenarioID, a.GroupID}
+		if gone := retention.ParseKinds(a.Gone) | goes[RunKey{execution.ID(a.ExecutionID), execution.RunNumber(a.Run)}]; !gone.Has(lose[g]) {
+			stays[g] = true
+		}
+	}
+	return slices.DeleteFunc(due, func(d retention.Due) bool { return countsInRollups(d) && stays[groupOf(&d)] }), nil
+}
 
 // daysOf are the keys whose rollups are made from what goes, each once.
 func daysOf(due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) []RollupKey {

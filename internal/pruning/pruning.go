@@ -90,7 +90,7 @@ func New(cfg Config, parts Parts) *Pruner {
 // Result is what a pass has done.
 type Result struct {
 	Pruned       map[retention.PolicyKind]retention.Tally
-	Changed      int64 // runs that were left because they had changed since it was decided
+	Changed      int64 // runs that were left because they, or others of their groups, had changed since it was decided
 	Replaced     int   // partitions
 	Freed        int64 // bytes that are the operating system's again
 	Locked       int   // partitions that were in use all the time, and wait for the next pass
@@ -191,7 +191,7 @@ func (p *Pruner) plan(ctx context.Context, pace float64) (*retention.Plan, []ret
 // pass makes one pass.
 func (p *Pruner) pass(ctx context.Context) (Result, error) {
 	done := Result{Pruned: map[retention.PolicyKind]retention.Tally{}}
-	if err := p.removeAll(ctx, &done); err != nil { // what another pass has begun
+	if err := p.removeAll(ctx, everyMonth, &done); err != nil { // what another pass has begun
 		return done, err
 	}
 	if !p.cfg.Rules.Any() {
@@ -223,20 +223,26 @@ func (p *Pruner) pass(ctx context.Context) (Result, error) {
 	return done, err
 }
 
-// prune marks what is due, and removes it, month by month.
+// prune marks what is due, and removes it, month by month. Of groups that lie in
+// several months the oldest counts: what younger ones lose by them is removed when
+// these have been marked, too, so that each partition is looked at once.
 func (p *Pruner) prune(ctx context.Context, due []retention.Due, holds []retention.Hold, done *Result) error {
 	size := newPager()
 	for begin := 0; begin < len(due); {
-		month, end := retention.MonthOf(due[begin].Bucket), begin
-		for end < len(due) && retention.MonthOf(due[end].Bucket).Equal(month) {
+		month, end := due[begin].Month(), begin
+		for end < len(due) && due[end].Month().Equal(month) {
 			end++
+		}
+		next := everyMonth
+		if end < len(due) {
+			next = due[end].Month()
 		}
 		for page := range p.pages(due[begin:end], size) {
 			if err := p.mark(ctx, page, holds, size, done); err != nil {
 				return err
 			}
 		}
-		if err := p.removeAll(ctx, done); err != nil {
+		if err := p.removeAll(ctx, next, done); err != nil {
 			return err
 		}
 		p.Log.Info().Str("month", month.Format("2006-01")).Int("runs", end-begin).Int("done", end).Int("of", len(due)).
@@ -246,15 +252,22 @@ func (p *Pruner) prune(ctx context.Context, due []retention.Due, holds []retenti
 	return nil
 }
 
-// pages cuts runs into pages that one transaction marks.
+// pages cuts runs into pages that one transaction marks; a group goes into one, however
+// large it is.
 func (p *Pruner) pages(due []retention.Due, size *pager) func(func([]retention.Due) bool) {
 	return func(yield func([]retention.Due) bool) {
 		for len(due) > 0 {
 			n, rows := 0, int64(0)
 			runs, most := size.of(int64(p.cfg.PageRuns)), size.of(p.cfg.PageRows)
-			for n < len(due) && int64(n) < runs && (n == 0 || rows+due[n].Rows() <= most) {
-				rows += due[n].Rows()
-				n++
+			for n < len(due) {
+				end, more := n+1, due[n].Rows()
+				for ; end < len(due) && due[end].GoesWith(&due[n]); end++ {
+					more += due[end].Rows()
+				}
+				if n > 0 && (int64(end) > runs || rows+more > most) {
+					break
+				}
+				n, rows = end, rows+more
 			}
 			if !yield(due[:n]) {
 				return
@@ -371,7 +384,7 @@ func (r *Result) details() any {
 
 // KeptReasons are the reasons that are shown.
 func KeptReasons() []retention.Reason {
-	return []retention.Reason{retention.Live, retention.Pinned, retention.Held, retention.Recent, retention.Needed}
+	return []retention.Reason{retention.Live, retention.Pinned, retention.Held, retention.Recent, retention.Needed, retention.Group}
 }
 
 func (p *Pruner) showKept(plan *retention.Plan) {

@@ -9,14 +9,18 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 )
 
+// everyMonth is after all months.
+var everyMonth = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // removeAll removes the rows of all pruned runs that still lie in their tables, month
-// by month. That none is left is noted once a month for all kinds whose partitions
+// by month, those before one. That none is left is noted once a month for all kinds whose partitions
 // were replaced; who is cut off before finds them replaced, and has little to do again.
-func (p *Pruner) removeAll(ctx context.Context, done *Result) error {
+func (p *Pruner) removeAll(ctx context.Context, before time.Time, done *Result) error {
 	pending, err := p.Store.PendingRows(ctx)
-	if err != nil || len(pending) == 0 {
+	if err != nil {
 		return err
 	}
+	pending = slices.DeleteFunc(pending, func(rows pgstore.Pending) bool { return !rows.Month.Before(before) })
 	var settled retention.Kinds
 	for i, rows := range pending {
 		complete, err := p.remove(ctx, rows, done)
