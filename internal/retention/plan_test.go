@@ -41,7 +41,9 @@ func TestAttemptsOfAGroupGoTogether(t *testing.T) {
 	}
 	group := func(id string) func(*retention.Stored) { return func(r *retention.Stored) { r.GroupID = id } }
 	scenario := func(id string) func(*retention.Stored) { return func(r *retention.Stored) { r.ScenarioID = id } }
-	gone := func(kinds retention.Kinds) func(*retention.Stored) { return func(r *retention.Stored) { r.Gone = kinds } }
+	gone := func(kinds retention.Kinds) func(*retention.Stored) {
+		return func(r *retention.Stored) { r.Gone = kinds }
+	}
 	all := retention.ForDays("all", retention.Run, 30)
 	parts := append(retention.ForDays("results", retention.Events|retention.Results, 30), retention.ForDays("all", retention.Run, 60)...)
 	const everything, noRow, noFigures = "logs,snapshots,events,results,reports,run", "logs,snapshots,events,results,reports", "logs,snapshots,events,reports"
@@ -236,4 +238,3 @@ func modelOf(rules *retention.Rules, required []string, runs []retention.Stored)
 	}
 	return goes
 }
-

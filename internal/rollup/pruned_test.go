@@ -64,7 +64,7 @@ func (q *quiet) disturb(rng *rand.Rand) {
 	q.Helper()
 	const whole = `FROM test_coordination.executions AS e WHERE e.ended_at IS NOT NULL AND e.run = (SELECT max(l.run) FROM test_coordination.executions AS l WHERE l.execution_id = e.execution_id)
 		AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = e.execution_id)`
-	if rng.IntN(2) == 0 {
+	if rng.IntN(4) == 0 {
 		q.rows(`UPDATE test_coordination.executions SET pinned = NOT pinned WHERE execution_id = 'exec-` + fmt.Sprint(rng.IntN(70)) + `' RETURNING execution_id`)
 		return
 	}
@@ -111,7 +111,7 @@ func TestRetentionLeavesTheFiguresOfGroups(t *testing.T) {
 				}}
 				done, err := pruning.New(pruning.Config{Rules: rules, Actor: "test", Pace: -1, PageRuns: 8}, pruning.Parts{
 					Store: q.Store, Now: q.Now, Probe: func(step string) error {
-						if step == "mark" && rng.IntN(2) == 0 {
+						for n := rng.IntN(4); step == "mark" && n > 0; n-- {
 							q.disturb(rng)
 						}
 						return nil
@@ -138,6 +138,66 @@ func TestRetentionLeavesTheFiguresOfGroups(t *testing.T) {
 				t.Errorf("%d kinds of runs are gone, %d runs were left because they had changed: want some of both", gone, changed)
 			}
 			q.rows(`UPDATE test_coordination.executions SET pinned = false WHERE pinned RETURNING execution_id`) // no event has said so
+		})
+	}
+}
+
+// A group stays whole of which an attempt changes after it was decided what goes, or
+// comes; the next pass decides anew.
+func TestAGroupOfWhichAnAttemptChangesStays(t *testing.T) {
+	t.Parallel()
+	late := func(q *quiet) {
+		q.Say(&contract.ExecutionLogAppended{ExecutionId: "a", Lines: []*contract.LogLine{{Message: "late"}}})
+	}
+	for name, c := range map[string]struct {
+		meanwhile func(*quiet)
+		left      []string // that are left
+		group     int64    // of these: attempts of which another had changed
+	}{
+		"nothing happens":   {func(*quiet) {}, nil, 0},
+		"the first changes": {late, []string{"a", "b", "c"}, 3},
+		"one is pinned": {func(q *quiet) {
+			q.rows(`UPDATE test_coordination.executions SET pinned = true WHERE execution_id = 'b' RETURNING ''`)
+		}, []string{"a", "b", "c"}, 3},
+		"another one comes":    {func(q *quiet) { q.run("d", 0, "g", 4, "passed") }, []string{"a", "b", "c", "d"}, 3},
+		"one of another comes": {func(q *quiet) { q.run("d", 0, "h", 4, "passed") }, []string{"d"}, 0},
+		"one comes that is dry": {func(q *quiet) {
+			dry := true
+			q.Say(&contract.ExecutionRequested{ExecutionId: "d", ScenarioId: "s", GroupId: "g", DryRun: &dry})
+		}, []string{"a", "b", "c", "d"}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := newQuiet(t)
+			for i, id := range []string{"a", "b", "c"} {
+				at := noon.AddDate(0, 0, -40+20*i)
+				q.Now = func() time.Time { return at.Add(time.Hour) }
+				q.run(id, 40-20*i, "g", int32(i+1), []string{"failed", "error", "passed"}[i])
+				q.rows(`UPDATE test_coordination.executions SET settled_change_at = created_at RETURNING ''`)
+			}
+			q.Now = func() time.Time { return noon }
+			q.drain()
+			q.now = noon.AddDate(0, 0, 60)
+			asked := 0
+			done, err := pruning.New(pruning.Config{Rules: retention.Rules{Policies: retention.ForDays("old", retention.Run, 1)}, Actor: "test", Pace: -1, PageRuns: 1}, pruning.Parts{
+				Store: q.Store, Now: func() time.Time { return q.now }, Probe: func(step string) error {
+					if step == "mark" {
+						asked++
+						c.meanwhile(q)
+					}
+					return nil
+				},
+			}).Once(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done.Changed != c.group || asked != 1 {
+				t.Errorf("%d runs are left because they had changed, and %d pages were marked; want %d and 1", done.Changed, asked, c.group)
+			}
+			q.drain()
+			q.wants("runs", c.left, `SELECT execution_id FROM test_coordination.executions ORDER BY 1`)
+			q.wants("tombstones", nil, `SELECT execution_id FROM test_coordination.pruned_runs WHERE `+fmt.Sprint(len(c.left) > 1))
+			q.rows(`UPDATE test_coordination.executions SET pinned = false RETURNING ''`)
 		})
 	}
 }
