@@ -65,6 +65,7 @@ type PruneRequest struct {
 	Due   []retention.Due
 	Holds []retention.Hold // that were known when it was decided
 	Now   time.Time
+	Begun func() // called once the roller is not waited for any more; nil: nobody asks
 }
 
 // PruneRuns prunes those of the runs that are still as they were when it was
@@ -84,16 +85,10 @@ func (s *Store) PruneRuns(ctx context.Context, r PruneRequest) (pruned []retenti
 }
 
 func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, error) {
-	if err := tx.beginPruning(ctx, r.Holds); err != nil {
+	if err := tx.beginPruning(ctx, r); err != nil {
 		return nil, err
 	}
 	asked := keysOf(r.Due)
-	// Before the ids, for which ingest may have to wait: the roller may be at work.
-	if slices.ContainsFunc(r.Due, countsInRollups) {
-		if err := tx.LockRollups(ctx); err != nil {
-			return nil, err
-		}
-	}
 	// In the order of S4b, and until the end: ingest applies nothing to these runs.
 	ids := slices.Clone(asked.ids)
 	slices.Sort(ids)
@@ -122,10 +117,20 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 }
 
 // beginPruning checks that no hold was placed since those that are known, and keeps
-// one from being placed until the transaction ends.
-func (tx *Tx) beginPruning(ctx context.Context, known []retention.Hold) error {
-	if err := tx.q.AllowLonger(ctx, pruneTimeout); err != nil {
-		return interpret("allow for a long transaction", err)
+// one from being placed until the transaction ends. The roller, which may be at work
+// for long, is waited for before anybody has to wait for this: who places a hold, or
+// ingest for ids.
+func (tx *Tx) beginPruning(ctx context.Context, r PruneRequest) error {
+	if slices.ContainsFunc(r.Due, countsInRollups) {
+		if err := tx.LockRollups(ctx); err != nil {
+			return err
+		}
+	}
+	if err := tx.q.AllowLonger(ctx, pruneTimeout); err != nil { // it waits for the lock, too
+		return interpret("lock rollups, or allow for a long transaction", err)
+	}
+	if r.Begun != nil {
+		r.Begun()
 	}
 	if err := tx.q.ShareHolds(ctx); err != nil {
 		return interpret("lock holds", err)
@@ -135,7 +140,7 @@ func (tx *Tx) beginPruning(ctx context.Context, known []retention.Hold) error {
 		return err
 	}
 	for _, h := range holds {
-		if !slices.ContainsFunc(known, func(k retention.Hold) bool { return k.ID == h.ID }) {
+		if !slices.ContainsFunc(r.Holds, func(k retention.Hold) bool { return k.ID == h.ID }) {
 			return ErrHoldsChanged
 		}
 	}

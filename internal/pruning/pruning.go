@@ -73,6 +73,9 @@ type Parts struct {
 type Pruner struct {
 	cfg Config
 	Parts
+
+	clock func() time.Time                           // that steps are measured by
+	rest  func(context.Context, time.Duration) error // between them
 }
 
 // New makes a pruner.
@@ -84,7 +87,7 @@ func New(cfg Config, parts Parts) *Pruner {
 	if parts.Probe == nil {
 		parts.Probe = func(string) error { return nil }
 	}
-	return &Pruner{cfg: cfg, Parts: parts}
+	return &Pruner{cfg: cfg, Parts: parts, clock: time.Now, rest: pause}
 }
 
 // Result is what a pass has done.
@@ -171,7 +174,7 @@ func (p *Pruner) plan(ctx context.Context, pace float64) (*retention.Plan, []ret
 	decider := retention.NewDecider(&p.cfg.Rules, holds, required, p.Now().UTC())
 	for before := pgstore.YoungestRun(); ; {
 		var runs []retention.Stored
-		began := time.Now()
+		watch := p.start()
 		if runs, before, err = p.Store.RunsForRetention(ctx, before, labels, pageSize); err != nil {
 			return nil, nil, err
 		}
@@ -182,7 +185,7 @@ func (p *Pruner) plan(ctx context.Context, pace float64) (*retention.Plan, []ret
 			plan.Finish()
 			return plan, holds, nil
 		}
-		if err := pause(ctx, times(pace, time.Since(began))); err != nil {
+		if err := p.rest(ctx, times(pace, watch.took())); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -279,8 +282,8 @@ func (p *Pruner) pages(due []retention.Due, size *pager) func(func([]retention.D
 
 // mark writes the tombstones of a page.
 func (p *Pruner) mark(ctx context.Context, page []retention.Due, holds []retention.Hold, size *pager, done *Result) error {
-	return p.paced(ctx, "mark", size.timed(func() error {
-		pruned, err := p.Store.PruneRuns(ctx, pgstore.PruneRequest{Due: page, Holds: holds, Now: p.Now().UTC()})
+	return p.paced(ctx, "mark", size, func(watch *stopwatch) error {
+		pruned, err := p.Store.PruneRuns(ctx, pgstore.PruneRequest{Due: page, Holds: holds, Now: p.Now().UTC(), Begun: watch.restart})
 		if err != nil {
 			return err
 		}
@@ -297,20 +300,27 @@ func (p *Pruner) mark(ctx context.Context, page []retention.Due, holds []retenti
 			}
 		}
 		return nil
-	}))
+	})
 }
 
+func (p *Pruner) start() *stopwatch { return &stopwatch{clock: p.clock, began: p.clock()} }
+
 // paced does a step, and then nothing for some times as long: what the database does
-// for us is a share of what it could.
-func (p *Pruner) paced(ctx context.Context, step string, do func() error) error {
+// for us is a share of what it could. By how long it took the next page is sized; nil:
+// there are no pages.
+func (p *Pruner) paced(ctx context.Context, step string, size *pager, do func(*stopwatch) error) error {
 	if err := p.Probe(step); err != nil {
 		return err
 	}
-	began := time.Now()
-	if err := do(); err != nil {
+	watch := p.start()
+	if err := do(watch); err != nil {
 		return err
 	}
-	return pause(ctx, times(p.cfg.Pace, time.Since(began)))
+	took := watch.took()
+	if size != nil {
+		size.took(took)
+	}
+	return p.rest(ctx, times(p.cfg.Pace, took))
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -335,7 +345,7 @@ func (p *Pruner) forgetAudit(ctx context.Context, done *Result) error {
 	before := p.Now().Add(-p.cfg.Rules.Audit)
 	for {
 		var n int64
-		err := p.paced(ctx, "forget", func() (err error) {
+		err := p.paced(ctx, "forget", nil, func(*stopwatch) (err error) {
 			n, err = p.Store.ForgetAudit(ctx, before, auditPage)
 			return err
 		})

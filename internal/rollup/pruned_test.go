@@ -2,6 +2,7 @@ package rollup_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pruning"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 // figures are those of all days.
@@ -199,5 +201,45 @@ func TestAGroupOfWhichAnAttemptChangesStays(t *testing.T) {
 			q.wants("tombstones", nil, `SELECT execution_id FROM test_coordination.pruned_runs WHERE `+fmt.Sprint(len(c.left) > 1))
 			q.rows(`UPDATE test_coordination.executions SET pinned = false RETURNING ''`)
 		})
+	}
+}
+
+// While retention waits for the roller nobody waits for retention, and it has not
+// begun: a hold that is placed meanwhile is in time.
+func TestWhoWaitsForTheRollerIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	q := newQuiet(t)
+	q.run("a", 1, "", 0, "passed")
+	run, err := q.Store.Run(t.Context(), pgstore.RunKey{ID: "a", Number: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := retention.Due{ExecutionID: run.ID, Number: run.Number, Version: run.Version, Bucket: run.Bucket, Go: retention.Everything, Policy: "all"}
+	pruned, begun := make(chan error, 1), make(chan struct{}, 1)
+	q.do(func(ctx context.Context, tx *pgstore.Tx) error {
+		if err := tx.LockRollups(ctx); err != nil {
+			return err
+		}
+		if _, err := tx.TakeDirty(ctx, 0, 0); err != nil { // none, but the lock is taken
+			return err
+		}
+		go func() {
+			_, err := q.Store.PruneRuns(ctx, pgstore.PruneRequest{Due: []retention.Due{due}, Now: noon, Begun: func() { begun <- struct{}{} }})
+			pruned <- err
+		}()
+		testenv.Eventually(t, "retention waits", func() bool {
+			return len(q.rows(`SELECT '' FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)) == 1
+		})
+		if len(begun) > 0 {
+			t.Error("it has begun before it had the lock")
+		}
+		_, err := q.Store.PlaceHold(ctx, retention.Hold{ExecutionID: "a", Reason: "case", PlacedBy: "me"}, noon)
+		return err
+	})
+	if err := <-pruned; !errors.Is(err, pgstore.ErrHoldsChanged) {
+		t.Errorf("retention says %v, want that a hold was placed", err)
+	}
+	if len(begun) != 1 {
+		t.Error("nobody was told that it has begun")
 	}
 }
