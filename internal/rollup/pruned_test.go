@@ -108,7 +108,8 @@ func TestRetentionLeavesTheFiguresOfGroups(t *testing.T) {
 				q.Now = func() time.Time { return q.now }
 				keep := func() retention.Keep { return retention.Keep{Age: time.Duration(30+rng.IntN(30)) * 24 * time.Hour} }
 				rules := retention.Rules{Quiet: time.Hour, Policies: []retention.Policy{
-					{Name: "results", Keep: keep(), Data: retention.Events | retention.Results}, {Name: "runs", Match: retention.Match{Scenarios: []string{"s0"}}, Keep: keep(), Data: retention.Run},
+					{Name: "results", Keep: keep(), Data: retention.Events | retention.Results},
+					{Name: "runs", Match: retention.Match{Scenarios: []string{"s0"}}, Keep: keep(), Data: retention.Run},
 					{Name: "count", Keep: retention.Keep{Count: 8 + rng.IntN(10)}, Data: retention.Run},
 				}}
 				done, err := pruning.New(pruning.Config{Rules: rules, Actor: "test", Pace: -1, PageRuns: 8}, pruning.Parts{
@@ -216,6 +217,9 @@ func TestWhoWaitsForTheRollerIsInNobodysWay(t *testing.T) {
 	}
 	due := retention.Due{ExecutionID: run.ID, Number: run.Number, Version: run.Version, Bucket: run.Bucket, Go: retention.Everything, Policy: "all"}
 	pruned, begun := make(chan error, 1), make(chan struct{}, 1)
+	waits := func() bool {
+		return len(q.rows(`SELECT '' FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)) == 1
+	}
 	q.do(func(ctx context.Context, tx *pgstore.Tx) error {
 		if err := tx.LockRollups(ctx); err != nil {
 			return err
@@ -227,9 +231,7 @@ func TestWhoWaitsForTheRollerIsInNobodysWay(t *testing.T) {
 			_, err := q.Store.PruneRuns(ctx, pgstore.PruneRequest{Due: []retention.Due{due}, Now: noon, Begun: func() { begun <- struct{}{} }})
 			pruned <- err
 		}()
-		testenv.Eventually(t, "retention waits", func() bool {
-			return len(q.rows(`SELECT '' FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)) == 1
-		})
+		testenv.Eventually(t, "retention waits", waits)
 		if len(begun) > 0 {
 			t.Error("it has begun before it had the lock")
 		}
