@@ -101,7 +101,7 @@ records  ?= 1000000
 kafka    ?= apache
 
 .PHONY: soak-proof
-soak-proof: ## Prove that the soak's checker sees a service with a broken rule, for eight rules
+soak-proof: ## Prove that the soak's checker sees a service with a broken rule, for nine rules
 	@go run ./internal/testenv/cmd/provision
 	go test -count=1 -timeout=15m -v -run=TestCheckerSeesABrokenRule ./internal/soak/sabotage
 

@@ -2,7 +2,7 @@
 -- policies go by, and what has been removed of each already. A run that has
 -- changed since counts as whole: what came late is removed, too.
 -- name: RetentionRuns :many
-SELECT e.execution_id, e.run, e.version, e.bucket, e.scenario_id, e.environment, e.status, e.pinned, e.created_at, e.ended_at, e.last_event_at, e.settled_change_at,
+SELECT e.execution_id, e.run, e.version, e.bucket, e.scenario_id, e.group_id, e.environment, e.status, e.pinned, e.created_at, e.ended_at, e.last_event_at, e.settled_change_at,
   (e.events + e.own_events)::bigint AS events, e.log_lines, e.snapshots::bigint AS snapshots,
   (e.phases_total + e.steps_total + e.faults_total + e.validations_passed + e.validations_failed + e.validations_skipped + e.validations_error)::bigint AS results,
   (e.ended_at IS NOT NULL)::integer::bigint AS reports, -- about: most have one revision
@@ -41,7 +41,7 @@ ON CONFLICT (topic, partition) DO UPDATE SET events = s.events + excluded.events
 -- too long; and who is freezing a report of one is waited for, see KeepRun: its
 -- revision must be known.
 -- name: DueRuns :many
-SELECT e.execution_id, e.run, e.bucket, e.scenario_id,
+SELECT e.execution_id, e.run, e.bucket, e.scenario_id, e.group_id,
   coalesce(e.started_at, e.requested_at, e.created_at)::timestamptz AS day
 FROM ROWS FROM (unnest(sqlc.arg(ids)::text[]), unnest(sqlc.arg(runs)::integer[]), unnest(sqlc.arg(versions)::bigint[])) AS u(id, run, version)
 JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run = u.run
@@ -50,6 +50,15 @@ WHERE e.version = u.version AND NOT e.pinned AND e.status NOT IN ('pending', 'ru
     OR NOT EXISTS (SELECT FROM test_coordination.loop_cursors AS c WHERE c.loop = 'settled' AND (c.changed_at, c.execution_id, c.run) < (e.settled_change_at, e.execution_id, e.run))
     AND NOT EXISTS (SELECT FROM test_coordination.report_queue AS q WHERE q.execution_id = e.execution_id AND q.run = e.run AND q.attempts < 10))
 FOR UPDATE OF e;
+
+-- AttemptsOfGroups are the runs of groups, of any scenario, and what has been removed
+-- of each, as RetentionRuns tells it.
+-- name: AttemptsOfGroups :many
+SELECT e.execution_id, e.run, e.scenario_id, e.group_id,
+  (CASE WHEN e.settled_change_at > p.pruned_at THEN '{}' ELSE coalesce(p.kinds, '{}') END)::text[] AS gone
+FROM unnest(sqlc.arg(group_ids)::text[]) AS u(group_id)
+JOIN test_coordination.executions AS e ON e.group_id = u.group_id AND e.group_id <> ''
+LEFT JOIN test_coordination.pruned_runs AS p ON p.execution_id = e.execution_id AND p.run = e.run;
 
 -- MarkRuns writes the tombstones of runs, or adds to them. Kinds come joined by
 -- commas. The times of a run's events are looked up when these go: later nobody

@@ -186,6 +186,7 @@ var keptWords = map[retention.Reason]string{
 	retention.Held:   "under a legal hold",
 	retention.Recent: "changed within retention-quiet, or dated ahead of the clock",
 	retention.Needed: "the row stays, for others need it",
+	retention.Group:  "row or results stay, for another attempt of the group stays",
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

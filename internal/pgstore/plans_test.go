@@ -115,6 +115,31 @@ func TestFollowingGoesAlongKeys(t *testing.T) {
 	}
 }
 
+// What a page of retention looks at under its locks is found along keys, however many
+// runs there are.
+func TestMarkingGoesAlongKeys(t *testing.T) {
+	t.Parallel()
+	conn := planningConn(t)
+	statements := []string{"LockIDsToPrune", "DueRuns", "AttemptsOfGroups"}
+	for _, c := range append(seeding(), retentionCalls(new(int))...) {
+		if slices.Contains(statements, c.method) || strings.HasPrefix(c.method, "Insert") {
+			if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil {
+				t.Fatalf("%s: %v", c.method, err)
+			}
+		}
+	}
+	plans := preparedPlans(t, conn)
+	for _, name := range statements {
+		plan := plans[name]
+		if !strings.Contains(plan, "Index") || strings.Contains(plan, "Seq Scan on") || strings.Contains(plan, "Hash Join") || strings.Contains(plan, "Merge Join") {
+			t.Errorf("%s: not along a key:\n%s", name, plan)
+		}
+	}
+	if plan := plans["AttemptsOfGroups"]; !strings.Contains(plan, "executions_group_idx") {
+		t.Errorf("AttemptsOfGroups: not by the group:\n%s", plan)
+	}
+}
+
 // A join of the open records with those to discard was planned the other way
 // round where statistics knew of none: each open record was looked for in the
 // whole list.

@@ -65,10 +65,12 @@ type PruneRequest struct {
 	Due   []retention.Due
 	Holds []retention.Hold // that were known when it was decided
 	Now   time.Time
+	Begun func() // called once the roller is not waited for any more; nil: nobody asks
 }
 
 // PruneRuns prunes those of the runs that are still as they were when it was
-// decided, in one transaction, and returns them; their rows are left for
+// decided, in one transaction, and returns them. What figures are made from goes of
+// an attempt only together with that of all others of its group. Their rows are left for
 // ReplacePartition and RemovePending. The error is ErrHoldsChanged where it must be
 // decided anew.
 func (s *Store) PruneRuns(ctx context.Context, r PruneRequest) (pruned []retention.Due, err error) {
@@ -83,16 +85,10 @@ func (s *Store) PruneRuns(ctx context.Context, r PruneRequest) (pruned []retenti
 }
 
 func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, error) {
-	if err := tx.beginPruning(ctx, r.Holds); err != nil {
+	if err := tx.beginPruning(ctx, r); err != nil {
 		return nil, err
 	}
 	asked := keysOf(r.Due)
-	// Before the ids, for which ingest may have to wait: the roller may be at work.
-	if slices.ContainsFunc(r.Due, countsInRollups) {
-		if err := tx.LockRollups(ctx); err != nil {
-			return nil, err
-		}
-	}
 	// In the order of S4b, and until the end: ingest applies nothing to these runs.
 	ids := slices.Clone(asked.ids)
 	slices.Sort(ids)
@@ -111,8 +107,8 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 		_, ok := unchanged[RunKey{d.ExecutionID, d.Number}]
 		return !ok
 	})
-	if len(due) == 0 {
-		return nil, nil
+	if due, err = tx.wholeGroups(ctx, due, unchanged); err != nil || len(due) == 0 {
+		return nil, err
 	}
 	if err := tx.FreezeDays(ctx, daysOf(due, unchanged)); err != nil {
 		return nil, err
@@ -121,10 +117,20 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 }
 
 // beginPruning checks that no hold was placed since those that are known, and keeps
-// one from being placed until the transaction ends.
-func (tx *Tx) beginPruning(ctx context.Context, known []retention.Hold) error {
-	if err := tx.q.AllowLonger(ctx, pruneTimeout); err != nil {
-		return interpret("allow for a long transaction", err)
+// one from being placed until the transaction ends. The roller, which may be at work
+// for long, is waited for before anybody has to wait for this: who places a hold, or
+// ingest for ids.
+func (tx *Tx) beginPruning(ctx context.Context, r PruneRequest) error {
+	if slices.ContainsFunc(r.Due, countsInRollups) {
+		if err := tx.LockRollups(ctx); err != nil {
+			return err
+		}
+	}
+	if err := tx.q.AllowLonger(ctx, pruneTimeout); err != nil { // it waits for the lock, too
+		return interpret("lock rollups, or allow for a long transaction", err)
+	}
+	if r.Begun != nil {
+		r.Begun()
 	}
 	if err := tx.q.ShareHolds(ctx); err != nil {
 		return interpret("lock holds", err)
@@ -134,7 +140,7 @@ func (tx *Tx) beginPruning(ctx context.Context, known []retention.Hold) error {
 		return err
 	}
 	for _, h := range holds {
-		if !slices.ContainsFunc(known, func(k retention.Hold) bool { return k.ID == h.ID }) {
+		if !slices.ContainsFunc(r.Holds, func(k retention.Hold) bool { return k.ID == h.ID }) {
 			return ErrHoldsChanged
 		}
 	}
@@ -142,7 +148,45 @@ func (tx *Tx) beginPruning(ctx context.Context, known []retention.Hold) error {
 }
 
 // countsInRollups tells whether rollups are made from what goes of a run.
-func countsInRollups(d retention.Due) bool { return d.Go&(retention.Run|retention.Results) != 0 }
+func countsInRollups(d retention.Due) bool { return d.Go&retention.Figures != 0 }
+
+// wholeGroups leaves out the attempts of groups of which another one keeps something
+// that figures are made from and these lose: one that has changed since it was decided,
+// or that nobody knew then. An attempt that is inserted by a transaction that has not
+// been committed yet counts as a thing of its own from then on: the figures of the days
+// of the others are frozen.
+func (tx *Tx) wholeGroups(ctx context.Context, due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) ([]retention.Due, error) {
+	type group struct{ scenario, id string }
+	groupOf := func(d *retention.Due) group {
+		row := rows[RunKey{d.ExecutionID, d.Number}]
+		return group{row.ScenarioID, row.GroupID}
+	}
+	lose, goes := map[group]retention.Kinds{}, map[RunKey]retention.Kinds{}
+	var ids []string
+	for i := range due {
+		if g := groupOf(&due[i]); g.id != "" && countsInRollups(due[i]) {
+			lose[g] |= due[i].Go & retention.Figures
+			goes[RunKey{due[i].ExecutionID, due[i].Number}] = due[i].Go
+			ids = append(ids, g.id)
+		}
+	}
+	if len(ids) == 0 {
+		return due, nil
+	}
+	slices.Sort(ids)
+	attempts, err := tx.q.AttemptsOfGroups(ctx, slices.Compact(ids))
+	if err != nil {
+		return nil, interpret("look at the attempts of groups", err)
+	}
+	stays := map[group]bool{}
+	for _, a := range attempts {
+		g := group{a.ScenarioID, a.GroupID}
+		if gone := retention.ParseKinds(a.Gone) | goes[RunKey{execution.ID(a.ExecutionID), execution.RunNumber(a.Run)}]; !gone.Has(lose[g]) {
+			stays[g] = true
+		}
+	}
+	return slices.DeleteFunc(due, func(d retention.Due) bool { return countsInRollups(d) && stays[groupOf(&d)] }), nil
+}
 
 // daysOf are the keys whose rollups are made from what goes, each once.
 func daysOf(due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) []RollupKey {

@@ -54,7 +54,7 @@ func (s *Store) RunsForRetention(ctx context.Context, before BirthPlace, labels 
 func storedForRetention(r *dbsqlc.RetentionRunsRow) retention.Stored {
 	stored := retention.Stored{
 		RunFacts: retention.RunFacts{
-			ExecutionID: execution.ID(r.ExecutionID), Number: execution.RunNumber(r.Run), ScenarioID: r.ScenarioID, Environment: r.Environment,
+			ExecutionID: execution.ID(r.ExecutionID), Number: execution.RunNumber(r.Run), ScenarioID: r.ScenarioID, GroupID: r.GroupID, Environment: r.Environment,
 			Status: execution.Status(r.Status), Labels: labelsOf(r.Labels), Pinned: r.Pinned,
 			CreatedAt: r.CreatedAt.UTC(), EndedAt: timeOf(r.EndedAt), LastEventAt: timeOf(r.LastEventAt), ChangedAt: timeOf(r.SettledChangeAt),
 		},

@@ -66,6 +66,10 @@ func retentionCalls(found *int) []call {
 			_, err := q.DueRuns(ctx, dbsqlc.DueRunsParams{Ids: ids, Runs: runs, Versions: []int64{1}, ReportedBefore: now})
 			return err
 		}),
+		writes("AttemptsOfGroups", func(ctx context.Context, q *dbsqlc.Queries) error {
+			_, err := q.AttemptsOfGroups(ctx, []string{"g"})
+			return err
+		}),
 		writes("CountPrunedEvents", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.CountPrunedEvents(ctx, ids, runs, buckets)
 		}),

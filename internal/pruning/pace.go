@@ -30,15 +30,16 @@ func (s *pager) took(d time.Duration) {
 	}
 }
 
-// timed has the next page be of another size if this one, which do does, takes long.
-func (s *pager) timed(do func() error) func() error {
-	return func() error {
-		began := time.Now()
-		err := do()
-		s.took(time.Since(began))
-		return err
-	}
+// stopwatch measures what a step takes.
+type stopwatch struct {
+	clock func() time.Time
+	began time.Time
 }
+
+// restart forgets what has passed: it was spent waiting for others.
+func (w *stopwatch) restart() { w.began = w.clock() }
+
+func (w *stopwatch) took() time.Duration { return w.clock().Sub(w.began) }
 
 // times is so many times a duration.
 func times(n float64, d time.Duration) time.Duration { return time.Duration(n * float64(d)) }

@@ -73,6 +73,9 @@ type Parts struct {
 type Pruner struct {
 	cfg Config
 	Parts
+
+	clock func() time.Time                           // that steps are measured by
+	rest  func(context.Context, time.Duration) error // between them
 }
 
 // New makes a pruner.
@@ -84,13 +87,13 @@ func New(cfg Config, parts Parts) *Pruner {
 	if parts.Probe == nil {
 		parts.Probe = func(string) error { return nil }
 	}
-	return &Pruner{cfg: cfg, Parts: parts}
+	return &Pruner{cfg: cfg, Parts: parts, clock: time.Now, rest: pause}
 }
 
 // Result is what a pass has done.
 type Result struct {
 	Pruned       map[retention.PolicyKind]retention.Tally
-	Changed      int64 // runs that were left because they had changed since it was decided
+	Changed      int64 // runs that were left because they, or others of their groups, had changed since it was decided
 	Replaced     int   // partitions
 	Freed        int64 // bytes that are the operating system's again
 	Locked       int   // partitions that were in use all the time, and wait for the next pass
@@ -171,7 +174,7 @@ func (p *Pruner) plan(ctx context.Context, pace float64) (*retention.Plan, []ret
 	decider := retention.NewDecider(&p.cfg.Rules, holds, required, p.Now().UTC())
 	for before := pgstore.YoungestRun(); ; {
 		var runs []retention.Stored
-		began := time.Now()
+		watch := p.start()
 		if runs, before, err = p.Store.RunsForRetention(ctx, before, labels, pageSize); err != nil {
 			return nil, nil, err
 		}
@@ -182,7 +185,7 @@ func (p *Pruner) plan(ctx context.Context, pace float64) (*retention.Plan, []ret
 			plan.Finish()
 			return plan, holds, nil
 		}
-		if err := pause(ctx, times(pace, time.Since(began))); err != nil {
+		if err := p.rest(ctx, times(pace, watch.took())); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -191,7 +194,7 @@ func (p *Pruner) plan(ctx context.Context, pace float64) (*retention.Plan, []ret
 // pass makes one pass.
 func (p *Pruner) pass(ctx context.Context) (Result, error) {
 	done := Result{Pruned: map[retention.PolicyKind]retention.Tally{}}
-	if err := p.removeAll(ctx, &done); err != nil { // what another pass has begun
+	if err := p.removeAll(ctx, everyMonth, &done); err != nil { // what another pass has begun
 		return done, err
 	}
 	if !p.cfg.Rules.Any() {
@@ -223,20 +226,26 @@ func (p *Pruner) pass(ctx context.Context) (Result, error) {
 	return done, err
 }
 
-// prune marks what is due, and removes it, month by month.
+// prune marks what is due, and removes it, month by month. Of groups that lie in
+// several months the oldest counts: what younger ones lose by them is removed when
+// these have been marked, too, so that each partition is looked at once.
 func (p *Pruner) prune(ctx context.Context, due []retention.Due, holds []retention.Hold, done *Result) error {
 	size := newPager()
 	for begin := 0; begin < len(due); {
-		month, end := retention.MonthOf(due[begin].Bucket), begin
-		for end < len(due) && retention.MonthOf(due[end].Bucket).Equal(month) {
+		month, end := due[begin].Month(), begin
+		for end < len(due) && due[end].Month().Equal(month) {
 			end++
+		}
+		next := everyMonth
+		if end < len(due) {
+			next = due[end].Month()
 		}
 		for page := range p.pages(due[begin:end], size) {
 			if err := p.mark(ctx, page, holds, size, done); err != nil {
 				return err
 			}
 		}
-		if err := p.removeAll(ctx, done); err != nil {
+		if err := p.removeAll(ctx, next, done); err != nil {
 			return err
 		}
 		p.Log.Info().Str("month", month.Format("2006-01")).Int("runs", end-begin).Int("done", end).Int("of", len(due)).
@@ -246,15 +255,22 @@ func (p *Pruner) prune(ctx context.Context, due []retention.Due, holds []retenti
 	return nil
 }
 
-// pages cuts runs into pages that one transaction marks.
+// pages cuts runs into pages that one transaction marks; a group goes into one, however
+// large it is.
 func (p *Pruner) pages(due []retention.Due, size *pager) func(func([]retention.Due) bool) {
 	return func(yield func([]retention.Due) bool) {
 		for len(due) > 0 {
 			n, rows := 0, int64(0)
 			runs, most := size.of(int64(p.cfg.PageRuns)), size.of(p.cfg.PageRows)
-			for n < len(due) && int64(n) < runs && (n == 0 || rows+due[n].Rows() <= most) {
-				rows += due[n].Rows()
-				n++
+			for n < len(due) {
+				end, more := n+1, due[n].Rows()
+				for ; end < len(due) && due[end].GoesWith(&due[n]); end++ {
+					more += due[end].Rows()
+				}
+				if n > 0 && (int64(end) > runs || rows+more > most) {
+					break
+				}
+				n, rows = end, rows+more
 			}
 			if !yield(due[:n]) {
 				return
@@ -266,8 +282,8 @@ func (p *Pruner) pages(due []retention.Due, size *pager) func(func([]retention.D
 
 // mark writes the tombstones of a page.
 func (p *Pruner) mark(ctx context.Context, page []retention.Due, holds []retention.Hold, size *pager, done *Result) error {
-	return p.paced(ctx, "mark", size.timed(func() error {
-		pruned, err := p.Store.PruneRuns(ctx, pgstore.PruneRequest{Due: page, Holds: holds, Now: p.Now().UTC()})
+	return p.paced(ctx, "mark", size, func(watch *stopwatch) error {
+		pruned, err := p.Store.PruneRuns(ctx, pgstore.PruneRequest{Due: page, Holds: holds, Now: p.Now().UTC(), Begun: watch.restart})
 		if err != nil {
 			return err
 		}
@@ -284,20 +300,27 @@ func (p *Pruner) mark(ctx context.Context, page []retention.Due, holds []retenti
 			}
 		}
 		return nil
-	}))
+	})
 }
 
+func (p *Pruner) start() *stopwatch { return &stopwatch{clock: p.clock, began: p.clock()} }
+
 // paced does a step, and then nothing for some times as long: what the database does
-// for us is a share of what it could.
-func (p *Pruner) paced(ctx context.Context, step string, do func() error) error {
+// for us is a share of what it could. By how long it took the next page is sized; nil:
+// there are no pages.
+func (p *Pruner) paced(ctx context.Context, step string, size *pager, do func(*stopwatch) error) error {
 	if err := p.Probe(step); err != nil {
 		return err
 	}
-	began := time.Now()
-	if err := do(); err != nil {
+	watch := p.start()
+	if err := do(watch); err != nil {
 		return err
 	}
-	return pause(ctx, times(p.cfg.Pace, time.Since(began)))
+	took := watch.took()
+	if size != nil {
+		size.took(took)
+	}
+	return p.rest(ctx, times(p.cfg.Pace, took))
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -322,7 +345,7 @@ func (p *Pruner) forgetAudit(ctx context.Context, done *Result) error {
 	before := p.Now().Add(-p.cfg.Rules.Audit)
 	for {
 		var n int64
-		err := p.paced(ctx, "forget", func() (err error) {
+		err := p.paced(ctx, "forget", nil, func(*stopwatch) (err error) {
 			n, err = p.Store.ForgetAudit(ctx, before, auditPage)
 			return err
 		})
@@ -371,7 +394,7 @@ func (r *Result) details() any {
 
 // KeptReasons are the reasons that are shown.
 func KeptReasons() []retention.Reason {
-	return []retention.Reason{retention.Live, retention.Pinned, retention.Held, retention.Recent, retention.Needed}
+	return []retention.Reason{retention.Live, retention.Pinned, retention.Held, retention.Recent, retention.Needed, retention.Group}
 }
 
 func (p *Pruner) showKept(plan *retention.Plan) {

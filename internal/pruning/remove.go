@@ -9,14 +9,18 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 )
 
+// everyMonth is after all months.
+var everyMonth = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // removeAll removes the rows of all pruned runs that still lie in their tables, month
-// by month. That none is left is noted once a month for all kinds whose partitions
+// by month, those before one. That none is left is noted once a month for all kinds whose partitions
 // were replaced; who is cut off before finds them replaced, and has little to do again.
-func (p *Pruner) removeAll(ctx context.Context, done *Result) error {
+func (p *Pruner) removeAll(ctx context.Context, before time.Time, done *Result) error {
 	pending, err := p.Store.PendingRows(ctx)
-	if err != nil || len(pending) == 0 {
+	if err != nil {
 		return err
 	}
+	pending = slices.DeleteFunc(pending, func(rows pgstore.Pending) bool { return !rows.Month.Before(before) })
 	var settled retention.Kinds
 	for i, rows := range pending {
 		complete, err := p.remove(ctx, rows, done)
@@ -43,7 +47,7 @@ func (p *Pruner) settle(ctx context.Context, month time.Time, kinds retention.Ki
 		return nil
 	}
 	for bucket := month; bucket.Before(month.AddDate(0, 1, 0)); bucket = bucket.AddDate(0, 0, 1) {
-		err := p.paced(ctx, "settle", func() error { return p.Store.SettlePending(ctx, bucket, kinds, p.Now().UTC()) })
+		err := p.paced(ctx, "settle", nil, func(*stopwatch) error { return p.Store.SettlePending(ctx, bucket, kinds, p.Now().UTC()) })
 		if err != nil {
 			return err
 		}
@@ -94,10 +98,10 @@ func (p *Pruner) remove(ctx context.Context, rows pgstore.Pending, done *Result)
 	}
 	size := newPager()
 	for removed := 1; removed > 0; {
-		err := p.paced(ctx, "remove", size.timed(func() (err error) {
+		err := p.paced(ctx, "remove", size, func(*stopwatch) (err error) {
 			removed, err = p.Store.RemovePending(ctx, rows.MonthKind, size.of(p.cfg.PageRows), p.Now().UTC())
 			return err
-		}))
+		})
 		if err != nil {
 			return false, err
 		}
@@ -111,7 +115,7 @@ func (p *Pruner) replace(ctx context.Context, part pgstore.BucketPartition, kind
 	wait := p.cfg.LockPause
 	for try := 1; ; try++ {
 		var replaced pgstore.Replaced
-		err := p.paced(ctx, "replace", func() (err error) {
+		err := p.paced(ctx, "replace", nil, func(*stopwatch) (err error) {
 			replaced, err = p.Store.ReplacePartition(ctx, part, kind, p.cfg.Actor, p.Now().UTC())
 			return err
 		})

@@ -12,6 +12,7 @@ type RunFacts struct {
 	ExecutionID execution.ID
 	Number      execution.RunNumber
 	ScenarioID  string
+	GroupID     string // of its attempts, within the scenario; empty: it stands alone
 	Environment string
 	Status      execution.Status
 	Labels      map[string]string // nil where nobody asks for them
@@ -50,6 +51,7 @@ const (
 	Held     Reason = "held"     // a legal hold
 	Recent   Reason = "recent"   // changed within the quiet time, or dated ahead of the clock
 	Needed   Reason = "needed"   // others need it
+	Group    Reason = "group"    // another attempt of its group stays; see Plan
 	ByPolicy Reason = "policy"   // no policy would have any of it go yet
 	Removed  Reason = "removed"  // what would go is gone already
 	NoPolicy Reason = "nopolicy" // no policy speaks of it

@@ -21,10 +21,15 @@ const (
 // Everything is all that there is of a run.
 const Everything = Logs | Snapshots | Events | Results | Reports | Run
 
-var kindNames = []string{"logs", "snapshots", "events", "results", "reports", "run"}
+// Figures are the kinds that the analysts' figures are made from.
+const Figures = Results | Run
+
+const numKinds = 6
+
+var kindNames = [numKinds]string{"logs", "snapshots", "events", "results", "reports", "run"}
 
 // KindNames are the names of the kinds, in order.
-func KindNames() []string { return append([]string(nil), kindNames...) }
+func KindNames() []string { return append([]string(nil), kindNames[:]...) }
 
 // ParseKind reads the name of one kind.
 func ParseKind(name string) (Kinds, bool) {

@@ -2,6 +2,7 @@ package retention
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -40,6 +41,58 @@ type Due struct {
 	Go          Kinds
 	Policy      string // that has its most go: of the row, or else of the first kind
 	Sizes       Rows   // of the run
+
+	by     policiesOfKinds
+	reason Reason // why not all goes that policies would have go
+	group  *group // nil: it goes by itself
+}
+
+// policiesOfKinds are the places of the policies that kinds go by.
+type policiesOfKinds [numKinds]int32
+
+func (p *policiesOfKinds) of(kind Kinds) *int32 { return &p[bits.TrailingZeros8(uint8(kind))] }
+
+// GoesWith tells whether two of a plan are attempts of one group that lose what
+// figures are made from: these are marked together, whatever their number.
+func (d *Due) GoesWith(other *Due) bool { return d.group != nil && d.group == other.group }
+
+// Month is the first day of the month in which it goes: that of its bucket, or of the
+// oldest among those that go with it.
+func (d *Due) Month() time.Time { return MonthOf(d.first()) }
+
+func (d *Due) first() time.Time {
+	if d.group != nil {
+		return d.group.first
+	}
+	return d.Bucket
+}
+
+func (d *Due) groupKey() groupKey {
+	if d.group != nil {
+		return d.group.groupKey
+	}
+	return groupKey{}
+}
+
+// compare is the order in which runs go: the oldest first, groups together.
+func (d *Due) compare(other *Due) int {
+	return cmp.Or(d.first().Compare(other.first()), d.groupKey().compare(other.groupKey()),
+		d.Bucket.Compare(other.Bucket), cmp.Compare(d.ExecutionID, other.ExecutionID), cmp.Compare(d.Number, other.Number))
+}
+
+// group is what is known of the attempts of one.
+type group struct {
+	groupKey
+
+	goes   Kinds     // goes of all of them, or has gone
+	places []int     // in Due of those of which something goes that figures are made from
+	first  time.Time // bucket of the oldest among those
+}
+
+type groupKey struct{ scenario, id string }
+
+func (k groupKey) compare(other groupKey) int {
+	return cmp.Or(cmp.Compare(k.scenario, other.scenario), cmp.Compare(k.id, other.id))
 }
 
 // Rows is how many rows go, as the run counts them.
@@ -71,9 +124,9 @@ type MonthKind struct {
 // Split is what goes and what stays.
 type Split struct{ Go, Stay Tally }
 
-// Plan is what goes in one pass.
+// Plan is what goes in one pass. All but Runs is known once it is finished.
 type Plan struct {
-	Due      []Due // in the order of their buckets
+	Due      []Due // the oldest first, attempts of a group that go together behind each other
 	Runs     int64 // looked at
 	ByPolicy map[PolicyMonth]Tally
 	Months   map[MonthKind]Split
@@ -81,94 +134,145 @@ type Plan struct {
 
 	policies []Policy
 	latest   map[execution.ID]int // of ids with several runs: place in Due of the youngest that is stored; -1: it stays
+	groups   map[groupKey]*group
+	limit    []*group // whose attempts may have to keep more
 }
 
 // NewPlan is an empty one.
 func NewPlan(rules *Rules) *Plan {
 	return &Plan{
 		ByPolicy: map[PolicyMonth]Tally{}, Months: map[MonthKind]Split{}, Kept: map[Reason]int64{},
-		policies: rules.Policies, latest: map[execution.ID]int{},
+		policies: rules.Policies, latest: map[execution.ID]int{}, groups: map[groupKey]*group{},
 	}
 }
 
 // Add notes the verdict on a run, the next younger ones having been added.
 func (p *Plan) Add(r *Stored, v Verdict) {
 	p.Runs++
-	if v.Reason != Goes && v.Due != 0 && v.Reason != Removed {
-		p.Kept[v.Reason]++
-	}
 	for _, kind := range (Everything &^ v.Go &^ r.Gone).Each() {
-		p.month(r.Bucket, kind, r.Rows.Of(kind), false)
+		p.stays(r.Bucket, kind, r.Rows.Of(kind))
 	}
 	place := -1
-	if v.Go != 0 {
+	switch {
+	case v.Go != 0:
 		place = len(p.Due)
-		first := v.Go.Each()[0]
-		if v.Go.Has(Run) {
-			first = Run
-		}
 		p.Due = append(p.Due, Due{
-			ExecutionID: r.ExecutionID, Number: r.Number, Version: r.Version, Bucket: r.Bucket,
-			Go: v.Go, Policy: p.policies[v.By[first]].Name, Sizes: r.Rows,
+			ExecutionID: r.ExecutionID, Number: r.Number, Version: r.Version, Bucket: r.Bucket, Go: v.Go, Sizes: r.Rows, reason: v.Reason,
 		})
-		for _, kind := range v.Go.Each() {
-			p.policy(p.policies[v.By[kind]].Name, r.Bucket, kind, r.Rows.Of(kind), 1)
-			p.month(r.Bucket, kind, r.Rows.Of(kind), true)
+		for kind, policy := range v.By {
+			*p.Due[place].by.of(kind) = int32(policy) //nolint:gosec // a place in a file that a person wrote
 		}
+	case v.Reason != Goes && v.Due != 0 && v.Reason != Removed:
+		p.Kept[v.Reason]++
+	}
+	if r.GroupID != "" {
+		p.ofGroup(r, v, place)
 	}
 	p.keepLatest(r, v, place)
+}
+
+// ofGroup notes what of an attempt the others of its group may lose, too.
+func (p *Plan) ofGroup(r *Stored, v Verdict, place int) {
+	k := groupKey{r.ScenarioID, r.GroupID}
+	g := p.groups[k]
+	if g == nil {
+		g = &group{groupKey: k, goes: Everything}
+		p.groups[k], p.limit = g, append(p.limit, g)
+	}
+	g.goes &= v.Go | r.Gone
+	if v.Go&Figures != 0 {
+		g.places = append(g.places, place)
+		p.Due[place].group = g
+	}
 }
 
 // keepLatest keeps the row of the latest run of an id as long as that of an older
 // one is kept: who asks for the execution without a number asks for it. A run with a
 // number above 1 is met before the older ones of its id.
 func (p *Plan) keepLatest(r *Stored, v Verdict, place int) {
-	latest, known := p.latest[r.ExecutionID]
-	switch {
+	switch latest, known := p.latest[r.ExecutionID]; {
 	case !known && r.Number > 1:
 		p.latest[r.ExecutionID] = place
 	case known && latest >= 0 && !v.Go.Has(Run):
-		d := &p.Due[latest]
-		if d.Go.Has(Run) {
-			d.Go &^= Run
-			p.policy(d.Policy, d.Bucket, Run, 0, -1)
-			p.Kept[Needed]++
-			k := MonthKind{MonthOf(d.Bucket), Run}
-			split := p.Months[k]
-			split.Go.Runs--
-			split.Stay.Runs++
-			p.Months[k] = split
-		}
-		p.latest[r.ExecutionID] = -1
+		p.hold(latest, Run, Needed)
 	}
 }
 
-func (p *Plan) policy(name string, bucket time.Time, kind Kinds, rows, runs int64) {
-	k := PolicyMonth{name, MonthKind{MonthOf(bucket), kind}}
-	t := p.ByPolicy[k]
-	t.Runs, t.Rows = t.Runs+runs, t.Rows+rows
-	p.ByPolicy[k] = t
+// hold keeps kinds of a run that would go, and with its row that of the latest of its
+// id. Its group is looked at again.
+func (p *Plan) hold(place int, kinds Kinds, why Reason) {
+	d := &p.Due[place]
+	if kinds &= d.Go; kinds == 0 {
+		return
+	}
+	d.Go &^= kinds
+	if d.reason == Goes {
+		d.reason = why
+	}
+	for _, kind := range kinds.Each() {
+		p.stays(d.Bucket, kind, d.Sizes.Of(kind))
+	}
+	if d.group != nil && d.group.goes&kinds != 0 {
+		d.group.goes &^= kinds
+		p.limit = append(p.limit, d.group)
+	}
+	if latest, known := p.latest[d.ExecutionID]; known && latest >= 0 && kinds.Has(Run) {
+		p.hold(latest, Run, Needed)
+	}
 }
 
-func (p *Plan) month(bucket time.Time, kind Kinds, rows int64, goes bool) {
+func (p *Plan) stays(bucket time.Time, kind Kinds, rows int64) {
 	k := MonthKind{MonthOf(bucket), kind}
 	split := p.Months[k]
-	if goes {
-		split.Go.add(rows)
-	} else {
-		split.Stay.add(rows)
-	}
+	split.Stay.add(rows)
 	p.Months[k] = split
 }
 
-// Finish ends the plan: what goes is put in the order of the buckets, the oldest
-// first.
+func (p *Plan) goes(d *Due, kind Kinds) {
+	rows, k := d.Sizes.Of(kind), MonthKind{MonthOf(d.Bucket), kind}
+	split := p.Months[k]
+	split.Go.add(rows)
+	p.Months[k] = split
+	by := PolicyMonth{p.policies[*d.by.of(kind)].Name, k}
+	t := p.ByPolicy[by]
+	t.add(rows)
+	p.ByPolicy[by] = t
+}
+
+// Finish ends the plan, when all runs were added: attempts keep what others of their
+// groups keep, what goes is counted, and put in order.
 func (p *Plan) Finish() {
+	for len(p.limit) > 0 {
+		g := p.limit[0]
+		p.limit = p.limit[1:]
+		for _, place := range g.places {
+			p.hold(place, Figures&^g.goes, Group)
+		}
+	}
+	for i := range p.Due {
+		d := &p.Due[i]
+		if d.reason != Goes {
+			p.Kept[d.reason]++
+		}
+		for _, kind := range d.Go.Each() {
+			p.goes(d, kind)
+		}
+		switch {
+		case d.Go.Has(Run):
+			d.Policy = p.policies[*d.by.of(Run)].Name
+		case d.Go != 0:
+			d.Policy = p.policies[*d.by.of(d.Go.Each()[0])].Name
+		}
+		if d.Go&Figures == 0 {
+			d.group = nil
+		}
+		if g := d.group; g != nil && (g.first.IsZero() || d.Bucket.Before(g.first)) {
+			g.first = d.Bucket
+		}
+	}
 	p.Due = slices.DeleteFunc(p.Due, func(d Due) bool { return d.Go == 0 })
-	slices.SortFunc(p.Due, func(a, b Due) int {
-		return cmp.Or(a.Bucket.Compare(b.Bucket), cmp.Compare(a.ExecutionID, b.ExecutionID), cmp.Compare(a.Number, b.Number))
-	})
-	p.latest = nil
+	slices.SortFunc(p.Due, func(a, b Due) int { return a.compare(&b) })
+	p.latest, p.groups = nil, nil
 }
 
 // MonthOf is the first day of the month of a bucket.

@@ -36,6 +36,9 @@ type World struct {
 	URL     string       // where it is served
 	Client  *http.Client // of that server
 
+	// Now is when what is said is heard; nil: just now.
+	Now func() time.Time
+
 	decoder *event.Decoder
 	said    atomic.Int64
 
@@ -90,8 +93,11 @@ func (w *World) refoldable() {
 // Kafka.
 func (w *World) Say(m proto.Message, change ...func(*event.Outgoing)) {
 	w.Helper()
-	n := w.said.Add(1)
-	o := event.Outgoing{Source: "/coordinator/a", ID: fmt.Sprintf("event-%d", n), Time: time.Now().UTC(), Message: m}
+	n, now := w.said.Add(1), time.Now
+	if w.Now != nil {
+		now = w.Now
+	}
+	o := event.Outgoing{Source: "/coordinator/a", ID: fmt.Sprintf("event-%d", n), Time: now().UTC(), Message: m}
 	for _, c := range change {
 		c(&o)
 	}
@@ -99,17 +105,17 @@ func (w *World) Say(m proto.Message, change ...func(*event.Outgoing)) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	decoded, rejection := w.decoder.Decode(record, time.Now())
+	decoded, rejection := w.decoder.Decode(record, now())
 	if rejection != nil {
 		w.Fatal(rejection)
 	}
 	w.claim.Do(func() {
-		w.from, err = w.Store.Claim(w.Context(), pgstore.ClaimRequest{Topic: "test-coordination.executions", Owner: "test", Now: time.Now()})
+		w.from, err = w.Store.Claim(w.Context(), pgstore.ClaimRequest{Topic: "test-coordination.executions", Owner: "test", Now: now()})
 	})
 	if err != nil {
 		w.Fatal(err)
 	}
-	err = w.Store.Batch(w.Context(), time.Now(), func(tx *pgstore.Tx) error {
+	err = w.Store.Batch(w.Context(), now(), func(tx *pgstore.Tx) error {
 		if err := tx.Count(w.Context(), w.from, 1, 0, 0); err != nil {
 			return err
 		}

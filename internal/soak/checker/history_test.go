@@ -48,6 +48,7 @@ type history struct {
 	calls    []checker.Call
 	commands *history // of its records alone; nil: not in use
 	cleared  bool
+	policies []checker.Policy
 }
 
 func (h *history) Ends(context.Context) (map[checker.Partition]int64, error) { return h.ends, nil }
@@ -96,7 +97,7 @@ func (h *history) Active(context.Context) ([]string, error) { return h.active, n
 // check judges it.
 func (h *history) check(t *testing.T, options ...func(*checker.History)) *checker.Report {
 	t.Helper()
-	in := checker.History{Ledger: h.ledger, Log: h, Store: h, Live: h, Sources: "/tcda/", Calls: h.calls, Caller: caller, Cleared: h.cleared}
+	in := checker.History{Ledger: h.ledger, Log: h, Store: h, Live: h, Sources: "/tcda/", Calls: h.calls, Caller: caller, Cleared: h.cleared, Policies: h.policies}
 	if h.commands != nil {
 		in.Commands = h.commands
 	}

@@ -48,6 +48,7 @@ const (
 	definitionsFile = "internal/command/definitions.go"
 	executionsFile  = "internal/api/executions.go"
 	decodeFile      = "internal/ingest/decode.go"
+	pruningFile     = "internal/pgstore/pruning.go"
 	fenceSQL        = "internal/pgstore/internal/dbsqlc/batch.go"
 )
 
@@ -165,6 +166,15 @@ func (c *Commands) once(ctx context.Context, r Request, work func(context.Contex
 			Replacements: []Replacement{
 				{executionsFile, "tx.AnnotateExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(m.GetRun())", "tx.AnnotateExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(max(m.GetRun(), 1))"},
 				{executionsFile, "tx.PinExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(m.GetRun())", "tx.PinExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(max(m.GetRun(), 1))"},
+			},
+		},
+		{
+			Name:   "forgotten-runs",
+			Breaks: "a run that retention removes leaves a tombstone",
+			Faults: []string{"redis.flush"}, Strikes: 1, Lasts: 20 * time.Second, // until runs are removed
+			Turns: checker.Lost, Says: "executions is no row",
+			Replacements: []Replacement{
+				{pruningFile, "	for _, d := range due {\n		marks.Ids", "	for _, d := range due {\n		if d.Go.Has(retention.Run) {\n			continue\n		}\n		marks.Ids"},
 			},
 		},
 		{

@@ -22,6 +22,50 @@ func (q *Queries) AllowLonger(ctx context.Context, statementTimeout string) erro
 	return err
 }
 
+const attemptsOfGroups = `-- name: AttemptsOfGroups :many
+SELECT e.execution_id, e.run, e.scenario_id, e.group_id,
+  (CASE WHEN e.settled_change_at > p.pruned_at THEN '{}' ELSE coalesce(p.kinds, '{}') END)::text[] AS gone
+FROM unnest($1::text[]) AS u(group_id)
+JOIN test_coordination.executions AS e ON e.group_id = u.group_id AND e.group_id <> ''
+LEFT JOIN test_coordination.pruned_runs AS p ON p.execution_id = e.execution_id AND p.run = e.run
+`
+
+type AttemptsOfGroupsRow struct {
+	ExecutionID string
+	Run         int32
+	ScenarioID  string
+	GroupID     string
+	Gone        []string
+}
+
+// AttemptsOfGroups are the runs of groups, of any scenario, and what has been removed
+// of each, as RetentionRuns tells it.
+func (q *Queries) AttemptsOfGroups(ctx context.Context, groupIds []string) ([]AttemptsOfGroupsRow, error) {
+	rows, err := q.db.Query(ctx, attemptsOfGroups, groupIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AttemptsOfGroupsRow{}
+	for rows.Next() {
+		var i AttemptsOfGroupsRow
+		if err := rows.Scan(
+			&i.ExecutionID,
+			&i.Run,
+			&i.ScenarioID,
+			&i.GroupID,
+			&i.Gone,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const bucketPartitions = `-- name: BucketPartitions :many
 SELECT b.parent::text AS parent, b.child::text AS child, b.lower_bucket::date AS lower_bucket, b.upper_bucket::date AS upper_bucket, b.bytes::bigint AS bytes
 FROM test_coordination.bucket_partitions() AS b
@@ -124,7 +168,7 @@ func (q *Queries) DeleteRuns(ctx context.Context, ids []string, runs []int32) (i
 }
 
 const dueRuns = `-- name: DueRuns :many
-SELECT e.execution_id, e.run, e.bucket, e.scenario_id,
+SELECT e.execution_id, e.run, e.bucket, e.scenario_id, e.group_id,
   coalesce(e.started_at, e.requested_at, e.created_at)::timestamptz AS day
 FROM ROWS FROM (unnest($1::text[]), unnest($2::integer[]), unnest($3::bigint[])) AS u(id, run, version)
 JOIN test_coordination.executions AS e ON e.execution_id = u.id AND e.run = u.run
@@ -147,6 +191,7 @@ type DueRunsRow struct {
 	Run         int32
 	Bucket      time.Time
 	ScenarioID  string
+	GroupID     string
 	Day         time.Time
 }
 
@@ -174,6 +219,7 @@ func (q *Queries) DueRuns(ctx context.Context, arg DueRunsParams) ([]DueRunsRow,
 			&i.Run,
 			&i.Bucket,
 			&i.ScenarioID,
+			&i.GroupID,
 			&i.Day,
 		); err != nil {
 			return nil, err
@@ -656,7 +702,7 @@ func (q *Queries) RequiredScenarios(ctx context.Context) ([]string, error) {
 }
 
 const retentionRuns = `-- name: RetentionRuns :many
-SELECT e.execution_id, e.run, e.version, e.bucket, e.scenario_id, e.environment, e.status, e.pinned, e.created_at, e.ended_at, e.last_event_at, e.settled_change_at,
+SELECT e.execution_id, e.run, e.version, e.bucket, e.scenario_id, e.group_id, e.environment, e.status, e.pinned, e.created_at, e.ended_at, e.last_event_at, e.settled_change_at,
   (e.events + e.own_events)::bigint AS events, e.log_lines, e.snapshots::bigint AS snapshots,
   (e.phases_total + e.steps_total + e.faults_total + e.validations_passed + e.validations_failed + e.validations_skipped + e.validations_error)::bigint AS results,
   (e.ended_at IS NOT NULL)::integer::bigint AS reports, -- about: most have one revision
@@ -682,6 +728,7 @@ type RetentionRunsRow struct {
 	Version         int64
 	Bucket          time.Time
 	ScenarioID      string
+	GroupID         string
 	Environment     string
 	Status          string
 	Pinned          bool
@@ -723,6 +770,7 @@ func (q *Queries) RetentionRuns(ctx context.Context, arg RetentionRunsParams) ([
 			&i.Version,
 			&i.Bucket,
 			&i.ScenarioID,
+			&i.GroupID,
 			&i.Environment,
 			&i.Status,
 			&i.Pinned,

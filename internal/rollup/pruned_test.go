@@ -1,0 +1,247 @@
+package rollup_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pruning"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
+)
+
+// figures are those of all days.
+const figures = `SELECT 'runs ' || r::text FROM test_coordination.analytics_daily_runs AS r
+	UNION ALL SELECT 'assertions ' || r::text FROM test_coordination.analytics_daily_assertions AS r
+	UNION ALL SELECT 'faults ' || r::text FROM test_coordination.analytics_daily_faults AS r ORDER BY 1`
+
+// attempts has many runs of few scenarios heard of, in two months: attempts of groups
+// whose days, and months, lie apart, and others. Some have not ended.
+func (q *quiet) attempts(rng *rand.Rand, runs int) {
+	q.Helper()
+	heard := make([]time.Time, runs)
+	for i := range heard {
+		heard[i] = noon.Add(-time.Duration(rng.IntN(45*24*60)) * time.Minute)
+	}
+	slices.SortFunc(heard, time.Time.Compare)
+	for i, at := range heard {
+		q.Now = func() time.Time { return at }
+		id, start := fmt.Sprint("exec-", rng.IntN(runs)), at.Add(-time.Duration(1+rng.IntN(100))*time.Hour)
+		ofRun := func(after time.Duration) func(*event.Outgoing) {
+			return func(o *event.Outgoing) { o.Time, o.RunID = start.Add(after), fmt.Sprint("run-", i) }
+		}
+		r := &contract.ExecutionRequested{ExecutionId: id, ScenarioId: fmt.Sprint("s", rng.IntN(2))}
+		if n := rng.IntN(12); n < 8 {
+			r.GroupId = fmt.Sprint("g", n)
+			if attempt := int32(rng.IntN(4)); attempt > 0 {
+				r.Attempt = &attempt
+			}
+		}
+		if rng.IntN(10) == 0 {
+			dry := true
+			r.DryRun = &dry
+		}
+		q.Say(r, ofRun(-time.Second))
+		q.Say(&contract.ExecutionStarted{ExecutionId: id}, ofRun(0))
+		q.Say(&contract.ExecutionFaultInjected{ExecutionId: id, FaultId: "f", FaultType: "kill", TargetService: "risk"}, ofRun(time.Second))
+		q.Say(&contract.ExecutionValidationRecorded{ExecutionId: id, ValidationId: "v", FaultId: "f", AssertionType: "alert", Status: []string{"passed", "failed"}[rng.IntN(2)]}, ofRun(2*time.Second))
+		if rng.IntN(20) > 0 {
+			q.Say(&contract.ExecutionFinished{ExecutionId: id, Outcome: []string{"passed", "failed", "error"}[rng.IntN(3)]}, ofRun(time.Minute))
+		}
+	}
+}
+
+// disturb pins a run, or has one of those that are whole change, without a figure.
+func (q *quiet) disturb(rng *rand.Rand) {
+	q.Helper()
+	const whole = `FROM test_coordination.executions AS e WHERE e.ended_at IS NOT NULL AND e.run = (SELECT max(l.run) FROM test_coordination.executions AS l WHERE l.execution_id = e.execution_id)
+		AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = e.execution_id)`
+	if rng.IntN(4) == 0 {
+		q.rows(`UPDATE test_coordination.executions SET pinned = NOT pinned WHERE execution_id = 'exec-` + fmt.Sprint(rng.IntN(70)) + `' RETURNING execution_id`)
+		return
+	}
+	all := q.rows(`SELECT e.execution_id || ' ' || e.run_id ` + whole + ` ORDER BY 1`)
+	if len(all) == 0 {
+		return
+	}
+	var id, run string
+	if _, err := fmt.Sscan(all[rng.IntN(len(all))], &id, &run); err != nil {
+		q.Fatal(err)
+	}
+	q.Say(&contract.ExecutionLogAppended{ExecutionId: id, Lines: []*contract.LogLine{{Message: "late"}}}, func(o *event.Outgoing) { o.RunID = run })
+}
+
+// Whatever retention takes of attempts of groups that lie on several days and in two
+// months, while runs are pinned, held and change: the figures of all days stay what
+// they were, also when they are made anew, and verify finds nothing.
+func TestRetentionLeavesTheFiguresOfGroups(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(5) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a history, no secret
+			q := newQuiet(t)
+			q.attempts(rng, 70)
+			for range 6 {
+				q.rows(`UPDATE test_coordination.executions SET pinned = true WHERE execution_id = 'exec-` + fmt.Sprint(rng.IntN(70)) + `' RETURNING execution_id`)
+			}
+			hold := retention.Hold{ExecutionID: execution.ID(fmt.Sprint("exec-", rng.IntN(70))), Reason: "case", PlacedBy: "me"}
+			if _, err := q.Store.PlaceHold(t.Context(), hold, noon); err != nil {
+				t.Fatal(err)
+			}
+			q.drain()
+			gone, changed := int64(0), int64(0)
+			for pass := range 5 {
+				q.rows(`UPDATE test_coordination.executions SET settled_change_at = created_at + interval '1 day' WHERE ended_at IS NOT NULL RETURNING execution_id`) // by PostgreSQL's clock it is just now
+				before := q.rows(figures)
+				q.now = noon.AddDate(0, 0, 10*(pass+1))
+				q.Now = func() time.Time { return q.now }
+				keep := func() retention.Keep { return retention.Keep{Age: time.Duration(30+rng.IntN(30)) * 24 * time.Hour} }
+				rules := retention.Rules{Quiet: time.Hour, Policies: []retention.Policy{
+					{Name: "results", Keep: keep(), Data: retention.Events | retention.Results},
+					{Name: "runs", Match: retention.Match{Scenarios: []string{"s0"}}, Keep: keep(), Data: retention.Run},
+					{Name: "count", Keep: retention.Keep{Count: 8 + rng.IntN(10)}, Data: retention.Run},
+				}}
+				done, err := pruning.New(pruning.Config{Rules: rules, Actor: "test", Pace: -1, PageRuns: 8}, pruning.Parts{
+					Store: q.Store, Now: q.Now, Probe: func(step string) error {
+						for n := rng.IntN(4); step == "mark" && n > 0; n-- {
+							q.disturb(rng)
+						}
+						return nil
+					},
+				}).Once(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, tally := range done.Pruned {
+					gone += tally.Runs
+				}
+				changed += done.Changed
+				q.do(func(ctx context.Context, tx *pgstore.Tx) error {
+					_, err := tx.MarkAllDirty(ctx, "", time.Time{})
+					return err
+				})
+				q.drain()
+				if diff := cmp.Diff(before, q.rows(figures)); diff != "" {
+					t.Fatalf("pass %d has changed figures (-before +after):\n%s", pass, diff)
+				}
+				q.clean()
+			}
+			if gone == 0 || changed == 0 {
+				t.Errorf("%d kinds of runs are gone, %d runs were left because they had changed: want some of both", gone, changed)
+			}
+			q.rows(`UPDATE test_coordination.executions SET pinned = false WHERE pinned RETURNING execution_id`) // no event has said so
+		})
+	}
+}
+
+// A group stays whole of which an attempt changes after it was decided what goes, or
+// comes; the next pass decides anew.
+func TestAGroupOfWhichAnAttemptChangesStays(t *testing.T) {
+	t.Parallel()
+	late := func(q *quiet) {
+		q.Say(&contract.ExecutionLogAppended{ExecutionId: "a", Lines: []*contract.LogLine{{Message: "late"}}})
+	}
+	for name, c := range map[string]struct {
+		meanwhile func(*quiet)
+		left      []string // that are left
+		group     int64    // of these: attempts of which another had changed
+	}{
+		"nothing happens":   {func(*quiet) {}, nil, 0},
+		"the first changes": {late, []string{"a", "b", "c"}, 3},
+		"one is pinned": {func(q *quiet) {
+			q.rows(`UPDATE test_coordination.executions SET pinned = true WHERE execution_id = 'b' RETURNING ''`)
+		}, []string{"a", "b", "c"}, 3},
+		"another one comes":    {func(q *quiet) { q.run("d", 0, "g", 4, "passed") }, []string{"a", "b", "c", "d"}, 3},
+		"one of another comes": {func(q *quiet) { q.run("d", 0, "h", 4, "passed") }, []string{"d"}, 0},
+		"one comes that is dry": {func(q *quiet) {
+			dry := true
+			q.Say(&contract.ExecutionRequested{ExecutionId: "d", ScenarioId: "s", GroupId: "g", DryRun: &dry})
+		}, []string{"a", "b", "c", "d"}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := newQuiet(t)
+			for i, id := range []string{"a", "b", "c"} {
+				at := noon.AddDate(0, 0, -40+20*i)
+				q.Now = func() time.Time { return at.Add(time.Hour) }
+				q.run(id, 40-20*i, "g", int32(i+1), []string{"failed", "error", "passed"}[i])
+				q.rows(`UPDATE test_coordination.executions SET settled_change_at = created_at RETURNING ''`)
+			}
+			q.Now = func() time.Time { return noon }
+			q.drain()
+			q.now = noon.AddDate(0, 0, 60)
+			asked := 0
+			done, err := pruning.New(pruning.Config{Rules: retention.Rules{Policies: retention.ForDays("old", retention.Run, 1)}, Actor: "test", Pace: -1, PageRuns: 1}, pruning.Parts{
+				Store: q.Store, Now: func() time.Time { return q.now }, Probe: func(step string) error {
+					if step == "mark" {
+						asked++
+						c.meanwhile(q)
+					}
+					return nil
+				},
+			}).Once(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done.Changed != c.group || asked != 1 {
+				t.Errorf("%d runs are left because they had changed, and %d pages were marked; want %d and 1", done.Changed, asked, c.group)
+			}
+			q.drain()
+			q.wants("runs", c.left, `SELECT execution_id FROM test_coordination.executions ORDER BY 1`)
+			q.wants("tombstones", nil, `SELECT execution_id FROM test_coordination.pruned_runs WHERE `+fmt.Sprint(len(c.left) > 1))
+			q.rows(`UPDATE test_coordination.executions SET pinned = false RETURNING ''`)
+		})
+	}
+}
+
+// While retention waits for the roller nobody waits for retention, and it has not
+// begun: a hold that is placed meanwhile is in time.
+func TestWhoWaitsForTheRollerIsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	q := newQuiet(t)
+	q.run("a", 1, "", 0, "passed")
+	run, err := q.Store.Run(t.Context(), pgstore.RunKey{ID: "a", Number: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := retention.Due{ExecutionID: run.ID, Number: run.Number, Version: run.Version, Bucket: run.Bucket, Go: retention.Everything, Policy: "all"}
+	pruned, begun := make(chan error, 1), make(chan struct{}, 1)
+	waits := func() bool {
+		return len(q.rows(`SELECT '' FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)) == 1
+	}
+	q.do(func(ctx context.Context, tx *pgstore.Tx) error {
+		if err := tx.LockRollups(ctx); err != nil {
+			return err
+		}
+		if _, err := tx.TakeDirty(ctx, 0, 0); err != nil { // none, but the lock is taken
+			return err
+		}
+		go func() {
+			_, err := q.Store.PruneRuns(ctx, pgstore.PruneRequest{Due: []retention.Due{due}, Now: noon, Begun: func() { begun <- struct{}{} }})
+			pruned <- err
+		}()
+		testenv.Eventually(t, "retention waits", waits)
+		if len(begun) > 0 {
+			t.Error("it has begun before it had the lock")
+		}
+		_, err := q.Store.PlaceHold(ctx, retention.Hold{ExecutionID: "a", Reason: "case", PlacedBy: "me"}, noon)
+		return err
+	})
+	if err := <-pruned; !errors.Is(err, pgstore.ErrHoldsChanged) {
+		t.Errorf("retention says %v, want that a hold was placed", err)
+	}
+	if len(begun) != 1 {
+		t.Error("nobody was told that it has begun")
+	}
+}
