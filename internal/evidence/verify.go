@@ -38,7 +38,9 @@ func Verify(ctx context.Context, from io.ReaderAt, size int64, expected Expected
 	}
 	v.result.ExecutionID, v.result.Run, v.result.Revision = v.manifest.ExecutionID, v.manifest.Run, v.manifest.Report.Revision
 	v.result.Manifest = digestOf(text)
-	v.entries()
+	if err := v.entries(ctx); err != nil {
+		return nil, err
+	}
 	v.definition()
 	v.report()
 	if err := v.events(ctx); err != nil {
@@ -67,8 +69,8 @@ type verification struct {
 }
 
 // entries holds the entries against the manifest's list, and their content but that
-// of the events, which are read once.
-func (v *verification) entries() {
+// of the events, which are read once. The error is that of ctx.
+func (v *verification) entries(ctx context.Context) error {
 	r := v.result
 	r.begin(CheckEntries)
 	r.tell(CheckArchive, "%d entries", len(v.manifest.Entries)+1)
@@ -83,7 +85,7 @@ func (v *verification) entries() {
 		case v.archive.files[e.Name] == nil:
 			r.find(Finding{Check: CheckArchive, Entry: e.Name, Problem: "it is missing"})
 		case e.Name != eventsName:
-			v.archive.read(e, v.keep(e.Name), r)
+			v.archive.read(ctx, e, v.keep(e.Name), r)
 		}
 		listed[e.Name] = true
 	}
@@ -99,6 +101,7 @@ func (v *verification) entries() {
 		}
 	}
 	r.tell(CheckEntries, "size and sha256 of each")
+	return ctx.Err()
 }
 
 // keep keeps the content of those entries that are needed as a whole.
