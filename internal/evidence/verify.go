@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 )
 
@@ -161,7 +163,7 @@ func (v *verification) report() {
 		r.find(Finding{Check: CheckReport, Entry: reportName, Problem: "it cannot be read"})
 		return
 	}
-	reported, err := report.Decode(v.frozen)
+	reported, err := decodeReport(v.frozen)
 	if err != nil {
 		r.find(Finding{Check: CheckReport, Entry: reportName, Problem: err.Error()})
 		return
@@ -190,6 +192,25 @@ func (v *verification) report() {
 		v.unbuilt = "the definition is not in the file"
 	default:
 		v.builder, v.unbuilt = report.NewBuilder(reported.Run.ExecutionID, reported.Run.Number, reported.Run.RunID), ""
+	}
+}
+
+// mostObjects bounds what a report takes in memory when it is read: one of no bytes to
+// speak of takes hundreds there.
+const mostObjects = 500_000
+
+func decodeReport(frozen []byte) (*report.Report, error) {
+	tokens := jsontext.NewDecoder(bytes.NewReader(frozen))
+	for objects := 0; ; {
+		token, err := tokens.ReadToken()
+		if err != nil { // the end, or what Decode finds, too
+			return report.Decode(frozen)
+		}
+		if token.Kind() == jsontext.KindBeginObject {
+			if objects++; objects > mostObjects {
+				return nil, fmt.Errorf("it has more than %d objects", mostObjects)
+			}
+		}
 	}
 }
 
@@ -244,7 +265,7 @@ func (v *verification) compared() {
 			r.find(Finding{Check: CheckCompared, Entry: name, Problem: err.Error()})
 			continue
 		}
-		other, err := report.Decode(frozen)
+		other, err := decodeReport(frozen)
 		if err != nil {
 			r.find(Finding{Check: CheckCompared, Entry: name, Problem: err.Error()})
 			continue
