@@ -168,6 +168,8 @@ func typeProblem(err error, whole jsontext.Value) *Problem {
 	p := &Problem{Path: dotted(semantic.JSONPointer), Value: cut(string(at(whole, semantic.JSONPointer))), Rule: "is of the wrong type"}
 	if errors.Is(semantic.Err, errTime) {
 		p.Rule = errTime.Error()
+	} else if errors.Is(semantic.Err, strconv.ErrRange) {
+		p.Rule = "must be a number that a double holds"
 	} else if semantic.JSONKind != 0 && semantic.GoType != nil {
 		p.Rule = fmt.Sprintf("must not be %s", kindName(semantic.JSONKind))
 	}
@@ -209,10 +211,15 @@ func kindName(k jsontext.Kind) string {
 	}
 }
 
-// dotted is a JSON pointer as people write it: run[2].start.
+// dotted is a JSON pointer as people write it: run[2].start; cut, for a journal may
+// nest thousands deep.
 func dotted(pointer jsontext.Pointer) string {
 	var b strings.Builder
 	for token := range pointer.Tokens() {
+		if b.Len() > 2*shown {
+			b.WriteString("...")
+			break
+		}
 		if _, err := strconv.ParseUint(token, 10, 32); err == nil {
 			b.WriteString("[" + token + "]")
 			continue
