@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -46,6 +47,12 @@ func TestAnInterruptedExportGoesOn(t *testing.T) {
 	w := newWorld(t)
 	const rows = 12_500
 	w.runs(1, rows)
+	sums := func(m *bulk.Manifest) (all []string) {
+		for _, p := range m.Parts {
+			all = append(all, p.SHA256)
+		}
+		return all
+	}
 	for _, view := range []string{"executions", "validations"} {
 		if view == "validations" {
 			w.validations()
@@ -83,6 +90,11 @@ func TestAnInterruptedExportGoesOn(t *testing.T) {
 		}
 		if len(m.Parts) != 7 {
 			t.Errorf("%s has %d parts", view, len(m.Parts))
+		}
+		whole := o
+		whole.Dir, whole.Progress = t.TempDir(), nil
+		if at := w.export(t.Context(), whole); !slices.Equal(sums(at), sums(m)) {
+			t.Errorf("%s has other bytes than an export that nothing interrupts", view)
 		}
 		again := w.export(t.Context(), o)
 		if len(again.Parts) != len(m.Parts) || again.Rows != m.Rows {
@@ -282,6 +294,49 @@ func TestAViewCannotWrite(t *testing.T) {
 	var refused *pgstore.Error
 	if !errors.As(err, &refused) || refused.SQLState != "25006" {
 		t.Errorf("error %v, want one of a read-only transaction", err)
+	}
+}
+
+// Analysts, who may read the views and nothing else, export all of them.
+func TestTheRightToReadViewsIsEnough(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runs(1, 10)
+	u, err := url.Parse(w.db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("role", "test_coordination_reader")
+	u.RawQuery = q.Encode()
+	analyst, err := pgstore.OpenViewReader(t.Context(), pgstore.Config{URL: u.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer analyst.Close(t.Context())
+	views, err := bulk.Views(t.Context(), analyst)
+	if err != nil || len(views) < 8 {
+		t.Fatalf("%d views, %v", len(views), err)
+	}
+	since := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, view := range views {
+		o := bulk.Options{View: view, Format: bulk.Parquet, Dir: t.TempDir(), PartRows: 3, PartBytes: 1 << 20}
+		if view.Scenario {
+			o.Filters.Scenario = "scenario-1"
+		}
+		if view.Time != "" {
+			o.Filters.Since = &since
+		}
+		m, err := bulk.Export(t.Context(), analyst, o)
+		if err != nil {
+			t.Errorf("%s: %v", view.Name, err)
+			continue
+		}
+		w.wantWhole(o, m)
+	}
+	w.exec("CREATE VIEW test_coordination.analytics_secret AS SELECT 1 AS n")
+	if views, err = bulk.Views(t.Context(), analyst); err != nil || slices.ContainsFunc(views, func(v bulk.View) bool { return v.Name == "analytics_secret" }) {
+		t.Errorf("a view that may not be read is listed: %v", err)
 	}
 }
 
