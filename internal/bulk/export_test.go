@@ -385,18 +385,19 @@ func TestPartsAreReadAlongTheKey(t *testing.T) {
 	w.validations()
 	w.exec("ANALYZE")
 	seen := &bytes.Buffer{}
-	for _, view := range []string{"analytics_executions", "analytics_validations"} {
-		selection := pgstore.Selection{View: view, Key: []pgstore.Column{{Name: "execution_id", Type: "text"}, {Name: "run", Type: "integer"}}, After: []string{"exec-0010000", "1"}}
-		if view == "analytics_validations" {
-			selection.Key = append(selection.Key, pgstore.Column{Name: "validation_id", Type: "text"})
-			selection.After = append(selection.After, "v")
+	for view, third := range map[string]pgstore.Column{
+		"executions": {}, "validations": {Name: "validation_id", Type: "text"}, "faults": {Name: "fault_id", Type: "text"}, "timeline": {Name: "order_key", Type: "bytea"},
+	} {
+		selection := pgstore.Selection{View: "analytics_" + view, Key: []pgstore.Column{{Name: "execution_id", Type: "text"}, {Name: "run", Type: "integer"}}, After: []string{"exec-0010000", "1"}}
+		if third.Name != "" {
+			selection.Key, selection.After = append(selection.Key, third), append(selection.After, "v")
 		}
 		err := w.from.Explain(t.Context(), selection, func(line string) { fmt.Fprintln(seen, line) })
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if plan := seen.String(); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || strings.Count(plan, "Index Cond: (ROW(") < 2 {
+	if plan := seen.String(); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || strings.Count(plan, "Index Cond: (ROW(") < 4 {
 		t.Errorf("plans:\n%s", plan)
 	}
 }
