@@ -331,7 +331,7 @@ func TestWhatIsNoJournalIsSaid(t *testing.T) {
 		with(`"duration": 0.5`, `"duration": 1e400`): {
 			Path: "run[0].duration", Value: "1e400", Rule: "must be a number that a double holds",
 		},
-		strings.Repeat(`{"` + strings.Repeat("k", 50) + `":`, 20_000): {
+		strings.Repeat(`{"`+strings.Repeat("k", 50)+`":`, 20_000): {
 			Path: strings.Repeat(strings.Repeat("k", 50)+".", 4) + "..", Rule: "at byte 540000: exceeded max depth",
 		},
 		with(`"succeeded"`, `"well"`): {Path: "run[0].status", Value: "well", Rule: "must be succeeded or failed"},

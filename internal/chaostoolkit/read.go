@@ -166,11 +166,12 @@ func typeProblem(err error, whole jsontext.Value) *Problem {
 		return syntaxProblem(err)
 	}
 	p := &Problem{Path: dotted(semantic.JSONPointer), Value: cut(string(at(whole, semantic.JSONPointer))), Rule: "is of the wrong type"}
-	if errors.Is(semantic.Err, errTime) {
+	switch {
+	case errors.Is(semantic.Err, errTime):
 		p.Rule = errTime.Error()
-	} else if errors.Is(semantic.Err, strconv.ErrRange) {
+	case errors.Is(semantic.Err, strconv.ErrRange):
 		p.Rule = "must be a number that a double holds"
-	} else if semantic.JSONKind != 0 && semantic.GoType != nil {
+	case semantic.JSONKind != 0 && semantic.GoType != nil:
 		p.Rule = fmt.Sprintf("must not be %s", kindName(semantic.JSONKind))
 	}
 	return p

@@ -41,7 +41,7 @@ const (
 // bounds what the directory takes in memory when it is read.
 func directoryOf(r io.ReaderAt, size int64) (at int64, err error) {
 	tail := make([]byte, min(size, endLength+mostComment))
-	if _, err := r.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF { //nolint:errorlint // as io.ReaderAt says
+	if _, err := r.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
 		return 0, err
 	}
 	i := bytes.LastIndex(tail, []byte(endSignature))
