@@ -177,7 +177,7 @@ func (c *analyticsPercentiles) Run(ctx context.Context, term console) error {
 		if answer.GetRelativeError() > 0 {
 			beside = fmt.Sprintf("at most %s %% beside the exact values", strconv.FormatFloat(100*answer.GetRelativeError(), 'g', -1, 64))
 		}
-		_, err := fmt.Fprintf(term.out, "of %d runs; %s\n", answer.GetCount(), beside)
+		_, err := fmt.Fprintf(term.out, "of %s; %s\n", counted(answer.GetCount(), "run"), beside)
 		return err
 	})
 }

@@ -56,6 +56,10 @@ func TestAnalyticsOverTheAPI(t *testing.T) {
 	c.shows([]string{"1 days and groups of scenarios are to be made anew"}, "analytics", "rebuild", "--scenario=depeg", "--since="+day)
 	c.shows([]string{"rollups.rebuild", "all scenarios"}, "ops", "audit")
 
+	c.shows([]string{"of 0 runs; at most 1 %"}, "analytics", "percentiles", "nobody")
+	ranOf(w, "single", began, "cancelled")
+	c.shows([]string{"of 1 run; exact"}, "analytics", "percentiles", "single", "--exact")
+
 	c.fails(exitUsage, []string{"window_days"}, "analytics", "summary", "--days=8")
 	c.fails(exitUsage, []string{"label_key"}, "analytics", "history", "depeg", "--label-value=x")
 	c.fails(exitUsage, []string{"period.first_day"}, "analytics", "history", "depeg", "--from=2026-02-31")

@@ -151,8 +151,19 @@ type reportsExport struct {
 
 // Run writes files.
 func (c *reportsExport) Run(ctx context.Context, term console) error {
-	if c.All == (c.Named.ID != "") {
-		return &exitError{exitUsage, errors.New("name a run, or say --all")}
+	misused := ""
+	switch {
+	case c.All == (c.Named.ID != ""):
+		misused = "name a run, or say --all"
+	case c.All && (c.Revision != 0 || c.Provisional):
+		misused = "--revision and --provisional go with one run"
+	case c.All && c.Output == "-":
+		misused = "--all writes files: --output takes a folder"
+	case !c.All && c.reportFilter != (reportFilter{}):
+		misused = "what limits a list goes with --all"
+	}
+	if misused != "" {
+		return &exitError{exitUsage, errors.New(misused)}
 	}
 	api, err := c.connect()
 	if err != nil {
@@ -219,8 +230,10 @@ func (c *reportsExport) write(term console, answer *contract.GetReportResponse, 
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	err = errors.Join(writeAll(file, answer.GetFile().GetContent()), file.Close())
-	if err != nil {
+	if err = errors.Join(writeAll(file, answer.GetFile().GetContent()), file.Close()); err != nil {
+		if !c.Force {
+			_ = os.Remove(name) // a part of a report looks like one
+		}
 		return err
 	}
 	if c.JSON {

@@ -78,6 +78,9 @@ func TestReportCommands(t *testing.T) {
 	}
 
 	c.fails(2, []string{"name a run, or say --all"}, "reports", "export")
+	c.fails(2, []string{"go with one run"}, "reports", "export", "--all", "--revision=1")
+	c.fails(2, []string{"--output takes a folder"}, "reports", "export", "--all", "--output=-")
+	c.fails(2, []string{"goes with --all"}, "reports", "export", "exec-1", "--status=failed", "--output=-")
 	c.fails(4, []string{"execution nobody is not known"}, "reports", "show", "nobody")
 	c.fails(4, []string{"no report of revision 7"}, "reports", "show", "exec-1", "--revision=7")
 	c.fails(2, []string{"format: ", "junit"}, "reports", "export", "exec-1", "--format=docx", "--output=-")

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,13 @@ func TestPagesOfReports(t *testing.T) {
 	}
 	if again := w.get("/reports/exec-1/1.html", func(r *http.Request) { r.Header.Set("If-None-Match", page.Header.Get("ETag")) }); again.StatusCode != http.StatusNotModified {
 		t.Errorf("what was fetched before is sent again: %d", again.StatusCode)
+	}
+	head := w.get("/reports/exec-1/0.html", func(r *http.Request) { r.Method = http.MethodHead })
+	if head.StatusCode != http.StatusOK || len(head.body) != 0 || head.Header.Get("ETag") != page.Header.Get("ETag") || head.Header.Get("Content-Length") != strconv.Itoa(len(page.body)) {
+		t.Errorf("HEAD: %d, %d bytes, %v", head.StatusCode, len(head.body), head.Header)
+	}
+	if written := w.get("/reports/exec-1/0.html", func(r *http.Request) { r.Method = http.MethodPost }); written.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", written.StatusCode)
 	}
 	if csv := w.get("/reports/exec-1/1.csv?revision=1"); csv.StatusCode != http.StatusOK || !strings.HasPrefix(csv.Header.Get("Content-Disposition"), "attachment; ") {
 		t.Errorf("csv: %d %v", csv.StatusCode, csv.Header)

@@ -145,7 +145,7 @@ func (e *export) begin() error {
 	case err != nil:
 		return err
 	case !e.Resume:
-		return fmt.Errorf("%w in %s: --resume goes on with it", ErrExists, e.dir)
+		return fmt.Errorf("%w in %s: remove it, or write elsewhere; --resume goes on with one that was interrupted", ErrExists, e.dir)
 	default:
 		if err := there.sameAs(e.manifest); err != nil {
 			return err

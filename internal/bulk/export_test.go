@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -46,6 +47,12 @@ func TestAnInterruptedExportGoesOn(t *testing.T) {
 	w := newWorld(t)
 	const rows = 12_500
 	w.runs(1, rows)
+	sums := func(m *bulk.Manifest) (all []string) {
+		for _, p := range m.Parts {
+			all = append(all, p.SHA256)
+		}
+		return all
+	}
 	for _, view := range []string{"executions", "validations"} {
 		if view == "validations" {
 			w.validations()
@@ -83,6 +90,11 @@ func TestAnInterruptedExportGoesOn(t *testing.T) {
 		}
 		if len(m.Parts) != 7 {
 			t.Errorf("%s has %d parts", view, len(m.Parts))
+		}
+		whole := o
+		whole.Dir, whole.Progress = t.TempDir(), nil
+		if at := w.export(t.Context(), whole); !slices.Equal(sums(at), sums(m)) {
+			t.Errorf("%s has other bytes than an export that nothing interrupts", view)
 		}
 		again := w.export(t.Context(), o)
 		if len(again.Parts) != len(m.Parts) || again.Rows != m.Rows {
@@ -285,6 +297,49 @@ func TestAViewCannotWrite(t *testing.T) {
 	}
 }
 
+// Analysts, who may read the views and nothing else, export all of them.
+func TestTheRightToReadViewsIsEnough(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runs(1, 10)
+	u, err := url.Parse(w.db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("role", "test_coordination_reader")
+	u.RawQuery = q.Encode()
+	analyst, err := pgstore.OpenViewReader(t.Context(), pgstore.Config{URL: u.String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer analyst.Close(t.Context())
+	views, err := bulk.Views(t.Context(), analyst)
+	if err != nil || len(views) < 8 {
+		t.Fatalf("%d views, %v", len(views), err)
+	}
+	since := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, view := range views {
+		o := bulk.Options{View: view, Format: bulk.Parquet, Dir: t.TempDir(), PartRows: 3, PartBytes: 1 << 20}
+		if view.Scenario {
+			o.Filters.Scenario = "scenario-1"
+		}
+		if view.Time != "" {
+			o.Filters.Since = &since
+		}
+		m, err := bulk.Export(t.Context(), analyst, o)
+		if err != nil {
+			t.Errorf("%s: %v", view.Name, err)
+			continue
+		}
+		w.wantWhole(o, m)
+	}
+	w.exec("CREATE VIEW test_coordination.analytics_secret AS SELECT 1 AS n")
+	if views, err = bulk.Views(t.Context(), analyst); err != nil || slices.ContainsFunc(views, func(v bulk.View) bool { return v.Name == "analytics_secret" }) {
+		t.Errorf("a view that may not be read is listed: %v", err)
+	}
+}
+
 // What is held in memory does not depend on how many rows there are.
 func TestMemoryIsBounded(t *testing.T) { //nolint:paralleltest // it measures the heap
 	if testing.Short() {
@@ -330,18 +385,19 @@ func TestPartsAreReadAlongTheKey(t *testing.T) {
 	w.validations()
 	w.exec("ANALYZE")
 	seen := &bytes.Buffer{}
-	for _, view := range []string{"analytics_executions", "analytics_validations"} {
-		selection := pgstore.Selection{View: view, Key: []pgstore.Column{{Name: "execution_id", Type: "text"}, {Name: "run", Type: "integer"}}, After: []string{"exec-0010000", "1"}}
-		if view == "analytics_validations" {
-			selection.Key = append(selection.Key, pgstore.Column{Name: "validation_id", Type: "text"})
-			selection.After = append(selection.After, "v")
+	for view, third := range map[string]pgstore.Column{
+		"executions": {}, "validations": {Name: "validation_id", Type: "text"}, "faults": {Name: "fault_id", Type: "text"}, "timeline": {Name: "order_key", Type: "bytea"},
+	} {
+		selection := pgstore.Selection{View: "analytics_" + view, Key: []pgstore.Column{{Name: "execution_id", Type: "text"}, {Name: "run", Type: "integer"}}, After: []string{"exec-0010000", "1"}}
+		if third.Name != "" {
+			selection.Key, selection.After = append(selection.Key, third), append(selection.After, "v")
 		}
 		err := w.from.Explain(t.Context(), selection, func(line string) { fmt.Fprintln(seen, line) })
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if plan := seen.String(); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || strings.Count(plan, "Index Cond: (ROW(") < 2 {
+	if plan := seen.String(); strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") || strings.Count(plan, "Index Cond: (ROW(") < 4 {
 		t.Errorf("plans:\n%s", plan)
 	}
 }

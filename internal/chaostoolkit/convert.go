@@ -406,11 +406,9 @@ func (c *converter) step(phase, id string, r *Run, kind string) {
 // seconds is a duration as the tool measured it, to the nanosecond.
 func seconds(s float64) *durationpb.Duration {
 	const most = 3155760000 // of the contract
-	if s > most {
-		s = most
-	}
-	whole, part := math.Modf(s)
-	return &durationpb.Duration{Seconds: int64(whole), Nanos: int32(math.Round(part*1e9)) % 1e9}
+	whole, part := math.Modf(min(s, most))
+	nanos := int64(math.Round(part * 1e9)) // a second, perhaps
+	return &durationpb.Duration{Seconds: int64(whole) + nanos/1e9, Nanos: int32(nanos % 1e9)}
 }
 
 func (c *converter) validation(phase, id, part string, r *Run) {

@@ -293,6 +293,22 @@ func TestWhatDoesNotFitIsKeptAsText(t *testing.T) {
 	}
 }
 
+// A duration just below a second is one, to the nanosecond.
+func TestDurationsAreRounded(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"0.5": time.Second / 2, "0.9999999996": time.Second, "41.9999999999": 42 * time.Second, "1e-10": 0, "0": 0, "1e300": 3155760000 * time.Second,
+	} {
+		c := convert(t, []byte(strings.Replace(string(smallJournal("{}", "null")), `"duration": 0.5`, `"duration": `+text, 1)), chaostoolkit.Options{})
+		wantAccepted(t, c)
+		for _, o := range c.Execution {
+			if m, ok := o.Message.(*contract.ExecutionStepFinished); ok && m.Duration.AsDuration() != want {
+				t.Errorf("%s: %v, want %v", text, m.Duration.AsDuration(), want)
+			}
+		}
+	}
+}
+
 func TestWhatIsNoJournalIsSaid(t *testing.T) {
 	t.Parallel()
 	with := func(old, changed string) string {
@@ -311,6 +327,12 @@ func TestWhatIsNoJournalIsSaid(t *testing.T) {
 		with(`"action"`, `"other"`):              {Path: "run[0].activity.type", Value: "other", Rule: "must be action or probe"},
 		with(`"duration": 0.5`, `"duration": -1`): {
 			Path: "run[0].duration", Value: "-1", Rule: "must not be negative",
+		},
+		with(`"duration": 0.5`, `"duration": 1e400`): {
+			Path: "run[0].duration", Value: "1e400", Rule: "must be a number that a double holds",
+		},
+		strings.Repeat(`{"`+strings.Repeat("k", 50)+`":`, 20_000): {
+			Path: strings.Repeat(strings.Repeat("k", 50)+".", 4) + "..", Rule: "at byte 540000: exceeded max depth",
 		},
 		with(`"succeeded"`, `"well"`): {Path: "run[0].status", Value: "well", Rule: "must be succeeded or failed"},
 		with(`"end": "2019-05-01T10:00:01"`, `"end": "2018-05-01T10:00:01"`): {

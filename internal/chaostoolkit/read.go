@@ -166,9 +166,12 @@ func typeProblem(err error, whole jsontext.Value) *Problem {
 		return syntaxProblem(err)
 	}
 	p := &Problem{Path: dotted(semantic.JSONPointer), Value: cut(string(at(whole, semantic.JSONPointer))), Rule: "is of the wrong type"}
-	if errors.Is(semantic.Err, errTime) {
+	switch {
+	case errors.Is(semantic.Err, errTime):
 		p.Rule = errTime.Error()
-	} else if semantic.JSONKind != 0 && semantic.GoType != nil {
+	case errors.Is(semantic.Err, strconv.ErrRange):
+		p.Rule = "must be a number that a double holds"
+	case semantic.JSONKind != 0 && semantic.GoType != nil:
 		p.Rule = fmt.Sprintf("must not be %s", kindName(semantic.JSONKind))
 	}
 	return p
@@ -209,10 +212,15 @@ func kindName(k jsontext.Kind) string {
 	}
 }
 
-// dotted is a JSON pointer as people write it: run[2].start.
+// dotted is a JSON pointer as people write it: run[2].start; cut, for a journal may
+// nest thousands deep.
 func dotted(pointer jsontext.Pointer) string {
 	var b strings.Builder
 	for token := range pointer.Tokens() {
+		if b.Len() > 2*shown {
+			b.WriteString("...")
+			break
+		}
 		if _, err := strconv.ParseUint(token, 10, 32); err == nil {
 			b.WriteString("[" + token + "]")
 			continue

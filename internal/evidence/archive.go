@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"archive/zip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -37,12 +38,19 @@ type archive struct {
 
 // openArchive reads the directory of a ZIP; what is odd in it is found.
 func openArchive(r io.ReaderAt, size int64, result *Result) (*archive, error) {
+	directory, err := directoryOf(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
+	}
 	z, err := zip.NewReader(r, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // odd names are found below
 		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
 	}
 	if len(z.File) > mostEntries {
 		return nil, fmt.Errorf("the ZIP has %d entries, a bundle has at most %d", len(z.File), mostEntries)
+	}
+	if err := holdLayout(r, z.File, directory, result); err != nil {
+		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
 	}
 	a := &archive{files: map[string]*zip.File{}}
 	for _, f := range z.File {
@@ -54,6 +62,10 @@ func openArchive(r io.ReaderAt, size int64, result *Result) (*archive, error) {
 			problem = "it is there more than once"
 		case f.Method != zip.Deflate && f.Method != zip.Store:
 			problem = "it is compressed by method " + strconv.Itoa(int(f.Method))
+		case f.Flags&encrypted != 0:
+			problem = "it is marked as encrypted"
+		case !f.Mode().IsRegular():
+			problem = "it is marked as something else than a file"
 		}
 		if problem != "" {
 			result.find(Finding{Check: CheckArchive, Entry: f.Name, Problem: problem})
@@ -92,8 +104,9 @@ func (a *archive) whole(name string, most int64) ([]byte, error) {
 }
 
 // read reads an entry through take, whose rest is read, too, and holds it to the
-// manifest: no more is read of it than the manifest names, and one byte.
-func (a *archive) read(e *Entry, take func(io.Reader) error, result *Result) {
+// manifest: no more is read of it than the manifest names, and one byte; and nothing
+// once ctx has ended.
+func (a *archive) read(ctx context.Context, e *Entry, take func(io.Reader) error, result *Result) {
 	f := a.files[e.Name]
 	if f == nil {
 		return // found by entries
@@ -108,7 +121,7 @@ func (a *archive) read(e *Entry, take func(io.Reader) error, result *Result) {
 	}
 	defer func() { _ = from.Close() }()
 	sum := sha256.New()
-	counted := &counter{from: io.TeeReader(from, sum), left: e.Size}
+	counted := &counter{from: io.TeeReader(from, sum), left: e.Size, ended: ctx.Err}
 	if take != nil {
 		err = take(counted)
 	}
@@ -129,12 +142,16 @@ func (a *archive) read(e *Entry, take func(io.Reader) error, result *Result) {
 
 // counter reads no more than so many bytes.
 type counter struct {
-	from io.Reader
-	left int64
+	from  io.Reader
+	left  int64
+	ended func() error // an error: no more is read
 }
 
 // Read fails behind the last byte that there may be.
 func (c *counter) Read(b []byte) (int, error) {
+	if err := c.ended(); err != nil {
+		return 0, err
+	}
 	if int64(len(b)) > c.left+1 {
 		b = b[:c.left+1]
 	}

@@ -11,7 +11,7 @@
 //	manifest.json           sha-256 and size of all of them, head of the hash chain
 //
 // It is a ZIP with entries in this order and without times of its own: the same
-// run makes the same bytes. The digest to keep elsewhere is that of manifest.json,
+// run makes the same bytes. Nothing may lie beside the entries (layout.go). The digest to keep elsewhere is that of manifest.json,
 // which does not depend on how entries were compressed.
 //
 // What holds together (verify.go checks each): an event's key is made of its

@@ -3,12 +3,18 @@ package evidence_test
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"hash/crc32"
 	"io"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/evidence"
 )
@@ -193,6 +199,39 @@ func TestBombsAreLeftAlone(t *testing.T) {
 		if !found {
 			t.Errorf("%s: findings %v", name, r.Findings)
 		}
+	}
+}
+
+// A report that has the digest it carries, and is made to fill the memory, is not read.
+func TestReportOfTooManyPartsIsNotRead(t *testing.T) {
+	t.Parallel()
+	good, _ := write(t, sourceOf(t, crash(t)))
+	f := unpack(t, good)
+	var report map[string]json.RawMessage
+	if err := json.Unmarshal(f.content["report.json"], &report); err != nil {
+		t.Fatal(err)
+	}
+	delete(report, "sha256")
+	report["steps"] = json.RawMessage("[" + strings.Repeat("{},", 600_000) + "{}]")
+	content, err := json.Marshal(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	canonical := jsontext.Value(content)
+	if err := canonical.Canonicalize(); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(canonical)
+	report["sha256"] = json.RawMessage(`"` + hex.EncodeToString(sum[:]) + `"`)
+	if f.content["report.json"], err = json.Marshal(report); err != nil {
+		t.Fatal(err)
+	}
+	f.relist(t)
+	r := verify(t, f.pack(t), evidence.Expected{})
+	if !slices.ContainsFunc(r.Findings, func(f evidence.Finding) bool {
+		return f.Check == evidence.CheckReport && strings.Contains(f.Problem, "more than 500000 objects")
+	}) {
+		t.Errorf("findings %v", r.Findings)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 )
 
@@ -38,7 +40,9 @@ func Verify(ctx context.Context, from io.ReaderAt, size int64, expected Expected
 	}
 	v.result.ExecutionID, v.result.Run, v.result.Revision = v.manifest.ExecutionID, v.manifest.Run, v.manifest.Report.Revision
 	v.result.Manifest = digestOf(text)
-	v.entries()
+	if err := v.entries(ctx); err != nil {
+		return nil, err
+	}
 	v.definition()
 	v.report()
 	if err := v.events(ctx); err != nil {
@@ -67,8 +71,8 @@ type verification struct {
 }
 
 // entries holds the entries against the manifest's list, and their content but that
-// of the events, which are read once.
-func (v *verification) entries() {
+// of the events, which are read once. The error is that of ctx.
+func (v *verification) entries(ctx context.Context) error {
 	r := v.result
 	r.begin(CheckEntries)
 	r.tell(CheckArchive, "%d entries", len(v.manifest.Entries)+1)
@@ -83,7 +87,7 @@ func (v *verification) entries() {
 		case v.archive.files[e.Name] == nil:
 			r.find(Finding{Check: CheckArchive, Entry: e.Name, Problem: "it is missing"})
 		case e.Name != eventsName:
-			v.archive.read(e, v.keep(e.Name), r)
+			v.archive.read(ctx, e, v.keep(e.Name), r)
 		}
 		listed[e.Name] = true
 	}
@@ -99,6 +103,7 @@ func (v *verification) entries() {
 		}
 	}
 	r.tell(CheckEntries, "size and sha256 of each")
+	return ctx.Err()
 }
 
 // keep keeps the content of those entries that are needed as a whole.
@@ -158,7 +163,7 @@ func (v *verification) report() {
 		r.find(Finding{Check: CheckReport, Entry: reportName, Problem: "it cannot be read"})
 		return
 	}
-	reported, err := report.Decode(v.frozen)
+	reported, err := decodeReport(v.frozen)
 	if err != nil {
 		r.find(Finding{Check: CheckReport, Entry: reportName, Problem: err.Error()})
 		return
@@ -187,6 +192,25 @@ func (v *verification) report() {
 		v.unbuilt = "the definition is not in the file"
 	default:
 		v.builder, v.unbuilt = report.NewBuilder(reported.Run.ExecutionID, reported.Run.Number, reported.Run.RunID), ""
+	}
+}
+
+// mostObjects bounds what a report takes in memory when it is read: one of no bytes to
+// speak of takes hundreds there.
+const mostObjects = 500_000
+
+func decodeReport(frozen []byte) (*report.Report, error) {
+	tokens := jsontext.NewDecoder(bytes.NewReader(frozen))
+	for objects := 0; ; {
+		token, err := tokens.ReadToken()
+		if err != nil { // the end, or what Decode finds, too
+			return report.Decode(frozen)
+		}
+		if token.Kind() == jsontext.KindBeginObject {
+			if objects++; objects > mostObjects {
+				return nil, fmt.Errorf("it has more than %d objects", mostObjects)
+			}
+		}
 	}
 }
 
@@ -241,7 +265,7 @@ func (v *verification) compared() {
 			r.find(Finding{Check: CheckCompared, Entry: name, Problem: err.Error()})
 			continue
 		}
-		other, err := report.Decode(frozen)
+		other, err := decodeReport(frozen)
 		if err != nil {
 			r.find(Finding{Check: CheckCompared, Entry: name, Problem: err.Error()})
 			continue

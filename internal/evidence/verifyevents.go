@@ -39,7 +39,7 @@ func (v *verification) events(ctx context.Context) error {
 		r.find(Finding{Check: CheckEvents, Entry: eventsName, Problem: "it is missing"})
 		v.doNotBuild("the events are missing")
 	} else {
-		v.archive.read(listed, func(from io.Reader) error { return read.lines(ctx, from) }, r)
+		v.archive.read(ctx, listed, func(from io.Reader) error { return read.lines(ctx, from) }, r)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
