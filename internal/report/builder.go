@@ -189,6 +189,12 @@ func (b *Builder) Report(c Context) *Report {
 		Events: b.events, Chain: hex.EncodeToString(b.chain[:]),
 		DefinitionSHA256: r.Definition.SHA256, Compared: compared(c),
 	}
+	if d := c.Definition; d != nil {
+		r.Inputs.Publication = d.Publication
+		if d.TemplateSHA256 != "" {
+			r.Inputs.TemplateID, r.Inputs.TemplateSHA256 = d.TemplateID, d.TemplateSHA256
+		}
+	}
 	r.Previous = changesAgainst(r, c.Previous)
 	r.Unexpected = Unexpected(r)
 	r.Recommendations = Recommend(r)

@@ -482,6 +482,16 @@ type Inputs struct {
 	// h(0) is 32 zero bytes, h(n) = sha-256(h(n-1), event key, digest).
 	Chain string `json:"chain"`
 
-	DefinitionSHA256 string   `json:"definition_sha256,omitempty"`
-	Compared         []string `json:"compared"` // digests of the reports of Attempts and Previous, in that order
+	DefinitionSHA256 string `json:"definition_sha256,omitempty"`
+
+	// Publication is the digest of the event that published the definition, which says
+	// by whom, for which services and with what of a template.
+	Publication string `json:"publication,omitempty"`
+
+	// The template that it names, and the digest of the text of the version that was
+	// meant, whose defaults count; left out where that is not known.
+	TemplateID     string `json:"template_id,omitempty"`
+	TemplateSHA256 string `json:"template_sha256,omitempty"`
+
+	Compared []string `json:"compared"` // digests of the reports of Attempts and Previous, in that order
 }

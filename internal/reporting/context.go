@@ -63,7 +63,7 @@ func definitionOf(ctx context.Context, s *pgstore.Store, run *execution.Run) (*r
 		return nil, nil //nolint:nilnil // not known
 	}
 	id := scenario.ID(run.ScenarioID)
-	version, said, at, err := versionOf(ctx, s, id, run)
+	version, said, by, err := versionOf(ctx, s, id, run)
 	if errors.Is(err, pgstore.ErrNotFound) {
 		return nil, nil //nolint:nilnil // not known, or not published by then
 	}
@@ -71,44 +71,43 @@ func definitionOf(ctx context.Context, s *pgstore.Store, run *execution.Run) (*r
 		return nil, err
 	}
 	d := &report.DefinitionSource{
-		ScenarioID: run.ScenarioID, Number: version.Number, Text: version.Text, Author: cmp.Or(said.Author, version.Author),
+		ScenarioID: run.ScenarioID, Number: version.Number, Text: version.Text, Publication: by.Digest.String(), Author: cmp.Or(said.Author, version.Author),
 		Type: said.ScenarioType, Services: said.ServicesUnderTest, ExpectedOutcomes: said.ExpectedOutcomes,
 	}
 	if use := said.Template; use != nil {
 		d.TemplateID, d.TemplateVersion, d.TemplateParameters = string(use.TemplateID), use.Version, use.Parameters
 		// Not the current one of today: the same report must come of the same events.
-		if d.TemplateText, err = s.TemplateTextAt(ctx, use.TemplateID, use.Version, at); err != nil {
+		if d.TemplateText, err = s.TemplateTextAt(ctx, use.TemplateID, use.Version, by.Time); err != nil {
 			return nil, err
+		}
+		if d.TemplateText != "" {
+			d.TemplateSHA256 = scenario.HashContent(d.TemplateText).String()
 		}
 	}
 	return d, nil
 }
 
-// versionOf is the version, what was said when it was published, and when that was.
-func versionOf(ctx context.Context, s *pgstore.Store, id scenario.ID, run *execution.Run) (*scenario.Version, *scenario.Published, time.Time, error) {
-	none := time.Time{}
+// versionOf is the version, what was said when it was published, and the event that
+// said it.
+func versionOf(ctx context.Context, s *pgstore.Store, id scenario.ID, run *execution.Run) (version *scenario.Version, said *scenario.Published, by pgstore.StoredEvent, err error) {
 	if run.ScenarioVersion == "" {
-		e, err := s.PublicationAt(ctx, id, askedAt(run))
-		if err != nil {
-			return nil, nil, none, err
+		if by, err = s.PublicationAt(ctx, id, askedAt(run)); err != nil {
+			return nil, nil, by, err
 		}
-		said, err := published(&e)
-		if err != nil {
-			return nil, nil, none, err
+		if said, err = published(&by); err != nil {
+			return nil, nil, by, err
 		}
-		version, err := s.ScenarioVersion(ctx, id, said.ContentHash.String())
-		return version, said, e.Time, err
+		version, err = s.ScenarioVersion(ctx, id, said.ContentHash.String())
+		return version, said, by, err
 	}
-	version, err := s.ScenarioVersion(ctx, id, run.ScenarioVersion)
-	if err != nil {
-		return nil, nil, none, err
+	if version, err = s.ScenarioVersion(ctx, id, run.ScenarioVersion); err != nil {
+		return nil, nil, by, err
 	}
-	e, err := s.PublicationOf(ctx, id, version.Hash)
-	if err != nil {
-		return nil, nil, none, err
+	if by, err = s.PublicationOf(ctx, id, version.Hash); err != nil {
+		return nil, nil, by, err
 	}
-	said, err := published(&e)
-	return version, said, e.Time, err
+	said, err = published(&by)
+	return version, said, by, err
 }
 
 func published(e *pgstore.StoredEvent) (*scenario.Published, error) {

@@ -14,7 +14,7 @@
 //
 // A revision is never changed (a trigger refuses that). Another one is frozen when
 // the run itself has something new to say: its events are others, pins left out, or
-// another definition is known to have been run. That the reports it is compared
+// another definition, or template of it, is known to have been run. That the reports it is compared
 // with have got revisions, or that further runs came, is no reason: a report names
 // those by their digests, and what follows from them stays as true as it was. Nor
 // is a new version of the rules. Whoever wants a report with all that asks for it

@@ -78,6 +78,6 @@ func replaces(built, newest *pgstore.FrozenReport, why Why) bool {
 	case why == Asked:
 		return true
 	default:
-		return built.Chain != newest.Chain || built.DefinitionSHA256 != newest.DefinitionSHA256
+		return built.Chain != newest.Chain || built.DefinitionSHA256 != newest.DefinitionSHA256 || built.TemplateSHA256 != newest.TemplateSHA256
 	}
 }

@@ -69,6 +69,9 @@ func writeMarkdown(w io.Writer, r *report.Report) error {
 	if r.Definition.SHA256 != "" {
 		fmt.Fprintf(b, "; definition %s", mdCode(r.Definition.SHA256))
 	}
+	if r.Inputs.TemplateSHA256 != "" {
+		fmt.Fprintf(b, "; template %s", mdCode(r.Inputs.TemplateSHA256))
+	}
 	b.WriteString(".\n")
 	_, err := io.WriteString(w, b.String())
 	return err
