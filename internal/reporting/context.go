@@ -11,6 +11,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
@@ -20,7 +21,12 @@ const (
 )
 
 // contextOf is what the report of a run says beside the run's own events.
-func contextOf(ctx context.Context, s *pgstore.Store, run *execution.Run) (c report.Context, err error) {
+func contextOf(ctx context.Context, s *pgstore.Store, run *execution.Run, gone *report.Gone) (c report.Context, err error) {
+	if c.Gone = gone; gone != nil {
+		if err := wholeBefore(ctx, s, run, gone); err != nil {
+			return c, err
+		}
+	}
 	if c.Definition, err = definitionOf(ctx, s, run); err != nil {
 		return c, err
 	}
@@ -53,6 +59,51 @@ func briefs(reports []pgstore.ReportBytes) []report.Brief {
 		}
 	}
 	return all
+}
+
+// goneOf is what retention has removed, or is about to, of what a run had; nil for
+// nothing. Of a run without events no report can be made at all.
+func goneOf(ctx context.Context, s *pgstore.Store, run *execution.Run) (*report.Gone, error) {
+	removed, err := s.Removed(ctx, pgstore.RunKey{ID: run.ID, Number: run.Number})
+	if err != nil {
+		return nil, err
+	}
+	gone := &report.Gone{Policy: removed.Policy, At: removed.At}
+	if removed.Kinds.Has(retention.Logs) && run.Counts.LogLines > 0 {
+		gone.Kinds = append(gone.Kinds, report.GoneLogs)
+	}
+	if removed.Kinds.Has(retention.Snapshots) && run.Counts.Snapshots > 0 {
+		gone.Kinds = append(gone.Kinds, report.GoneSnapshots)
+	}
+	if gone.Kinds == nil {
+		return nil, nil //nolint:nilnil // nothing
+	}
+	return gone, nil
+}
+
+// wholeBefore names the newest report that was made from the whole run: the newest
+// one of all, or that which this one names.
+func wholeBefore(ctx context.Context, s *pgstore.Store, run *execution.Run, gone *report.Gone) error {
+	newest, err := s.Report(ctx, pgstore.RunKey{ID: run.ID, Number: run.Number}, 0)
+	if errors.Is(err, pgstore.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	body, err := s.ReportBody(ctx, &newest)
+	if err != nil {
+		return err
+	}
+	before, err := report.Decode(body)
+	switch {
+	case err != nil: // as in briefs
+	case before.Inputs.Gone != nil:
+		gone.Revision, gone.SHA256 = before.Inputs.Gone.Revision, before.Inputs.Gone.SHA256
+	default:
+		gone.Revision, gone.SHA256 = newest.Revision, before.SHA256
+	}
+	return nil
 }
 
 // definitionOf is the version of the scenario that was run, or nil: the version

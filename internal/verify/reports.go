@@ -73,7 +73,7 @@ func (v *verification) reports(ctx context.Context) error {
 	}{
 		{not.replaced, "that a newer revision has replaced"},
 		{not.otherRules, "that were built by other rules than " + report.BuilderVersion},
-		{not.removed, "of runs that are not stored whole any more"},
+		{not.removed, "of runs of which something that they were made from is gone"},
 		{not.changed, "of runs that have changed since"},
 		{not.published, "of runs whose scenario or template was published, or published otherwise, since"},
 		{not.compared, "that were compared with reports that are not stored any more"},
@@ -130,7 +130,7 @@ func (v *verification) rebuildReport(ctx context.Context, c comparison, row *pgs
 	var pruned *reporting.PrunedError
 	var missing *reporting.MissingError
 	switch {
-	case errors.Is(err, pgstore.ErrNotFound), errors.As(err, &pruned):
+	case errors.Is(err, pgstore.ErrNotFound), errors.Is(err, reporting.ErrMoreGone), errors.As(err, &pruned):
 		not.removed++
 		return nil
 	case errors.As(err, &missing):

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
@@ -61,6 +62,16 @@ func TestAForgedReportIsFoundOut(t *testing.T) {
 	}
 	if d := forge(forged, r.SHA256); len(d) == 0 {
 		t.Error("a parameter is added, and nothing found")
+	}
+	if r, err = report.Decode(body); err != nil {
+		t.Fatal(err)
+	}
+	r.Inputs.Gone = &report.Gone{Kinds: []string{report.GoneLogs}, Policy: "old", At: time.Now()}
+	if forged, err = r.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	if d := forge(forged, r.SHA256); len(d) == 0 {
+		t.Error("it says that lines are gone, and nothing is found")
 	}
 	if d := forge(body, whole); len(d) != 0 {
 		t.Errorf("as it was: %v", d)

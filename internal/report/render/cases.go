@@ -242,6 +242,7 @@ func origin(r *report.Report) []property {
 		{"tcda.coordinator_id", r.Run.CoordinatorID},
 		{"tcda.group_id", r.Run.GroupID},
 		{"tcda.inputs.chain", r.Inputs.Chain},
+		{"tcda.gone", goneText(r)},
 	}
 	kept := all[:0]
 	for _, p := range all {

@@ -21,6 +21,9 @@ func writeMarkdown(w io.Writer, r *report.Report) error {
 	if r.Provisional {
 		b.WriteString("> [!WARNING]\n> **PROVISIONAL.** The run has not ended: this report is no evidence yet, and will change.\n\n")
 	}
+	if gone := goneText(r); gone != "" {
+		fmt.Fprintf(b, "> [!NOTE]\n> %s\n\n", md(gone))
+	}
 	fmt.Fprintf(b, "**%s**\n\n", md(or(r.Verdict.Headline, string(r.Verdict.Status))))
 
 	id := mdHead("Run", "")
