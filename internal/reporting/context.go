@@ -96,12 +96,11 @@ func wholeBefore(ctx context.Context, s *pgstore.Store, run *execution.Run, gone
 		return err
 	}
 	before, err := report.Decode(body)
-	switch {
-	case err != nil: // as in briefs
-	case before.Inputs.Gone != nil:
+	if err != nil {
+		return nil //nolint:nilerr // as in briefs
+	}
+	if gone.Revision, gone.SHA256 = newest.Revision, before.SHA256; before.Inputs.Gone != nil {
 		gone.Revision, gone.SHA256 = before.Inputs.Gone.Revision, before.Inputs.Gone.SHA256
-	default:
-		gone.Revision, gone.SHA256 = newest.Revision, before.SHA256
 	}
 	return nil
 }
