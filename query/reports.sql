@@ -11,12 +11,12 @@ SELECT bucket FROM test_coordination.executions WHERE execution_id = $1 AND run 
 -- InsertReport freezes a report.
 -- name: InsertReport :exec
 INSERT INTO test_coordination.reports
-  (bucket, execution_id, run, revision, sha256, builder, body, size_bytes, run_version, chain, definition_sha256, compared, status, reported_outcome,
+  (bucket, execution_id, run, revision, sha256, builder, body, size_bytes, run_version, chain, definition_sha256, template_sha256, compared, status, reported_outcome,
    headline, scenario_id, environment, group_id, attempt, started_at, ended_at, validations_passed, validations_failed, validations_skipped, validations_error,
    resilience_score, created_at)
 VALUES
   (sqlc.arg(bucket), sqlc.arg(execution_id), sqlc.arg(run), sqlc.arg(revision), sqlc.arg(sha256), sqlc.arg(builder), sqlc.arg(body), sqlc.arg(size_bytes),
-   sqlc.arg(run_version), sqlc.arg(chain), sqlc.narg(definition_sha256), sqlc.arg(compared), sqlc.arg(status), sqlc.arg(reported_outcome),
+   sqlc.arg(run_version), sqlc.arg(chain), sqlc.narg(definition_sha256), sqlc.narg(template_sha256), sqlc.arg(compared), sqlc.arg(status), sqlc.arg(reported_outcome),
    sqlc.arg(headline), sqlc.arg(scenario_id), sqlc.arg(environment), sqlc.arg(group_id), sqlc.arg(attempt), sqlc.narg(started_at), sqlc.narg(ended_at),
    sqlc.arg(validations_passed), sqlc.arg(validations_failed), sqlc.arg(validations_skipped), sqlc.arg(validations_error),
    sqlc.narg(resilience_score), sqlc.arg(created_at));
@@ -26,7 +26,7 @@ VALUES
 -- name: ReportOf :one
 SELECT r.bucket, r.execution_id, r.run, r.revision, r.sha256, r.builder, r.size_bytes, r.run_version, r.chain, r.definition_sha256, r.status, r.reported_outcome,
   r.headline, r.scenario_id, r.environment, r.group_id, r.attempt, r.started_at, r.ended_at, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error,
-  r.resilience_score, r.created_at, r.compared
+  r.resilience_score, r.created_at, r.compared, r.template_sha256
 FROM test_coordination.reports AS r
 WHERE r.execution_id = sqlc.arg(execution_id) AND r.run = sqlc.arg(run) AND (sqlc.arg(revision)::integer = 0 OR r.revision = sqlc.arg(revision)::integer)
 ORDER BY r.revision DESC LIMIT 1;

@@ -827,6 +827,7 @@ CREATE TABLE "test_coordination"."reports" (
   "run_version"         bigint           NOT NULL,
   "chain"               bytea            NOT NULL,
   "definition_sha256"   bytea            NULL,
+  "template_sha256"     bytea            NULL,
   "compared"            bytea[]          NOT NULL DEFAULT '{}',
   "status"              text             NOT NULL,
   "reported_outcome"    text             NOT NULL DEFAULT '',
@@ -864,6 +865,7 @@ COMMENT ON COLUMN "test_coordination"."reports"."body" IS 'The report as it was 
 COMMENT ON COLUMN "test_coordination"."reports"."run_version" IS 'Version of the run''s row that it was built at.';
 COMMENT ON COLUMN "test_coordination"."reports"."chain" IS 'Head of the hash chain over the events that it was built from.';
 COMMENT ON COLUMN "test_coordination"."reports"."definition_sha256" IS 'Of the definition that was run; NULL when none was known.';
+COMMENT ON COLUMN "test_coordination"."reports"."template_sha256" IS 'Of the template that the definition names; NULL when none was known.';
 COMMENT ON COLUMN "test_coordination"."reports"."compared" IS 'Digests of the reports that it is compared with.';
 COMMENT ON COLUMN "test_coordination"."reports"."attempt" IS '1 where the coordinator did not say.';
 

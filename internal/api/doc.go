@@ -21,7 +21,7 @@
 //	streams.go     how long streams last, and how they end
 //	pages.go       opaque tokens of keyset pages
 //	messages.go    the domain's types -> messages
-//	openapi.go     the OpenAPI document, and a page that shows it without the network
+//	openapi.go     the OpenAPI document, a page that shows it without the network, and the schemas of reports
 //
 // The package knows no SQL, no Kafka and no Redis, and no error leaves it that
 // failure.go has not seen: an unknown one is logged here, and "internal" there.

@@ -75,6 +75,9 @@ func (s *evidences) source(ctx context.Context, run *execution.Run, revision int
 	if err != nil {
 		return source, fmt.Errorf("read the report of %s/%d: %w", run.ID, run.Number, err)
 	}
+	if reported.Inputs.Gone != nil { // rows may still be there, which the report does not know
+		return source, pgstore.ErrPruned
+	}
 	var page bytes.Buffer
 	if err := render.Report(&page, "html", reported); err != nil {
 		return source, err

@@ -17,6 +17,8 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 )
 
 // export asks for a bundle, and gives the file and the last answer.
@@ -262,6 +264,38 @@ func TestEvidenceIsRefused(t *testing.T) {
 	w.refusal("pruned lines", err, connect.CodeFailedPrecondition, "pruned")
 	exec(`INSERT INTO test_coordination.execution_logs SELECT * FROM test_coordination.kept`)
 	exec(`DROP TABLE test_coordination.kept`)
+}
+
+// Of a run of which something is gone there is no evidence, even while rows of it are
+// still there. A report of the rest is made for whoever asks.
+func TestNoEvidenceOfTheRest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"})
+	w.say(&contract.ExecutionLogAppended{ExecutionId: "exec-1", Lines: []*contract.LogLine{{Message: "one"}}})
+	w.say(&contract.ExecutionFinished{ExecutionId: "exec-1", Outcome: "passed"})
+	w.freeze("exec-1")
+	run, err := w.store.FindRun(t.Context(), pgstore.RunKey{ID: "exec-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	due := retention.Due{ExecutionID: run.ID, Number: run.Number, Version: run.Version, Bucket: run.Bucket, Go: retention.Logs, Policy: "old"}
+	if pruned, err := w.store.PruneRuns(t.Context(), pgstore.PruneRequest{Due: []retention.Due{due}, Now: time.Now()}); err != nil || len(pruned) != 1 {
+		t.Fatalf("%d runs pruned, error %v", len(pruned), err)
+	}
+	if r := w.freeze("exec-1"); r.GetRevision() != 1 {
+		t.Errorf("revision %d of a run that has nothing new to say", r.GetRevision())
+	}
+	call(w, w.executions.AnnotateExecution, &contract.AnnotateExecutionRequest{RequestId: w.request(), ExecutionId: "exec-1", Text: "seen"})
+	if r := w.freeze("exec-1"); r.GetRevision() != 2 {
+		t.Errorf("revision %d after a note", r.GetRevision())
+	}
+	_, _, err = w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
+	w.refusal("the rest of a run", err, connect.CodeFailedPrecondition, "pruned")
+	file := call(w, w.reports.GetReport, &contract.GetReportRequest{ExecutionId: "exec-1", Format: "markdown"}).GetFile().GetContent()
+	if !strings.Contains(string(file), "removed by retention, last by policy old") {
+		t.Errorf("the report does not say what is gone:\n%s", file)
+	}
 }
 
 // value is any JSON of a message.

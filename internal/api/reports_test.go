@@ -245,7 +245,7 @@ func TestPagesOfReportsAreGuarded(t *testing.T) {
 		guarded := httptest.NewServer(guard.API(c.at, w.Handler, api.Pages()...))
 		t.Cleanup(guarded.Close)
 		w.url = guarded.URL
-		for _, path := range []string{"/reports/exec-1/1.html", "/reports/exec-1/1"} {
+		for _, path := range []string{"/reports/exec-1/1.html", "/reports/exec-1/1", "/schema/report/v1.schema.json"} {
 			if answer := w.get(path); answer.StatusCode != c.want {
 				t.Errorf("on %s, without an access file, %s: %d, want %d", c.at, path, answer.StatusCode, c.want)
 			}

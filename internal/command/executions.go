@@ -116,11 +116,11 @@ func (t *Tx) CancelExecution(ctx context.Context, id execution.ID, number execut
 // retention has removed takes none: notes go with them.
 func (t *Tx) AnnotateExecution(ctx context.Context, id execution.ID, number execution.RunNumber, text string) (*execution.Run, error) {
 	return t.say(ctx, id, number, keeping, func(r *execution.Run) (proto.Message, error) {
-		gone, err := t.Tx.GoneOf(ctx, pgstore.RunKey{ID: r.ID, Number: r.Number})
+		removed, err := t.Tx.Removed(ctx, pgstore.RunKey{ID: r.ID, Number: r.Number})
 		if err != nil {
 			return nil, err
 		}
-		if gone.Has(retention.Events) {
+		if removed.Kinds.Has(retention.Events) {
 			return nil, &Refusal{
 				Kind: Precondition, Reason: "execution_pruned", Field: "execution_id",
 				Message: fmt.Sprintf("retention has removed the events of run %d of %s, and would remove the note, too", r.Number, id),

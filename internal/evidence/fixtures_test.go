@@ -11,6 +11,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report/reporttest"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
 // fixture is what a bundle of a fixture is made from: its report is built of what
@@ -113,7 +114,8 @@ func TestReportOfAnyContextIsBuiltAgain(t *testing.T) {
 		"defaults": func(d *report.DefinitionSource) {
 			d.TemplateText = "apiVersion: chaos.trading/v1\nkind: Template\nmetadata: {name: t}\nparameters:\n  - {name: n, type: int, default: 7}\n  - {name: b, type: bool, default: true}\n" +
 				"  - {name: d, type: duration, default: 1h30m}\n  - {name: f, type: float, default: 1e20}\n  - {name: s, type: string, default: \"=1+1 <script>\"}\nspec:\n  phases:\n    - name: p\n      duration: 1m\n"
-			d.TemplateParameters = []byte(`{"n":8}`)
+			d.TemplateParameters, d.Publication = []byte(`{"n":8}`), strings.Repeat("5e", 32)
+			d.TemplateID, d.TemplateSHA256 = "t", scenario.HashContent(d.TemplateText).String()
 		},
 		"no metadata": func(d *report.DefinitionSource) { *d = report.DefinitionSource{Text: d.Text} },
 		"opaque JSON": func(d *report.DefinitionSource) { d.Text = `{"name":"crash","steps":[1,2]}` },

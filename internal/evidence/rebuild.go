@@ -73,6 +73,7 @@ func contextOf(r *report.Report, definition []byte) report.Context {
 		ScenarioID: r.Run.ScenarioID, Number: d.Version, Text: string(definition), Author: d.Author, Type: d.Type,
 		Services: d.Services, ExpectedOutcomes: d.ExpectedOutcomes, TemplateID: d.TemplateID, TemplateVersion: d.TemplateVersion,
 		TemplateParameters: templateParameters(d.Parameters), TemplateText: templateText(d.Parameters),
+		Publication: r.Inputs.Publication, TemplateSHA256: r.Inputs.TemplateSHA256,
 	}
 	return c
 }

@@ -71,24 +71,30 @@ func tombstoneFromRow(p *dbsqlc.PrunedRun) *execution.Tombstone {
 	}
 }
 
-// goneOf is what retention has removed of a run.
-func (s *Store) goneOf(ctx context.Context, k RunKey) (retention.Kinds, error) {
-	return goneOf(ctx, s.q, k)
+// Removal is what retention has removed of a run, or is about to.
+type Removal struct {
+	Kinds  retention.Kinds
+	Policy string    // by which something went last
+	At     time.Time // when
 }
 
-// GoneOf is what retention has removed of a run, or is about to: under the lock of
-// its id that stays so.
-func (tx *Tx) GoneOf(ctx context.Context, k RunKey) (retention.Kinds, error) {
+// Removed is what retention has removed of a run; nothing is the zero Removal.
+func (s *Store) Removed(ctx context.Context, k RunKey) (Removal, error) {
+	return removed(ctx, s.q, k)
+}
+
+// Removed is Store.Removed: under the lock of the run's id it stays so.
+func (tx *Tx) Removed(ctx context.Context, k RunKey) (Removal, error) {
 	tx.pipe.doing("read tombstone")
-	return goneOf(ctx, tx.q, k)
+	return removed(ctx, tx.q, k)
 }
 
-func goneOf(ctx context.Context, q *dbsqlc.Queries, k RunKey) (retention.Kinds, error) {
+func removed(ctx context.Context, q *dbsqlc.Queries, k RunKey) (Removal, error) {
 	p, err := q.PrunedRun(ctx, string(k.ID), int32(k.Number))
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, nil
+		return Removal{}, nil
 	}
-	return retention.ParseKinds(p.Kinds), interpret("read tombstone", err)
+	return Removal{Kinds: retention.ParseKinds(p.Kinds), Policy: p.Policy, At: p.PrunedAt.UTC()}, interpret("read tombstone", err)
 }
 
 // MissingRuns is an id that has had more runs than are stored or have a tombstone, or

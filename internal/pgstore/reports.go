@@ -40,6 +40,7 @@ type FrozenReport struct {
 	RunVersion       int64  // of the run that it was built from
 	Chain            [32]byte
 	DefinitionSHA256 string   // in hex; empty: not known
+	TemplateSHA256   string   // likewise, of its template; not in lists
 	Compared         []string // digests of reports in hex; not in lists
 	Status           execution.Status
 	ReportedOutcome  execution.Status
@@ -113,12 +114,18 @@ func (tx *Tx) InsertReport(ctx context.Context, r *report.Report, body []byte, f
 		ValidationsSkipped: int32(f.Validations.Skipped), ValidationsError: int32(f.Validations.Error), //nolint:gosec // of one run
 		ResilienceScore: f.Resilience, CreatedAt: tx.now,
 	}
-	if f.DefinitionSHA256 != "" {
-		hash, err := hex.DecodeString(f.DefinitionSHA256)
-		if err != nil {
-			return fmt.Errorf("read the digest of the definition: %w", err)
+	for _, d := range []struct {
+		column *[]byte
+		text   string
+	}{{&p.DefinitionSHA256, f.DefinitionSHA256}, {&p.TemplateSHA256, f.TemplateSHA256}} {
+		if d.text == "" {
+			continue
 		}
-		p.DefinitionSHA256 = hash
+		digest, err := ParseReportDigest(d.text)
+		if err != nil {
+			return fmt.Errorf("what was run: %w", err)
+		}
+		*d.column = digest[:]
 	}
 	for _, text := range r.Inputs.Compared {
 		digest, err := ParseReportDigest(text)
@@ -148,7 +155,7 @@ func NewFrozenReport(r *report.Report, size int, runVersion int64) (FrozenReport
 	}
 	return FrozenReport{
 		RunKey: RunKey{r.Run.ExecutionID, r.Run.Number}, SHA256: digest, Builder: r.Builder, Size: size, RunVersion: runVersion, Chain: chain,
-		DefinitionSHA256: r.Inputs.DefinitionSHA256, Status: r.Verdict.Status, ReportedOutcome: r.Verdict.Reported, Headline: r.Verdict.Headline,
+		DefinitionSHA256: r.Inputs.DefinitionSHA256, TemplateSHA256: r.Inputs.TemplateSHA256, Status: r.Verdict.Status, ReportedOutcome: r.Verdict.Reported, Headline: r.Verdict.Headline,
 		ScenarioID: r.Run.ScenarioID, Environment: r.Run.Environment, GroupID: r.Run.GroupID, Attempt: max(r.Run.Attempt, 1),
 		StartedAt: valueOf(r.Run.StartedAt), EndedAt: valueOf(r.Run.EndedAt), Validations: r.Metrics.Validations, Resilience: r.Metrics.Resilience,
 		Compared: r.Inputs.Compared,
@@ -185,7 +192,7 @@ func reportFromRow(r *dbsqlc.ReportOfRow) FrozenReport {
 	return FrozenReport{
 		RunKey: RunKey{execution.ID(r.ExecutionID), execution.RunNumber(r.Run)}, Bucket: r.Bucket, Revision: r.Revision,
 		SHA256: array32[ReportDigest](r.SHA256), Builder: r.Builder, Size: int(r.SizeBytes), RunVersion: r.RunVersion, Chain: array32[[32]byte](r.Chain),
-		DefinitionSHA256: hex.EncodeToString(r.DefinitionSHA256), Status: execution.Status(r.Status), ReportedOutcome: execution.Status(r.ReportedOutcome),
+		DefinitionSHA256: hex.EncodeToString(r.DefinitionSHA256), TemplateSHA256: hex.EncodeToString(r.TemplateSHA256), Status: execution.Status(r.Status), ReportedOutcome: execution.Status(r.ReportedOutcome),
 		Headline: r.Headline, ScenarioID: r.ScenarioID, Environment: r.Environment, GroupID: r.GroupID, Attempt: r.Attempt,
 		StartedAt: timeOf(r.StartedAt), EndedAt: timeOf(r.EndedAt),
 		Validations: report.Tally{Passed: int(r.ValidationsPassed), Failed: int(r.ValidationsFailed), Skipped: int(r.ValidationsSkipped), Error: int(r.ValidationsError)},

@@ -92,7 +92,8 @@ func (s *Store) StoredRun(ctx context.Context, k RunKey) (StoredRun, error) {
 		if stored.Annotations, err = s.annotationsByKey(ctx, &run); err != nil {
 			return err
 		}
-		stored.Gone, err = s.goneOf(ctx, k)
+		removed, err := s.Removed(ctx, k)
+		stored.Gone = removed.Kinds
 		return err
 	})
 	return stored, err

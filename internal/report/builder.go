@@ -53,6 +53,7 @@ type Context struct {
 	Definition *DefinitionSource // nil: not known
 	Attempts   []Brief           // earlier attempts of the group, the first one first
 	Previous   []Brief           // earlier ended runs of the scenario in the environment, the newest first
+	Gone       *Gone             // nil: nothing; else no line, and no content of a snapshot, of these kinds was given
 }
 
 // NewBuilder begins the report of a run.
@@ -178,6 +179,9 @@ func (b *Builder) Report(c Context) *Report {
 		Attempts:    append([]Brief{}, c.Attempts...),
 	}
 	r.SnapshotsOmitted = b.watch.omitted
+	if c.Gone.Lacks(GoneSnapshots) { // without their contents all are alike
+		r.Snapshots = []SnapshotDifference{}
+	}
 	r.Faults = faultsOf(b.state, b.free, r.Validations)
 	r.SteadyState = steadyStateOf(r.Validations)
 	r.Impact = b.watch.impact(r.Faults)
@@ -187,13 +191,29 @@ func (b *Builder) Report(c Context) *Report {
 	r.Verdict = verdictOf(b.why.Explain(), r)
 	r.Inputs = Inputs{
 		Events: b.events, Chain: hex.EncodeToString(b.chain[:]),
-		DefinitionSHA256: r.Definition.SHA256, Compared: compared(c),
+		DefinitionSHA256: r.Definition.SHA256, Compared: compared(c), Gone: goneOf(c.Gone),
+	}
+	if d := c.Definition; d != nil {
+		r.Inputs.Publication = d.Publication
+		if d.TemplateSHA256 != "" {
+			r.Inputs.TemplateID, r.Inputs.TemplateSHA256 = d.TemplateID, d.TemplateSHA256
+		}
 	}
 	r.Previous = changesAgainst(r, c.Previous)
 	r.Unexpected = Unexpected(r)
 	r.Recommendations = Recommend(r)
 	fillLists(r)
 	return r
+}
+
+// goneOf is a copy, with times as reports have them.
+func goneOf(g *Gone) *Gone {
+	if g == nil {
+		return nil
+	}
+	c := *g
+	c.At, c.Policy = moment(g.At), cutText(g.Policy)
+	return &c
 }
 
 func compared(c Context) []string {

@@ -50,13 +50,22 @@ var figures = []struct {
 	{"faults_recovered", "", func(r *Report) *float64 { return count(r.Metrics.FaultsRecovered) }},
 	{"faults_failed", "", func(r *Report) *float64 { return count(r.Metrics.FaultsFailed) }},
 	{"faults_active", "", func(r *Report) *float64 { return count(r.Metrics.FaultsActive) }},
-	{"alerts", "", func(r *Report) *float64 { return count(r.Metrics.Alerts) }},
-	{"circuit_breakers", "", func(r *Report) *float64 { return count(r.Metrics.CircuitBreakers) }},
+	{"alerts", "", func(r *Report) *float64 { return countSignals(r, r.Metrics.Alerts) }},
+	{"circuit_breakers", "", func(r *Report) *float64 { return countSignals(r, r.Metrics.CircuitBreakers) }},
 	{"unexpected", "", func(r *Report) *float64 { return count(len(r.Unexpected)) }},
 	{"log_lines", "", func(r *Report) *float64 { return new(float64(r.Metrics.LogLines)) }},
 }
 
 func count(n int) *float64 { return new(float64(n)) }
+
+// countSignals is nil where nobody knows how many there were: without the lines only
+// those of validations are left.
+func countSignals(r *Report, n int) *float64 {
+	if r.Inputs.Gone.Lacks(GoneLogs) {
+		return nil
+	}
+	return count(n)
+}
 
 func compareFigures(a, b *Report) []FigureChange {
 	changes := make([]FigureChange, 0, len(figures))

@@ -13,6 +13,7 @@ type DefinitionSource struct {
 	ScenarioID         string
 	Number             int32
 	Text               string // byte for byte
+	Publication        string // digest of the event that published it
 	Author             string
 	Type               string // scenario_type
 	Services           []string
@@ -21,6 +22,7 @@ type DefinitionSource struct {
 	TemplateVersion    string
 	TemplateParameters []byte // JSON object; nil when there is none
 	TemplateText       string // of that version, for its defaults; empty when it is not known
+	TemplateSHA256     string // of that text as it was published
 }
 
 // resolveDefinition says what was run, and what its parameters were resolved to.

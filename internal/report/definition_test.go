@@ -22,9 +22,10 @@ const (
 func TestParametersAreResolved(t *testing.T) {
 	t.Parallel()
 	requested := event(0, &execution.Requested{Parameters: json.RawMessage(`{"a": 3, "x": {"k": [1e2]}, "big": 12345678901234567890}`)})
-	r := build(t, report.Context{Definition: &report.DefinitionSource{
+	built := build(t, report.Context{Definition: &report.DefinitionSource{
 		Number: 7, Text: ownScenario, TemplateID: "t", TemplateVersion: "2", TemplateParameters: []byte(`{"a": 2, "b": 2}`), TemplateText: ownTemplate,
-	}}, requested).Definition
+		Publication: "9e1b", TemplateSHA256: "77aa",
+	}}, requested)
 	want := report.Definition{
 		Known: true, Name: "S", Description: "about", Version: 7, SHA256: scenario.HashContent(ownScenario).String(), Author: "ada",
 		Services: []string{}, ExpectedOutcomes: []string{}, SuccessCriteria: []string{"all well", `{"p99":5}`}, TemplateID: "t", TemplateVersion: "2",
@@ -37,8 +38,11 @@ func TestParametersAreResolved(t *testing.T) {
 			{Name: "x", Value: `{"k":[100]}`, From: "run"},
 		},
 	}
-	if diff := cmp.Diff(want, r); diff != "" {
+	if diff := cmp.Diff(want, built.Definition); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if in := built.Inputs; in.DefinitionSHA256 != want.SHA256 || in.Publication != "9e1b" || in.TemplateID != "t" || in.TemplateSHA256 != "77aa" {
+		t.Errorf("inputs: %+v", in)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution/executiontest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report/reporttest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/schema"
@@ -117,7 +118,11 @@ func TestReportsKeepToTheirSchema(t *testing.T) {
 	t.Parallel()
 	published := compiled(t, reportSchemaID, schema.Report)
 	strict := compiled(t, reportSchemaID, schemaOf(t, &report.Report{}, reportSchemaID, true))
-	documents := map[string][]byte{"of no event": frozen(t, report.NewBuilder(anID, 1, "").Report(report.Context{}))}
+	gone := &report.Gone{Kinds: []string{report.GoneLogs, report.GoneSnapshots}, Policy: "p", At: executiontest.Base, Revision: 1, SHA256: strings.Repeat("5e", 32)}
+	documents := map[string][]byte{
+		"of no event":     frozen(t, report.NewBuilder(anID, 1, "").Report(report.Context{})),
+		"of what is left": frozen(t, report.NewBuilder(anID, 1, "").Report(report.Context{Gone: gone})),
+	}
 	for _, run := range reporttest.Runs() {
 		_, documents[run.Name], _ = run.Report()
 	}

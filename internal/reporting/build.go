@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,14 +28,15 @@ type Built struct {
 }
 
 // Build builds the report of a run from what is stored at one moment; number 0 is
-// the latest run of the id. Errors: pgstore.ErrNotFound, a *PrunedError, or that
+// the latest run of the id. Log lines and snapshots that retention has removed are
+// left out, and the report says so. Errors: pgstore.ErrNotFound, a *PrunedError, or that
 // the database cannot be read.
 func (r *Reports) Build(ctx context.Context, k pgstore.RunKey) (*Built, error) {
 	return build(ctx, r.Store, k, contextOf)
 }
 
-// surroundings finds the context of a report.
-type surroundings func(context.Context, *pgstore.Store, *execution.Run) (report.Context, error)
+// surroundings finds the context of a report of a run of which something may be gone.
+type surroundings func(context.Context, *pgstore.Store, *execution.Run, *report.Gone) (report.Context, error)
 
 func build(ctx context.Context, s *pgstore.Store, k pgstore.RunKey, around surroundings) (*Built, error) {
 	built := &Built{}
@@ -44,10 +46,14 @@ func build(ctx context.Context, s *pgstore.Store, k pgstore.RunKey, around surro
 		if built.Run, err = s.FindRun(ctx, k); err != nil {
 			return err
 		}
-		if builder, err = feed(ctx, s, &built.Run); err != nil {
+		gone, err := goneOf(ctx, s, &built.Run)
+		if err != nil {
 			return err
 		}
-		c, err = around(ctx, s, &built.Run)
+		if builder, err = feed(ctx, s, &built.Run, gone); err != nil {
+			return err
+		}
+		c, err = around(ctx, s, &built.Run, gone)
 		return err
 	})
 	if err != nil {
@@ -60,12 +66,25 @@ func build(ctx context.Context, s *pgstore.Store, k pgstore.RunKey, around surro
 	return built, nil
 }
 
+// ErrMoreGone says that more is gone of a run than when its report was made.
+var ErrMoreGone = errors.New("more of the run is gone than when the report was made")
+
 // Rebuild builds a frozen report again: from the events that are stored now, and
-// the reports that it says it was compared with. The error is a *MissingError where
-// one of those is not stored, or that of Build.
+// the reports that it says it was compared with. Where as much is gone as it says, by
+// which policy and when are as it says, too. The error is a *MissingError where one
+// of the reports is not stored, ErrMoreGone, or that of Build.
 func Rebuild(ctx context.Context, s *pgstore.Store, frozen *report.Report) (*Built, error) {
 	k := pgstore.RunKey{ID: frozen.Run.ExecutionID, Number: frozen.Run.Number}
-	return build(ctx, s, k, func(ctx context.Context, s *pgstore.Store, run *execution.Run) (c report.Context, err error) {
+	return build(ctx, s, k, func(ctx context.Context, s *pgstore.Store, run *execution.Run, gone *report.Gone) (c report.Context, err error) {
+		then := frozen.Inputs.Gone
+		c.Gone = gone
+		switch more, less := lacking(gone, then), lacking(then, gone); {
+		case less: // it says what is not so
+		case more:
+			return c, ErrMoreGone
+		default:
+			c.Gone = then
+		}
 		if c.Definition, err = definitionOf(ctx, s, run); err != nil {
 			return c, err
 		}
@@ -75,6 +94,11 @@ func Rebuild(ctx context.Context, s *pgstore.Store, frozen *report.Report) (*Bui
 		c.Previous, err = named(ctx, s, frozen.Previous, func(ch *report.Change) string { return ch.SHA256 })
 		return c, err
 	})
+}
+
+// lacking tells whether one report lacks a kind of data that another has.
+func lacking(one, other *report.Gone) bool {
+	return one != nil && slices.ContainsFunc(one.Kinds, func(kind string) bool { return !other.Lacks(kind) })
 }
 
 // MissingError says that a report that another was compared with is not stored.

@@ -17,7 +17,8 @@ type Why int
 const (
 	// Settled says that the run has settled, again maybe.
 	Settled Why = iota
-	// Asked says that somebody wants it with all that is known now.
+	// Asked says that somebody wants it with all that is known now. A run of which
+	// something is gone gets a poorer report only for a better reason.
 	Asked
 )
 
@@ -47,7 +48,7 @@ func (r *Reports) Freeze(ctx context.Context, tx *pgstore.Tx, b *Built, why Why)
 	case errors.Is(err, pgstore.ErrNotFound):
 	case err != nil:
 		return Frozen{}, err
-	case !replaces(&f, &newest, why):
+	case !replaces(&f, &newest, why == Asked && b.Report.Inputs.Gone == nil):
 		return Frozen{FrozenReport: newest}, nil
 	}
 	gone, err := tx.RevisionGone(ctx, f.RunKey)
@@ -68,16 +69,17 @@ func (r *Reports) Freeze(ctx context.Context, tx *pgstore.Tx, b *Built, why Why)
 	return Frozen{FrozenReport: f, New: true}, tx.Enqueue(ctx, []pgstore.OutboxRow{row})
 }
 
-// replaces decides whether a report becomes the next revision after the newest one.
-func replaces(built, newest *pgstore.FrozenReport, why Why) bool {
+// replaces decides whether a report becomes the next revision after the newest one:
+// if it says anything else, or only for something new about its own run.
+func replaces(built, newest *pgstore.FrozenReport, anything bool) bool {
 	switch {
 	case built.SHA256 == newest.SHA256:
 		return false // it says the same
 	case built.RunVersion < newest.RunVersion:
 		return false // somebody who began later was faster
-	case why == Asked:
+	case anything:
 		return true
 	default:
-		return built.Chain != newest.Chain || built.DefinitionSHA256 != newest.DefinitionSHA256
+		return built.Chain != newest.Chain || built.DefinitionSHA256 != newest.DefinitionSHA256 || built.TemplateSHA256 != newest.TemplateSHA256
 	}
 }

@@ -18,8 +18,8 @@ const (
 	pageBytes   = 4 << 20 // of them that are held at once, about
 )
 
-// PrunedError says that a run is not stored whole any more: its report cannot be
-// built from what is left.
+// PrunedError says that events of a run are not stored any more, or that something
+// else is missing that retention does not own up to: its report cannot be built.
 type PrunedError struct {
 	Run    pgstore.RunKey
 	What   string // events, log lines or snapshots
@@ -28,13 +28,14 @@ type PrunedError struct {
 }
 
 func (e *PrunedError) Error() string {
-	return fmt.Sprintf("of run %s/%d %d of %d %s are stored: the others were removed by retention", e.Run.ID, e.Run.Number, e.Stored, e.Want, e.What)
+	return fmt.Sprintf("of run %s/%d %d of %d %s are stored: the others were removed", e.Run.ID, e.Run.Number, e.Stored, e.Want, e.What)
 }
 
-// feed gives all that is stored of a run to a builder. It holds some pages of
+// feed gives all that is stored of a run to a builder, without what is gone: rows of
+// that may still be there, and nobody knows for how long. It holds some pages of
 // events and lines at a time, and of each event with lines its order.
-func feed(ctx context.Context, s *pgstore.Store, run *execution.Run) (*report.Builder, error) {
-	f := feeding{store: s, run: run, builder: report.NewBuilder(run.ID, run.Number, run.RunID), withLines: map[int64]fact.Order{}}
+func feed(ctx context.Context, s *pgstore.Store, run *execution.Run, gone *report.Gone) (*report.Builder, error) {
+	f := feeding{store: s, run: run, gone: gone, builder: report.NewBuilder(run.ID, run.Number, run.RunID), withLines: map[int64]fact.Order{}}
 	if err := f.events(ctx); err != nil {
 		return nil, err
 	}
@@ -47,6 +48,7 @@ func feed(ctx context.Context, s *pgstore.Store, run *execution.Run) (*report.Bu
 type feeding struct {
 	store     *pgstore.Store
 	run       *execution.Run
+	gone      *report.Gone
 	builder   *report.Builder
 	withLines map[int64]fact.Order // events that brought lines, by arrival
 }
@@ -79,6 +81,9 @@ func (f *feeding) events(ctx context.Context) error {
 			case *execution.LogAppended:
 				f.withLines[e.Arrival] = e.Order()
 			case *execution.SnapshotCaptured:
+				if f.gone.Lacks(report.GoneSnapshots) {
+					break
+				}
 				snapshots++
 				p.State, p.Metrics, err = f.store.SnapshotContent(ctx, f.run, p.SnapshotID, e.Arrival)
 				switch {
@@ -117,7 +122,7 @@ func nextPage(page, size int) int {
 }
 
 func (f *feeding) lines(ctx context.Context) error {
-	if f.run.Counts.LogLines == 0 {
+	if f.run.Counts.LogLines == 0 || f.gone.Lacks(report.GoneLogs) {
 		return nil
 	}
 	var read int64

@@ -70,7 +70,11 @@ func TestTheAPIIsServed(t *testing.T) {
 			t.Errorf("%s: %v, error %v", name, got, err)
 		}
 	}
-	for path, want := range map[string]string{"/openapi.yaml": "openapi: 3.1.0", "/docs/": "<html", "/docs": "<html", "/readyz": "status"} {
+	for path, want := range map[string]string{
+		"/schema/report/v1.schema.json":            `"$id": "test-coordination.report.v1.schema.json"`,
+		"/schema/report/comparison.v1.schema.json": `"$id": "test-coordination.comparison.v1.schema.json"`,
+		"/openapi.yaml":                            "openapi: 3.1.0", "/docs/": "<html", "/docs": "<html", "/readyz": "status",
+	} {
 		code, text := page(t, url+path)
 		if code != http.StatusOK || !bytes.Contains(text, []byte(want)) {
 			t.Errorf("%s: %d %.200s", path, code, text)

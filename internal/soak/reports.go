@@ -24,9 +24,8 @@ type frozen struct {
 
 // checkReports has the service's own verification look at everything that is stored,
 // rollups included, and holds the reports to what must be: each run that has ended
-// has one that says how, unless retention has removed it, and an event has told of
-// each revision. A run that changes its status after something of it was pruned
-// keeps the report that it has.
+// has one whose newest revision says how, whatever else of it is gone, unless retention has removed
+// that, and an event has told of each revision.
 func (s *soak) checkReports(ctx context.Context) error {
 	store, err := pgstore.Open(ctx, pgstore.Config{URL: s.databaseURL(false)})
 	if err != nil {
@@ -51,9 +50,8 @@ func (s *soak) checkReports(ctx context.Context) error {
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var without int64
 	if err := conn.QueryRow(ctx, `SELECT count(*) FROM test_coordination.executions AS e WHERE e.status NOT IN ('pending', 'running', 'paused')
-		AND NOT EXISTS (SELECT FROM test_coordination.reports AS r WHERE r.execution_id = e.execution_id AND r.run = e.run AND r.status = e.status)
-		AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = e.execution_id AND p.run = e.run AND ('reports' = ANY (p.kinds)
-			OR EXISTS (SELECT FROM test_coordination.reports AS r WHERE r.execution_id = e.execution_id AND r.run = e.run)))`).Scan(&without); err != nil {
+		AND (SELECT r.status FROM test_coordination.reports AS r WHERE r.execution_id = e.execution_id AND r.run = e.run ORDER BY r.revision DESC LIMIT 1) IS DISTINCT FROM e.status
+		AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = e.execution_id AND p.run = e.run AND 'reports' = ANY (p.kinds))`).Scan(&without); err != nil {
 		return fmt.Errorf("count runs without a report: %w", err)
 	}
 	if without > 0 {

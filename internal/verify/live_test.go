@@ -6,7 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pruning"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/reporting"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
@@ -80,21 +84,93 @@ func TestADatabaseThatIsAwayIsAnError(t *testing.T) {
 }
 
 // What retention removed cannot be verified, and is no difference.
+// prune has retention remove kinds of data of the runs that have ended, and tells how
+// many those are. It does so in many days, when nothing waits for a report any more.
+func (f *filled) prune(t *testing.T, kinds retention.Kinds) int {
+	t.Helper()
+	rows, err := f.db.Pool(t).Query(t.Context(), "SELECT execution_id, run FROM test_coordination.executions WHERE status NOT IN ('pending', 'running', 'paused')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := pgx.CollectRows(rows, pgx.RowToStructByPos[pgstore.RunKey])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var due []retention.Due
+	for _, k := range keys {
+		run, err := f.store.FindRun(t.Context(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		due = append(due, retention.Due{ExecutionID: run.ID, Number: run.Number, Version: run.Version, Bucket: run.Bucket, Go: kinds, Policy: "old"})
+	}
+	later := time.Now().AddDate(0, 1, 0)
+	pruned, err := f.store.PruneRuns(t.Context(), pgstore.PruneRequest{Due: due, Now: later})
+	if err != nil || len(pruned) == 0 || len(pruned) != len(due) {
+		t.Fatalf("%d of %d runs pruned, error %v", len(pruned), len(due), err)
+	}
+	pending, err := f.store.PendingRows(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pending {
+		if _, err := f.store.RemovePending(t.Context(), p.MonthKind, 1e6, later); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return len(pruned)
+}
+
+// Reports of runs of which as much is gone as they say are built again; those that
+// were made of more are not.
+func TestReportsOfTheRestAreVerified(t *testing.T) {
+	t.Parallel()
+	f := fill(t)
+	pool := f.db.Pool(t)
+	whole := f.verify(t)
+	f.prune(t, retention.Logs|retention.Snapshots)
+	pruned := f.verify(t)
+	lost := whole.ReportsRebuilt - pruned.ReportsRebuilt
+	if !pruned.Clean() || lost < 1 {
+		t.Fatalf("differences %v, %d reports less are built again", pruned.Differences, lost)
+	}
+	freeTables(t, pool)
+	// As after a late event: another report is made of the rest.
+	var ids []string
+	rows, err := pool.Query(t.Context(), "SELECT p.execution_id FROM test_coordination.pruned_runs AS p JOIN test_coordination.reports AS r ON r.execution_id = p.execution_id AND r.run = p.run WHERE p.run = 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		t.Fatal(err)
+	}
+	making := reporting.Reports{Store: f.store, Source: "/tcda/test"}
+	made := int64(0)
+	for _, id := range ids {
+		built, err := making.Build(t.Context(), pgstore.RunKey{ID: execution.ID(id), Number: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if built.Report.Inputs.Gone == nil {
+			continue
+		}
+		made++
+		if _, err := pool.Exec(t.Context(), `UPDATE test_coordination.reports SET body = $1::bytea, size_bytes = octet_length($1::bytea), sha256 = decode($2::text, 'hex')
+			WHERE execution_id = $3 AND run = 1`, built.Body, built.Report.SHA256, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rest := f.verify(t)
+	if !rest.Clean() || rest.ReportsRebuilt != pruned.ReportsRebuilt+made || made == 0 {
+		t.Errorf("differences %v; %d reports are built again, want %d and %d", rest.Differences, rest.ReportsRebuilt, pruned.ReportsRebuilt, made)
+	}
+}
+
 func TestPrunedRunsAreNotVerifiable(t *testing.T) {
 	t.Parallel()
 	f := fill(t)
 	pool := f.db.Pool(t)
-	pruner := pruning.New(pruning.Config{
-		Rules: retention.Rules{Policies: retention.ForDays("old", retention.Run, 1)}, Actor: "test", Pace: 0.01,
-	}, pruning.Parts{Store: f.store, Now: func() time.Time { return time.Now().AddDate(0, 0, 3) }})
-	done, err := pruner.Once(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone := done.Pruned[retention.PolicyKind{Policy: "old", Kind: retention.Run}].Runs
-	if gone == 0 {
-		t.Fatal("nothing was pruned")
-	}
+	gone := f.prune(t, retention.Everything)
 	report := f.verify(t)
 	if !report.Clean() {
 		t.Errorf("differences: %v", report.Differences)

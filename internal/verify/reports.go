@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"reflect"
 	"strconv"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
@@ -74,9 +73,9 @@ func (v *verification) reports(ctx context.Context) error {
 	}{
 		{not.replaced, "that a newer revision has replaced"},
 		{not.otherRules, "that were built by other rules than " + report.BuilderVersion},
-		{not.removed, "of runs that are not stored whole any more"},
+		{not.removed, "of runs of which something that they were made from is gone"},
 		{not.changed, "of runs that have changed since"},
-		{not.published, "of runs whose scenario was published, or published otherwise, since"},
+		{not.published, "of runs whose scenario or template was published, or published otherwise, since"},
 		{not.compared, "that were compared with reports that are not stored any more"},
 	} {
 		if why.n > 0 {
@@ -131,7 +130,7 @@ func (v *verification) rebuildReport(ctx context.Context, c comparison, row *pgs
 	var pruned *reporting.PrunedError
 	var missing *reporting.MissingError
 	switch {
-	case errors.Is(err, pgstore.ErrNotFound), errors.As(err, &pruned):
+	case errors.Is(err, pgstore.ErrNotFound), errors.Is(err, reporting.ErrMoreGone), errors.As(err, &pruned):
 		not.removed++
 		return nil
 	case errors.As(err, &missing):
@@ -150,7 +149,7 @@ func (v *verification) rebuildReport(ctx context.Context, c comparison, row *pgs
 	switch {
 	case again.Report.Inputs.Chain != frozen.Inputs.Chain && again.Report.Inputs.Events > frozen.Inputs.Events:
 		not.changed++
-	case !reflect.DeepEqual(again.Report.Definition, frozen.Definition):
+	case !sameDefinition(&again.Report.Inputs, &frozen.Inputs):
 		not.published++
 	default:
 		v.report.ReportsRebuilt++
@@ -165,6 +164,12 @@ func (v *verification) rebuildReport(ctx context.Context, c comparison, row *pgs
 		}
 	}
 	return nil
+}
+
+// sameDefinition tells whether two reports were made from one publication of one
+// definition, with one template.
+func sameDefinition(a, b *report.Inputs) bool {
+	return a.DefinitionSHA256 == b.DefinitionSHA256 && a.Publication == b.Publication && a.TemplateSHA256 == b.TemplateSHA256
 }
 
 // firstDifference is where two texts part.

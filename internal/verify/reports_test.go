@@ -3,6 +3,7 @@ package verify_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
@@ -51,6 +52,26 @@ func TestAForgedReportIsFoundOut(t *testing.T) {
 	}
 	if d := forge(forged, r.SHA256); len(d) == 0 || d[len(d)-1].Field != "SHA256" && d[0].Field != "Verdict.Headline" {
 		t.Errorf("the digest is changed with it: %v", d)
+	}
+	if r, err = report.Decode(body); err != nil {
+		t.Fatal(err)
+	}
+	r.Definition.Parameters = append(r.Definition.Parameters, report.Parameter{Name: "zzz", Value: "1", From: "default"})
+	if forged, err = r.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	if d := forge(forged, r.SHA256); len(d) == 0 {
+		t.Error("a parameter is added, and nothing found")
+	}
+	if r, err = report.Decode(body); err != nil {
+		t.Fatal(err)
+	}
+	r.Inputs.Gone = &report.Gone{Kinds: []string{report.GoneLogs}, Policy: "old", At: time.Now()}
+	if forged, err = r.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	if d := forge(forged, r.SHA256); len(d) == 0 {
+		t.Error("it says that lines are gone, and nothing is found")
 	}
 	if d := forge(body, whole); len(d) != 0 {
 		t.Errorf("as it was: %v", d)

@@ -32,6 +32,7 @@ CREATE TABLE "test_coordination"."reports" (
   "run_version" bigint NOT NULL,
   "chain" bytea NOT NULL,
   "definition_sha256" bytea NULL,
+  "template_sha256" bytea NULL,
   "compared" bytea[] NOT NULL DEFAULT '{}',
   "status" text NOT NULL,
   "reported_outcome" text NOT NULL DEFAULT '',
@@ -85,6 +86,8 @@ COMMENT ON COLUMN "test_coordination"."reports"."run_version" IS 'Version of the
 COMMENT ON COLUMN "test_coordination"."reports"."chain" IS 'Head of the hash chain over the events that it was built from.';
 -- set comment to column: "definition_sha256" on table: "reports"
 COMMENT ON COLUMN "test_coordination"."reports"."definition_sha256" IS 'Of the definition that was run; NULL when none was known.';
+-- set comment to column: "template_sha256" on table: "reports"
+COMMENT ON COLUMN "test_coordination"."reports"."template_sha256" IS 'Of the template that the definition names; NULL when none was known.';
 -- set comment to column: "compared" on table: "reports"
 COMMENT ON COLUMN "test_coordination"."reports"."compared" IS 'Digests of the reports that it is compared with.';
 -- set comment to column: "attempt" on table: "reports"

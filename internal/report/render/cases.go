@@ -237,10 +237,12 @@ func origin(r *report.Report) []property {
 		{"tcda.scenario_id", r.Run.ScenarioID},
 		{"tcda.scenario_version", or(versionText(r), r.Run.ScenarioVersion)},
 		{"tcda.definition.sha256", r.Definition.SHA256},
+		{"tcda.template.sha256", r.Inputs.TemplateSHA256},
 		{"tcda.environment", r.Run.Environment},
 		{"tcda.coordinator_id", r.Run.CoordinatorID},
 		{"tcda.group_id", r.Run.GroupID},
 		{"tcda.inputs.chain", r.Inputs.Chain},
+		{"tcda.gone", goneText(r)},
 	}
 	kept := all[:0]
 	for _, p := range all {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -83,6 +84,31 @@ func TestEveryFormatNamesItsReport(t *testing.T) {
 				t.Errorf("%s of %s does not say that it is provisional", f.Name, run.Name)
 			}
 		}
+	}
+}
+
+// Whoever reads a report that was made from the rest of a run is told so.
+func TestPeopleAreToldWhatIsGone(t *testing.T) {
+	t.Parallel()
+	whole := sample()
+	r := sample()
+	r.Inputs.Gone = &report.Gone{
+		Kinds: []string{report.GoneLogs, report.GoneSnapshots}, Policy: "old <runs>", At: time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC), Revision: 2, SHA256: "beef",
+	}
+	for _, format := range []string{"markdown", "html", "junit", "ctrf", "chaostoolkit"} {
+		text := string(rendered(t, format, r))
+		for _, want := range []string{"Log lines and snapshots of this run were removed by retention", "runs", "2026", "Revision 2 was made from the whole run"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s does not say %q", format, want)
+			}
+		}
+		if strings.Contains(string(rendered(t, format, whole)), "retention") {
+			t.Errorf("%s says that something of a whole run is gone", format)
+		}
+	}
+	r.Inputs.Gone = &report.Gone{Kinds: []string{report.GoneLogs}, At: r.Inputs.Gone.At}
+	if text := string(rendered(t, "markdown", r)); !strings.Contains(text, "Log lines of this run were removed by retention, last on ") || strings.Contains(text, "Revision") {
+		t.Errorf("markdown: %.1000s", text)
 	}
 }
 

@@ -124,6 +124,7 @@ func share(part, whole int) px {
 type reportPage struct {
 	*report.Report
 	Title          string
+	Gone           string
 	Swim           *swim
 	ValidationRows shown[*report.Validation]
 	FaultRows      shown[report.Fault]
@@ -179,7 +180,7 @@ type level struct {
 
 func writeHTML(w io.Writer, r *report.Report) error {
 	p := &reportPage{
-		Report: r, Title: name(r), Swim: drawSwim(r), History: drawHistory(r),
+		Report: r, Title: name(r), Gone: goneText(r), Swim: drawSwim(r), History: drawHistory(r),
 		ValidationRows: show(failedFirst(r.Validations), htmlRows, 0),
 		FaultRows:      show(r.Faults, htmlRows, 0),
 		StepRows:       show(r.Steps, htmlRows, 0),

@@ -21,6 +21,9 @@ func writeMarkdown(w io.Writer, r *report.Report) error {
 	if r.Provisional {
 		b.WriteString("> [!WARNING]\n> **PROVISIONAL.** The run has not ended: this report is no evidence yet, and will change.\n\n")
 	}
+	if gone := goneText(r); gone != "" {
+		fmt.Fprintf(b, "> [!NOTE]\n> %s\n\n", md(gone))
+	}
 	fmt.Fprintf(b, "**%s**\n\n", md(or(r.Verdict.Headline, string(r.Verdict.Status))))
 
 	id := mdHead("Run", "")
@@ -68,6 +71,9 @@ func writeMarkdown(w io.Writer, r *report.Report) error {
 	fmt.Fprintf(b, ", made from %s (chain %s)", plural(r.Inputs.Events, "event"), or(mdCode(r.Inputs.Chain), none))
 	if r.Definition.SHA256 != "" {
 		fmt.Fprintf(b, "; definition %s", mdCode(r.Definition.SHA256))
+	}
+	if r.Inputs.TemplateSHA256 != "" {
+		fmt.Fprintf(b, "; template %s", mdCode(r.Inputs.TemplateSHA256))
 	}
 	b.WriteString(".\n")
 	_, err := io.WriteString(w, b.String())

@@ -141,6 +141,6 @@ func sample() *report.Report {
 			DurationChange: new(90.0 - 70*float64(i)), ResilienceChange: new(-31.0), NewFailures: []string{"v-alert"}, FixedFailures: []string{}, SameDefinition: i < 4,
 		})
 	}
-	r.Inputs = report.Inputs{Events: 430, Chain: "c0ffee", DefinitionSHA256: "3f0c", Compared: []string{"aa11"}}
+	r.Inputs = report.Inputs{Events: 430, Chain: "c0ffee", DefinitionSHA256: "3f0c", Publication: "9e1b", TemplateID: "exchange-disruption", TemplateSHA256: "77aa", Compared: []string{"aa11"}}
 	return r
 }

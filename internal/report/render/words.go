@@ -52,6 +52,25 @@ func mark(status string) string {
 	return map[string]string{"good": "✓", "bad": "✗", "warn": "⚠", "busy": "▸", "idle": "○"}[tone(status)]
 }
 
+// goneText says what retention had removed of the run; empty for nothing.
+func goneText(r *report.Report) string {
+	g := r.Inputs.Gone
+	if g == nil {
+		return ""
+	}
+	what := map[string]string{report.GoneLogs: "log lines", report.GoneSnapshots: "snapshots"}
+	names := make([]string, len(g.Kinds))
+	for i, kind := range g.Kinds {
+		names[i] = or(what[kind], kind)
+	}
+	text := capital(strings.Join(names, " and ")) + " of this run were removed by retention, last" + optional(" by policy %s", g.Policy) +
+		" on " + stamp(g.At) + ": this report was made without them."
+	if g.Revision > 0 {
+		text += fmt.Sprintf(" Revision %d was made from the whole run, as it was then.", g.Revision)
+	}
+	return text
+}
+
 // word is a status or a name of the contract as people write it.
 func word(s string) string { return strings.ReplaceAll(s, "_", " ") }
 

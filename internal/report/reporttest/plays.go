@@ -3,11 +3,13 @@ package reporttest
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario/examples"
 )
 
@@ -174,7 +176,10 @@ func errorWithRollback() *Run {
 	s.step("rollback-1", "rollback", "rollback", "kraken-simulator", "clear_faults", "passed", "", time.Second)
 	s.at(4*time.Minute).phaseEnd("rollback", "passed", "")
 	s.finished("error", 2, "disruption could not be injected", `{"rollback": "passed"}`)
-	s.run.Definition = &report.DefinitionSource{ScenarioID: "exchange-outage", Number: 2, Text: examples.ExchangeOutage, TemplateID: "exchange-disruption", TemplateVersion: "1"}
+	s.run.Definition = &report.DefinitionSource{
+		ScenarioID: "exchange-outage", Number: 2, Text: examples.ExchangeOutage, Publication: strings.Repeat("5e", 32), TemplateID: "exchange-disruption", TemplateVersion: "1",
+		TemplateText: examples.ExchangeDisruption, TemplateSHA256: scenario.HashContent(examples.ExchangeDisruption).String(),
+	}
 	return s.done()
 }
 

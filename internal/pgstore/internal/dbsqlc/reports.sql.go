@@ -74,15 +74,15 @@ func (q *Queries) EarlierAttempts(ctx context.Context, arg EarlierAttemptsParams
 
 const insertReport = `-- name: InsertReport :exec
 INSERT INTO test_coordination.reports
-  (bucket, execution_id, run, revision, sha256, builder, body, size_bytes, run_version, chain, definition_sha256, compared, status, reported_outcome,
+  (bucket, execution_id, run, revision, sha256, builder, body, size_bytes, run_version, chain, definition_sha256, template_sha256, compared, status, reported_outcome,
    headline, scenario_id, environment, group_id, attempt, started_at, ended_at, validations_passed, validations_failed, validations_skipped, validations_error,
    resilience_score, created_at)
 VALUES
   ($1, $2, $3, $4, $5, $6, $7, $8,
-   $9, $10, $11, $12, $13, $14,
-   $15, $16, $17, $18, $19, $20, $21,
-   $22, $23, $24, $25,
-   $26, $27)
+   $9, $10, $11, $12, $13, $14, $15,
+   $16, $17, $18, $19, $20, $21, $22,
+   $23, $24, $25, $26,
+   $27, $28)
 `
 
 type InsertReportParams struct {
@@ -97,6 +97,7 @@ type InsertReportParams struct {
 	RunVersion         int64
 	Chain              []byte
 	DefinitionSHA256   []byte
+	TemplateSHA256     []byte
 	Compared           [][]byte
 	Status             string
 	ReportedOutcome    string
@@ -129,6 +130,7 @@ func (q *Queries) InsertReport(ctx context.Context, arg InsertReportParams) erro
 		arg.RunVersion,
 		arg.Chain,
 		arg.DefinitionSHA256,
+		arg.TemplateSHA256,
 		arg.Compared,
 		arg.Status,
 		arg.ReportedOutcome,
@@ -316,7 +318,7 @@ func (q *Queries) ReportKeys(ctx context.Context, arg ReportKeysParams) ([]Repor
 const reportOf = `-- name: ReportOf :one
 SELECT r.bucket, r.execution_id, r.run, r.revision, r.sha256, r.builder, r.size_bytes, r.run_version, r.chain, r.definition_sha256, r.status, r.reported_outcome,
   r.headline, r.scenario_id, r.environment, r.group_id, r.attempt, r.started_at, r.ended_at, r.validations_passed, r.validations_failed, r.validations_skipped, r.validations_error,
-  r.resilience_score, r.created_at, r.compared
+  r.resilience_score, r.created_at, r.compared, r.template_sha256
 FROM test_coordination.reports AS r
 WHERE r.execution_id = $1 AND r.run = $2 AND ($3::integer = 0 OR r.revision = $3::integer)
 ORDER BY r.revision DESC LIMIT 1
@@ -349,6 +351,7 @@ type ReportOfRow struct {
 	ResilienceScore    *float64
 	CreatedAt          time.Time
 	Compared           [][]byte
+	TemplateSHA256     []byte
 }
 
 // ReportOf is what a revision of the report of a run says beside its body; revision
@@ -383,6 +386,7 @@ func (q *Queries) ReportOf(ctx context.Context, executionID string, run int32, r
 		&i.ResilienceScore,
 		&i.CreatedAt,
 		&i.Compared,
+		&i.TemplateSHA256,
 	)
 	return i, err
 }
