@@ -379,3 +379,40 @@ func TestALongReaderPutsAPartitionOff(t *testing.T) {
 	}
 	w.verify()
 }
+
+// A pass is not over because the roller was at work for longer than a lock is waited
+// for.
+func TestAPassWaitsForTheRoller(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.history(95, func() []kafkarecord.Record { return w.fullRun("exec-1") })
+	roller, err := w.db.Pool(w).Begin(t.Context())
+	must(t, err)
+	defer func() { _ = roller.Rollback(t.Context()) }()
+	_, err = roller.Exec(t.Context(), "SELECT pg_advisory_xact_lock(hashtextextended('tcda:make-rollups', 0))")
+	must(t, err)
+
+	hurried, err := pgstore.Open(t.Context(), pgstore.Config{URL: w.db.URL, MaxConns: 2, LockTimeout: 50 * time.Millisecond})
+	must(t, err)
+	t.Cleanup(hurried.Close)
+	tries := 0
+	pruner := w.pruner(thirtyDays, func(c *pruning.Config, p *pruning.Parts) {
+		c.LockTries, p.Store = 2, hurried
+		p.Probe = func(step string) error {
+			if step == "mark" {
+				if tries++; tries == 4 {
+					return roller.Rollback(t.Context())
+				}
+			}
+			return nil
+		}
+	})
+	if _, err := pruner.Once(t.Context()); !pgstore.WaitedForLock(err) || tries != 2 {
+		t.Fatalf("after %d tries: %v; want 2, and that a lock was not had in time", tries, err)
+	}
+	done, err := pruner.Once(t.Context())
+	if err != nil || done.PendingRows != 0 || done.Replaced == 0 || tries != 4 {
+		t.Errorf("after %d tries: %v, %d rows pending, %d partitions replaced; want 4, no error, 0 and some", tries, err, done.PendingRows, done.Replaced)
+	}
+	w.verify()
+}

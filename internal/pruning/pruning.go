@@ -42,7 +42,7 @@ type Config struct {
 	PageRows int64   // and rows that are removed in one, about: 20,000
 	Pace     float64 // a pause after each transaction, in times of what it took: DefaultPace; negative: none
 
-	LockTries int           // how often it is tried to replace a partition in a pass: 6
+	LockTries int           // how often a step is tried that others are in the way of: 6
 	LockPause time.Duration // before the second try, doubled for each further one: 1 s
 }
 
@@ -307,20 +307,37 @@ func (p *Pruner) start() *stopwatch { return &stopwatch{clock: p.clock, began: p
 
 // paced does a step, and then nothing for some times as long: what the database does
 // for us is a share of what it could. By how long it took the next page is sized; nil:
-// there are no pages.
+// there are no pages. A step that others are in the way of is tried again, later and
+// later; if they are at each try the error is one of which pgstore.WaitedForLock tells.
 func (p *Pruner) paced(ctx context.Context, step string, size *pager, do func(*stopwatch) error) error {
-	if err := p.Probe(step); err != nil {
-		return err
+	wait := p.cfg.LockPause
+	for try := 1; ; try++ {
+		if err := p.Probe(step); err != nil {
+			return err
+		}
+		watch := p.start()
+		err := do(watch)
+		if err == nil {
+			took := watch.took()
+			if size != nil {
+				size.took(took)
+			}
+			return p.rest(ctx, times(p.cfg.Pace, took))
+		}
+		if !pgstore.WaitedForLock(err) {
+			return err
+		}
+		if p.Metrics != nil {
+			p.Metrics.Locked()
+		}
+		if try >= p.cfg.LockTries {
+			return err
+		}
+		if err := p.rest(ctx, wait); err != nil {
+			return err
+		}
+		wait *= 2
 	}
-	watch := p.start()
-	if err := do(watch); err != nil {
-		return err
-	}
-	took := watch.took()
-	if size != nil {
-		size.took(took)
-	}
-	return p.rest(ctx, times(p.cfg.Pace, took))
 }
 
 func pause(ctx context.Context, d time.Duration) error {

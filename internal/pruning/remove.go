@@ -112,37 +112,25 @@ func (p *Pruner) remove(ctx context.Context, rows pgstore.Pending, done *Result)
 // replace replaces a partition, unless others use its table whenever it is tried: for
 // as long as a try waits, readers and writers of the table wait behind it.
 func (p *Pruner) replace(ctx context.Context, part pgstore.BucketPartition, kind retention.Kinds, done *Result) (bool, error) {
-	wait := p.cfg.LockPause
-	for try := 1; ; try++ {
-		var replaced pgstore.Replaced
-		err := p.paced(ctx, "replace", nil, func(*stopwatch) (err error) {
-			replaced, err = p.Store.ReplacePartition(ctx, part, kind, p.cfg.Actor, p.Now().UTC())
-			return err
-		})
-		switch {
-		case err == nil:
-			done.Replaced++
-			done.Freed += replaced.Freed
-			if p.Metrics != nil {
-				p.Metrics.Freed(replaced.Freed)
-			}
-			p.Log.Info().Str("partition", part.Name).Stringer("kind", kind).Int64("rows_kept", replaced.Kept).Int64("bytes_freed", replaced.Freed).Msg("partition dropped")
-			return true, nil
-		case !pgstore.WaitedForLock(err):
-			return false, err
-		}
-		if p.Metrics != nil {
-			p.Metrics.Locked()
-		}
-		if try == p.cfg.LockTries {
-			p.Log.Warn().Str("partition", part.Name).Int("tries", try).Msg("partition not dropped, for its table was in use at each try; the next pass tries again")
-			return false, nil
-		}
-		if err := pause(ctx, wait); err != nil {
-			return false, err
-		}
-		wait *= 2
+	var replaced pgstore.Replaced
+	err := p.paced(ctx, "replace", nil, func(*stopwatch) (err error) {
+		replaced, err = p.Store.ReplacePartition(ctx, part, kind, p.cfg.Actor, p.Now().UTC())
+		return err
+	})
+	if pgstore.WaitedForLock(err) {
+		p.Log.Warn().Str("partition", part.Name).Int("tries", p.cfg.LockTries).Msg("partition not dropped, for its table was in use at each try; the next pass tries again")
+		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
+	done.Replaced++
+	done.Freed += replaced.Freed
+	if p.Metrics != nil {
+		p.Metrics.Freed(replaced.Freed)
+	}
+	p.Log.Info().Str("partition", part.Name).Stringer("kind", kind).Int64("rows_kept", replaced.Kept).Int64("bytes_freed", replaced.Freed).Msg("partition dropped")
+	return true, nil
 }
 
 // partitionsOf are the partitions of a kind's tables that lie within a month.

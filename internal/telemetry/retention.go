@@ -29,7 +29,7 @@ func NewRetentionMetrics(registry prometheus.Registerer, kinds, reasons []string
 		rows:       counterVec("tcda_retention_rows_total", "Rows that went with them, by kind, as the runs count them.", "kind"),
 		freed:      counter("tcda_retention_freed_bytes_total", "Bytes that went back to the operating system with partitions."),
 		partitions: counter("tcda_retention_partitions_total", "Partitions that were dropped, or replaced by what is kept of them."),
-		locked:     counter("tcda_retention_lock_timeouts_total", "Tries to replace a partition that others were using; tried again."),
+		locked:     counter("tcda_retention_lock_timeouts_total", "Steps of a pass that others were in the way of: who uses a partition, or the roller; tried again."),
 		kept:       gaugeVec("tcda_retention_kept_runs", "Runs that a policy would have lose something and that are kept all the same, by reason, at the last pass.", "reason"),
 		pending:    gauge("tcda_retention_pending_rows", "Rows of pruned runs that still lie in their tables after the last pass, about."),
 		lastPass:   gauge("tcda_retention_last_pass_timestamp_seconds", "When the last pass ended that went through; 0: none yet."),
