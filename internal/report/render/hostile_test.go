@@ -381,7 +381,7 @@ func expected(format string, r *report.Report) []string {
 func TestHostileTextsStayText(t *testing.T) {
 	t.Parallel()
 	more := []string{
-		"@everyone #1 org/repo#2 http://evil.example/ www.evil.example", "someone@evil.example :smile: $x$", "1. one", "- item", "+ item", "# head", "> quote", "    code",
+		"@everyone #1 org/repo#2 http://evil.example/ www.evil.example", "someone@evil.example :smile: $x$", "17:29:34 :29: 5:100: 5:1234:x", "1. one", "- item", "+ item", "# head", "> quote", "    code",
 		"[^1]: note", "<!-- -->", "\\| \\\\| \\`", "``x`` ` y", "---", "a\n\nb", "'=1+1", "''=1", "\r=1", "＝1", "<![CDATA[", "&#0;", "\x00", "\xff\xfe", "${x} $(y) %00",
 		"</title></style></svg></script>", "javascript:alert(1)", "`|`", "|", "*a* _b_ ~~c~~", "\ufffe\uffff",
 	}

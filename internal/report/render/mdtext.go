@@ -33,8 +33,8 @@ func md(s string) string {
 				b.WriteByte('\\')
 			}
 			b.WriteRune(r)
-		case ':': // of https://, of :smile:
-			if next != ' ' && next != utf8.RuneError {
+		case ':': // of https://, of :smile:, not of 17:29:34
+			if next != ' ' && next != utf8.RuneError && !inClock(s[:i], s[i+1:]) {
 				b.WriteByte('\\')
 			}
 			b.WriteRune(r)
@@ -75,6 +75,13 @@ func md(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// inClock tells whether a colon stands between these as in a time of day: behind a
+// digit and before just two (there are :100: and :1234:, and no such picture of two).
+func inClock(before, after string) bool {
+	digits := len(after) - len(strings.TrimLeft(after, "0123456789"))
+	return digits == 2 && before != "" && strings.Contains("0123456789", before[len(before)-1:])
 }
 
 func letter(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
