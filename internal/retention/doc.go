@@ -17,8 +17,9 @@
 //
 // The attempts of a group, the runs of a scenario with one group id, are one in the
 // analysts' figures, so they go as one: what these are made from, the results and the
-// row, goes of an attempt only if it goes of every other, too, or has gone. What else
-// there is of an attempt goes by itself.
+// row, goes of an attempt only if it goes of every other, too, or has gone; and with
+// results that stay stays what would go by the same policy. What other policies have
+// go of an attempt goes by itself.
 //
 // The package must not know how data is stored, nor what removes it: package
 // pruning asks it, run by run.

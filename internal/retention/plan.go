@@ -74,6 +74,19 @@ func (d *Due) groupKey() groupKey {
 	return groupKey{}
 }
 
+// withResults adds to kinds that are to stay, if results are among them, whatever else
+// goes by the same policy: a run that is to go whole stays whole.
+func (d *Due) withResults(kinds Kinds) Kinds {
+	if kinds.Has(Results) && d.Go.Has(Results) {
+		for _, kind := range d.Go.Each() {
+			if *d.by.of(kind) == *d.by.of(Results) {
+				kinds |= kind
+			}
+		}
+	}
+	return kinds
+}
+
 // compare is the order in which runs go: the oldest first, groups together.
 func (d *Due) compare(other *Due) int {
 	return cmp.Or(d.first().Compare(other.first()), d.groupKey().compare(other.groupKey()),
@@ -246,7 +259,7 @@ func (p *Plan) Finish() {
 		g := p.limit[0]
 		p.limit = p.limit[1:]
 		for _, place := range g.places {
-			p.hold(place, Figures&^g.goes, Group)
+			p.hold(place, p.Due[place].withResults(Figures&^g.goes), Group)
 		}
 	}
 	for i := range p.Due {

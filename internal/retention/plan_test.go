@@ -46,7 +46,7 @@ func TestAttemptsOfAGroupGoTogether(t *testing.T) {
 	}
 	all := retention.ForDays("all", retention.Run, 30)
 	parts := append(retention.ForDays("results", retention.Events|retention.Results, 30), retention.ForDays("all", retention.Run, 60)...)
-	const everything, noRow, noFigures = "logs,snapshots,events,results,reports,run", "logs,snapshots,events,results,reports", "logs,snapshots,events,reports"
+	const everything, noRow = "logs,snapshots,events,results,reports,run", "logs,snapshots,events,results,reports"
 	for name, c := range map[string]struct {
 		policies []retention.Policy
 		holds    []retention.Hold
@@ -58,19 +58,19 @@ func TestAttemptsOfAGroupGoTogether(t *testing.T) {
 		"all are old enough": {policies: all, runs: []retention.Stored{attempt("b", 31), attempt("a", 40)}, goes: map[string]string{"a/1": everything, "b/1": everything}},
 		"the last is too young": {
 			policies: all, runs: []retention.Stored{attempt("b", 29), attempt("a", 40)},
-			goes: map[string]string{"a/1": noFigures}, kept: map[retention.Reason]int64{retention.Group: 1},
+			goes: map[string]string{}, kept: map[retention.Reason]int64{retention.Group: 1},
 		},
 		"an early one is pinned": {
 			policies: all, runs: []retention.Stored{attempt("c", 31), attempt("b", 32, pinned), attempt("a", 33)},
-			goes: map[string]string{"a/1": noFigures, "c/1": noFigures}, kept: map[retention.Reason]int64{retention.Group: 2, retention.Pinned: 1},
+			goes: map[string]string{}, kept: map[retention.Reason]int64{retention.Group: 2, retention.Pinned: 1},
 		},
 		"one is held": {
 			policies: all, holds: []retention.Hold{{ID: 1, ExecutionID: "a"}}, runs: []retention.Stored{attempt("b", 31), attempt("a", 33)},
-			goes: map[string]string{"b/1": noFigures}, kept: map[retention.Reason]int64{retention.Group: 1, retention.Held: 1},
+			goes: map[string]string{}, kept: map[retention.Reason]int64{retention.Group: 1, retention.Held: 1},
 		},
 		"one has not ended": {
 			policies: all, runs: []retention.Stored{attempt("b", 31, func(r *retention.Stored) { r.Status = execution.StatusRunning }), attempt("a", 33)},
-			goes: map[string]string{"a/1": noFigures}, kept: map[retention.Reason]int64{retention.Group: 1},
+			goes: map[string]string{}, kept: map[retention.Reason]int64{retention.Group: 1},
 		},
 		"others of the group id are of another scenario": {
 			policies: all, runs: []retention.Stored{attempt("b", 31, pinned, scenario("market")), attempt("a", 33)},
@@ -83,6 +83,10 @@ func TestAttemptsOfAGroupGoTogether(t *testing.T) {
 		"logs alone go by themselves": {
 			policies: retention.ForDays("logs", retention.Logs|retention.Events, 30), runs: []retention.Stored{attempt("b", 29), attempt("a", 31)},
 			goes: map[string]string{"a/1": "logs,events"},
+		},
+		"the last is too young, and logs go by themselves": {
+			policies: append(retention.ForDays("logs", retention.Logs, 5), all...), runs: []retention.Stored{attempt("b", 29), attempt("a", 40)},
+			goes: map[string]string{"a/1": "logs", "b/1": "logs"}, kept: map[retention.Reason]int64{retention.Group: 1},
 		},
 		"results go, and the row not yet": {
 			policies: parts, runs: []retention.Stored{attempt("b", 31), attempt("a", 61)},
@@ -106,7 +110,7 @@ func TestAttemptsOfAGroupGoTogether(t *testing.T) {
 				attempt("", 31, number("y", 2), group("h")), attempt("", 32, number("x", 2), group("i")), attempt("", 33, number("y", 1), group("i")),
 				attempt("", 34, number("x", 1)), attempt("p", 35, pinned), attempt("z", 36, group("h")),
 			},
-			goes: map[string]string{"x/1": noFigures, "x/2": noRow, "y/1": noRow, "y/2": noRow, "z/1": noRow},
+			goes: map[string]string{"x/2": noRow, "y/1": noRow, "y/2": noRow, "z/1": noRow},
 			kept: map[retention.Reason]int64{retention.Pinned: 1, retention.Group: 3, retention.Needed: 2},
 		},
 	} {
@@ -216,8 +220,10 @@ func TestPlansKeepGroupsAndCountAll(t *testing.T) {
 // until none does.
 func modelOf(rules *retention.Rules, required []string, runs []retention.Stored) []retention.Kinds {
 	decider, goes, latest := retention.NewDecider(rules, nil, required, now), make([]retention.Kinds, len(runs)), map[execution.ID]int{}
+	by := make([]map[retention.Kinds]int, len(runs))
 	for i := range runs {
-		goes[i] = decider.Decide(&runs[i].RunFacts).Go
+		verdict := decider.Decide(&runs[i].RunFacts)
+		goes[i], by[i] = verdict.Go, verdict.By
 		if _, known := latest[runs[i].ExecutionID]; !known {
 			latest[runs[i].ExecutionID] = i
 		}
@@ -227,7 +233,13 @@ func modelOf(rules *retention.Rules, required []string, runs []retention.Stored)
 		for i := range runs {
 			for j := range runs {
 				if runs[i].GroupID != "" && runs[i].GroupID == runs[j].GroupID && runs[i].ScenarioID == runs[j].ScenarioID {
-					goes[i] &^= retention.Figures &^ (goes[j] | runs[j].Gone)
+					stays := retention.Figures &^ (goes[j] | runs[j].Gone)
+					for kind, policy := range by[i] {
+						if stays.Has(retention.Results) && goes[i].Has(retention.Results) && policy == by[i][retention.Results] {
+							stays |= kind
+						}
+					}
+					goes[i] &^= stays
 				}
 			}
 			if at := latest[runs[i].ExecutionID]; !goes[i].Has(retention.Run) {
