@@ -152,9 +152,9 @@ func (l *Loop) interruptSilent(ctx context.Context) error {
 func (l *Loop) only(k pgstore.RunKey, err error) error {
 	var rejected *command.Rejected
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, pgstore.ErrNotFound): // retention has removed it meanwhile
 		return nil
-	case errors.As(err, &rejected), errors.Is(err, pgstore.ErrNotFound), pgstore.ClassOf(err) != pgstore.Infrastructure:
+	case errors.As(err, &rejected), pgstore.ClassOf(err) != pgstore.Infrastructure:
 		l.Log.Error().Err(err).Str("execution_id", string(k.ID)).Int32("run", int32(k.Number)).Msg("nothing can be said of this run; going on with the others")
 		return nil
 	}
