@@ -98,10 +98,43 @@ func (l *load) stream(ctx context.Context, number int, compression string) error
 	}
 	defer producer.Close()
 	rate := l.options.Rate / float64(len(compressions))
-	if err := producer.Send(ctx, l.untilEnough(ctx, l.storm(number).Generate()), rate, l.ledger.note); err != nil {
+	if err := producer.Send(ctx, l.untilEnough(ctx, withRepeats(l.storm(number).Generate())), rate, l.ledger.note); err != nil {
 		return fmt.Errorf("send with compression %s: %w", compression, err)
 	}
 	return nil
+}
+
+// Of what a sender says it says one record in repeatEvery again, repeatAfter later:
+// when retention has removed some of the runs that they tell of.
+const (
+	repeatEvery = 25
+	repeatAfter = 2*retentionQuiet + 2*time.Second
+)
+
+// withRepeats says some of a storm's records again, late.
+func withRepeats(storm iter.Seq2[coordsim.Record, error]) iter.Seq2[coordsim.Record, error] {
+	type said struct {
+		record coordsim.Record
+		at     time.Time
+	}
+	return func(yield func(coordsim.Record, error) bool) {
+		var again []said
+		n := 0
+		for r, err := range storm {
+			if !yield(r, err) {
+				return
+			}
+			if n++; n%repeatEvery == 0 && err == nil {
+				again = append(again, said{r, time.Now()})
+			}
+			for len(again) > 0 && time.Since(again[0].at) > repeatAfter {
+				if !yield(again[0].record, nil) {
+					return
+				}
+				again = again[1:]
+			}
+		}
+	}
 }
 
 // untilEnough ends a storm, and holds it up while the service is far behind.
