@@ -80,8 +80,8 @@ func md(s string) string {
 // inClock tells whether a colon stands between these as in a time of day: behind a
 // digit and before just two (there are :100: and :1234:, and no such picture of two).
 func inClock(before, after string) bool {
-	digits := len(after) - len(strings.TrimLeft(after, "0123456789"))
-	return digits == 2 && before != "" && strings.Contains("0123456789", before[len(before)-1:])
+	const digits = "0123456789"
+	return len(after)-len(strings.TrimLeft(after, digits)) == 2 && strings.TrimRight(before, digits) != before
 }
 
 func letter(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) }

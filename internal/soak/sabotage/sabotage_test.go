@@ -25,7 +25,7 @@ const repository = "../../.."
 func TestCheckerSeesABrokenRule(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds and soaks nine programs")
+		t.Skip("builds and soaks ten programs")
 	}
 	for _, s := range sabotage.All() {
 		t.Run(s.Name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestCheckerSeesABrokenRule(t *testing.T) {
 func TestEverySabotageFits(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("compiles the service nine times")
+		t.Skip("compiles the service ten times")
 	}
 	for _, s := range sabotage.All() {
 		if err := s.Compile(t.Context(), repository, t.TempDir()); err != nil {
