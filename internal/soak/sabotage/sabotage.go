@@ -49,7 +49,7 @@ const (
 	executionsFile  = "internal/api/executions.go"
 	decodeFile      = "internal/ingest/decode.go"
 	pruningFile     = "internal/pgstore/pruning.go"
-	remainsFile     = "internal/pgstore/remains.go"
+	remainsFile     = "internal/execution/remains.go"
 	fenceSQL        = "internal/pgstore/internal/dbsqlc/batch.go"
 )
 
@@ -182,9 +182,9 @@ func (c *Commands) once(ctx context.Context, r Request, work func(context.Contex
 			Name:   "ghosts",
 			Breaks: "what is said again of a run that retention has removed is a duplicate, and opens no other run",
 			Faults: []string{"redis.flush"}, Strikes: 1, Lasts: 40 * time.Second, // until it is said again
-			Turns: checker.Wrong,
+			Turns: checker.Wrong, Says: "which was pruned",
 			Replacements: []Replacement{
-				{remainsFile, "	if len(latestOf) == 0 {\n", "	if len(latestOf) >= 0 {\n"},
+				{remainsFile, "	case m.Named:\n		return true\n", "	case m.Named:\n		return false\n"},
 			},
 		},
 		{
