@@ -72,6 +72,9 @@ func (c *executionsLogs) Run(ctx context.Context, term console) error {
 			return err
 		}
 		printed += len(page.GetLines())
+		if printed == 0 && page.GetNextPageToken() == "" {
+			sayRemoved(term, page)
+		}
 		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" || c.Limit > 0 && printed >= c.Limit {
 			return nil
 		}
@@ -89,7 +92,9 @@ func (c *executionsLogs) last(ctx context.Context, api *connection, term console
 			return err
 		}
 		pages = append(pages, page.GetLines())
-		have += len(page.GetLines())
+		if have += len(page.GetLines()); have == 0 && page.GetNextPageToken() == "" {
+			sayRemoved(term, page)
+		}
 		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
 			break
 		}
@@ -100,6 +105,13 @@ func (c *executionsLogs) last(ctx context.Context, api *connection, term console
 		}
 	}
 	return nil
+}
+
+// sayRemoved says why there may be no line.
+func sayRemoved(term console, page *contract.ListLogsResponse) {
+	if gone := removal(page.GetRemoved()); gone != "" {
+		fmt.Fprintln(term.err, "retention has removed of this run: "+gone)
+	}
 }
 
 func (c *executionsLogs) follow(ctx context.Context, api *connection, term console, filter *contract.LogFilter) error {

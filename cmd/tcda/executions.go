@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 )
@@ -122,10 +123,19 @@ func (c *executionsShow) Run(ctx context.Context, term console) error {
 	if err != nil {
 		return err
 	}
-	return c.print(term, answer, func() error { return printExecution(term, answer.GetExecution(), answer.GetDetails()) })
+	return c.print(term, answer, func() error { return printExecution(term, answer) })
 }
 
-func printExecution(term console, r *contract.Execution, d *contract.ExecutionDetails) error {
+// removal says what retention has removed of a run; empty for nothing.
+func removal(gone *contract.RemovedData) string {
+	if gone == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, last by the retention policy %s on %s", strings.Join(gone.GetKinds(), ", "), gone.GetPolicy(), at(gone.GetRemovedAt()))
+}
+
+func printExecution(term console, answer *contract.GetExecutionResponse) error {
+	r, d := answer.GetExecution(), answer.GetDetails()
 	interrupted := r.GetInterruptCause()
 	if r.GetSupersededBy() > 0 {
 		interrupted += fmt.Sprintf(" by run %d", r.GetSupersededBy())
@@ -168,6 +178,7 @@ func printExecution(term console, r *contract.Execution, d *contract.ExecutionDe
 		[]string{"has", fmt.Sprintf("%d events, %d log lines, %d phases, %d snapshots", c.GetEvents(), c.GetLogLines(), c.GetPhases(), c.GetSnapshots())},
 		[]string{"steps", fmt.Sprintf("%d, %d of them failed", c.GetSteps(), c.GetStepsFailed())},
 		[]string{"faults", fmt.Sprintf("%d, %d of them active", c.GetFaults(), c.GetFaultsActive())},
+		[]string{"removed", removal(answer.GetRemoved())},
 		[]string{"validations", fmt.Sprintf("%d passed, %d failed, %d skipped, %d in error", c.GetValidationsPassed(), c.GetValidationsFailed(), c.GetValidationsSkipped(), c.GetValidationsError())},
 	)
 	for _, name := range sortedKeys(d.GetLabels()) {

@@ -251,3 +251,22 @@ func TestWatchOverTheAPI(t *testing.T) {
 	w.Say(&contract.ExecutionFinished{ExecutionId: "exec-1", Outcome: "passed"})
 	c.shows([]string{"exec-1/1  passed"}, "executions", "watch", "exec-1")
 }
+
+// Whoever finds no lines hears why.
+func TestLogsThatWereRemovedAreSaidToBe(t *testing.T) {
+	t.Parallel()
+	c := scripted(t, &scriptedExecutions{logs: func(r *contract.ListLogsRequest) (*contract.ListLogsResponse, error) {
+		if r.GetPageToken() == "" {
+			return &contract.ListLogsResponse{NextPageToken: "more"}, nil // nothing found yet
+		}
+		return &contract.ListLogsResponse{Removed: &contract.RemovedData{
+			Kinds: []string{"logs", "snapshots"}, Policy: "bulk", RemovedAt: timestamppb.New(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
+		}}, nil
+	}})
+	for _, args := range [][]string{{}, {"--tail=5"}} {
+		stdout, stderr := c.tcda(0, append([]string{"executions", "logs", "exec-1"}, args...)...)
+		if want := "retention has removed of this run: logs, snapshots, last by the retention policy bulk on 2026-01-02T03:04:05Z\n"; stdout != "" || stderr != want {
+			t.Errorf("%v: printed %q and said %q, want nothing and %q", args, stdout, stderr, want)
+		}
+	}
+}

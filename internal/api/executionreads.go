@@ -78,7 +78,19 @@ func (s *executions) GetExecution(ctx context.Context, r *connect.Request[contra
 			return nil, fmt.Errorf("read labels of %s/%d: %w", run.ID, run.Number, err)
 		}
 	}
+	if answer.Removed, err = s.removed(ctx, &run); err != nil {
+		return nil, err
+	}
 	return connect.NewResponse(answer), nil
+}
+
+// removed is what retention has removed of a run; nil for nothing.
+func (s *executions) removed(ctx context.Context, run *execution.Run) (*contract.RemovedData, error) {
+	removed, err := s.Store.Removed(ctx, pgstore.RunKey{ID: run.ID, Number: run.Number})
+	if err != nil || removed.Kinds == 0 {
+		return nil, err
+	}
+	return &contract.RemovedData{Kinds: removed.Kinds.Names(), Policy: removed.Policy, RemovedAt: moment(removed.At)}, nil
 }
 
 func (s *executions) ListExecutions(ctx context.Context, r *connect.Request[contract.ListExecutionsRequest]) (*connect.Response[contract.ListExecutionsResponse], error) {

@@ -102,7 +102,13 @@ func (s *executions) ListLogs(ctx context.Context, r *connect.Request[contract.L
 	if m.GetTail() {
 		slices.Reverse(lines)
 	}
-	return connect.NewResponse(&contract.ListLogsResponse{Lines: lines, NextPageToken: next}), nil
+	answer := &contract.ListLogsResponse{Lines: lines, NextPageToken: next}
+	if len(lines) == 0 {
+		if answer.Removed, err = s.removed(ctx, run); err != nil {
+			return nil, err
+		}
+	}
+	return connect.NewResponse(answer), nil
 }
 
 // logMessage is a line as callers see it.

@@ -881,7 +881,9 @@ type GetExecutionResponse struct {
 	// The run.
 	Execution *Execution `protobuf:"bytes,1,opt,name=execution,proto3" json:"execution,omitempty"`
 	// Its large fields.
-	Details       *ExecutionDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	Details *ExecutionDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// What retention has removed of it; not set: nothing.
+	Removed       *RemovedData `protobuf:"bytes,3,opt,name=removed,proto3" json:"removed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -930,6 +932,77 @@ func (x *GetExecutionResponse) GetDetails() *ExecutionDetails {
 	return nil
 }
 
+func (x *GetExecutionResponse) GetRemoved() *RemovedData {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+// What retention has removed of a run.
+type RemovedData struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kinds of data, of logs, snapshots, events, results and reports.
+	Kinds []string `protobuf:"bytes,1,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// The policy by which something was removed last.
+	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	// When.
+	RemovedAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=removed_at,json=removedAt,proto3" json:"removed_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemovedData) Reset() {
+	*x = RemovedData{}
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemovedData) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemovedData) ProtoMessage() {}
+
+func (x *RemovedData) ProtoReflect() protoreflect.Message {
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemovedData.ProtoReflect.Descriptor instead.
+func (*RemovedData) Descriptor() ([]byte, []int) {
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RemovedData) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *RemovedData) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *RemovedData) GetRemovedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RemovedAt
+	}
+	return nil
+}
+
 // Asks for a page of runs. All that is set must hold. A page is the outcome of
 // looking at a bounded number of runs, so it may hold fewer than page_size, or
 // none, and still have a next one.
@@ -961,7 +1034,7 @@ type ListExecutionsRequest struct {
 
 func (x *ListExecutionsRequest) Reset() {
 	*x = ListExecutionsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[9]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1046,7 @@ func (x *ListExecutionsRequest) String() string {
 func (*ListExecutionsRequest) ProtoMessage() {}
 
 func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[9]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1059,7 @@ func (x *ListExecutionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsRequest.ProtoReflect.Descriptor instead.
 func (*ListExecutionsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{9}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListExecutionsRequest) GetPageSize() int32 {
@@ -1072,7 +1145,7 @@ type ListExecutionsResponse struct {
 
 func (x *ListExecutionsResponse) Reset() {
 	*x = ListExecutionsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[10]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1157,7 @@ func (x *ListExecutionsResponse) String() string {
 func (*ListExecutionsResponse) ProtoMessage() {}
 
 func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[10]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1170,7 @@ func (x *ListExecutionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListExecutionsResponse.ProtoReflect.Descriptor instead.
 func (*ListExecutionsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{10}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListExecutionsResponse) GetExecutions() []*Execution {
@@ -1127,7 +1200,7 @@ type ListActiveExecutionsRequest struct {
 
 func (x *ListActiveExecutionsRequest) Reset() {
 	*x = ListActiveExecutionsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[11]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1212,7 @@ func (x *ListActiveExecutionsRequest) String() string {
 func (*ListActiveExecutionsRequest) ProtoMessage() {}
 
 func (x *ListActiveExecutionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[11]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1225,7 @@ func (x *ListActiveExecutionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListActiveExecutionsRequest.ProtoReflect.Descriptor instead.
 func (*ListActiveExecutionsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{11}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListActiveExecutionsRequest) GetPageSize() int32 {
@@ -1182,7 +1255,7 @@ type ListActiveExecutionsResponse struct {
 
 func (x *ListActiveExecutionsResponse) Reset() {
 	*x = ListActiveExecutionsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[12]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1267,7 @@ func (x *ListActiveExecutionsResponse) String() string {
 func (*ListActiveExecutionsResponse) ProtoMessage() {}
 
 func (x *ListActiveExecutionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[12]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1280,7 @@ func (x *ListActiveExecutionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListActiveExecutionsResponse.ProtoReflect.Descriptor instead.
 func (*ListActiveExecutionsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{12}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListActiveExecutionsResponse) GetExecutions() []*Execution {
@@ -1241,7 +1314,7 @@ type WatchExecutionsRequest struct {
 
 func (x *WatchExecutionsRequest) Reset() {
 	*x = WatchExecutionsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[13]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1253,7 +1326,7 @@ func (x *WatchExecutionsRequest) String() string {
 func (*WatchExecutionsRequest) ProtoMessage() {}
 
 func (x *WatchExecutionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[13]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1266,7 +1339,7 @@ func (x *WatchExecutionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionsRequest.ProtoReflect.Descriptor instead.
 func (*WatchExecutionsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{13}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WatchExecutionsRequest) GetExecutionIds() []string {
@@ -1303,7 +1376,7 @@ type WatchExecutionsResponse struct {
 
 func (x *WatchExecutionsResponse) Reset() {
 	*x = WatchExecutionsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[14]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1388,7 @@ func (x *WatchExecutionsResponse) String() string {
 func (*WatchExecutionsResponse) ProtoMessage() {}
 
 func (x *WatchExecutionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[14]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1401,7 @@ func (x *WatchExecutionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchExecutionsResponse.ProtoReflect.Descriptor instead.
 func (*WatchExecutionsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{14}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *WatchExecutionsResponse) GetState() *ExecutionState {
@@ -1396,7 +1469,7 @@ type ExecutionState struct {
 
 func (x *ExecutionState) Reset() {
 	*x = ExecutionState{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[15]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1481,7 @@ func (x *ExecutionState) String() string {
 func (*ExecutionState) ProtoMessage() {}
 
 func (x *ExecutionState) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[15]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1494,7 @@ func (x *ExecutionState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutionState.ProtoReflect.Descriptor instead.
 func (*ExecutionState) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{15}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExecutionState) GetExecutionId() string {
@@ -1591,7 +1664,7 @@ type GetTimelineRequest struct {
 
 func (x *GetTimelineRequest) Reset() {
 	*x = GetTimelineRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[16]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1603,7 +1676,7 @@ func (x *GetTimelineRequest) String() string {
 func (*GetTimelineRequest) ProtoMessage() {}
 
 func (x *GetTimelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[16]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1689,7 @@ func (x *GetTimelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimelineRequest.ProtoReflect.Descriptor instead.
 func (*GetTimelineRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{16}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetTimelineRequest) GetExecutionId() string {
@@ -1667,7 +1740,7 @@ type GetTimelineResponse struct {
 
 func (x *GetTimelineResponse) Reset() {
 	*x = GetTimelineResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[17]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1679,7 +1752,7 @@ func (x *GetTimelineResponse) String() string {
 func (*GetTimelineResponse) ProtoMessage() {}
 
 func (x *GetTimelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[17]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1692,7 +1765,7 @@ func (x *GetTimelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTimelineResponse.ProtoReflect.Descriptor instead.
 func (*GetTimelineResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{17}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetTimelineResponse) GetEvents() []*TimelineEvent {
@@ -1746,7 +1819,7 @@ type TimelineEvent struct {
 
 func (x *TimelineEvent) Reset() {
 	*x = TimelineEvent{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[18]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1758,7 +1831,7 @@ func (x *TimelineEvent) String() string {
 func (*TimelineEvent) ProtoMessage() {}
 
 func (x *TimelineEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[18]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1771,7 +1844,7 @@ func (x *TimelineEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineEvent.ProtoReflect.Descriptor instead.
 func (*TimelineEvent) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{18}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TimelineEvent) GetType() string {
@@ -1887,7 +1960,7 @@ type KafkaAddress struct {
 
 func (x *KafkaAddress) Reset() {
 	*x = KafkaAddress{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[19]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1899,7 +1972,7 @@ func (x *KafkaAddress) String() string {
 func (*KafkaAddress) ProtoMessage() {}
 
 func (x *KafkaAddress) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[19]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,7 +1985,7 @@ func (x *KafkaAddress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KafkaAddress.ProtoReflect.Descriptor instead.
 func (*KafkaAddress) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{19}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *KafkaAddress) GetTopic() string {
@@ -1962,7 +2035,7 @@ type ListLogsRequest struct {
 
 func (x *ListLogsRequest) Reset() {
 	*x = ListLogsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[20]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2047,7 @@ func (x *ListLogsRequest) String() string {
 func (*ListLogsRequest) ProtoMessage() {}
 
 func (x *ListLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[20]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2060,7 @@ func (x *ListLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLogsRequest.ProtoReflect.Descriptor instead.
 func (*ListLogsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{20}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListLogsRequest) GetExecutionId() string {
@@ -2065,7 +2138,7 @@ type LogFilter struct {
 
 func (x *LogFilter) Reset() {
 	*x = LogFilter{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[21]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2077,7 +2150,7 @@ func (x *LogFilter) String() string {
 func (*LogFilter) ProtoMessage() {}
 
 func (x *LogFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[21]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2090,7 +2163,7 @@ func (x *LogFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogFilter.ProtoReflect.Descriptor instead.
 func (*LogFilter) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{21}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *LogFilter) GetLevels() []string {
@@ -2128,13 +2201,15 @@ type ListLogsResponse struct {
 	Lines []*LogRecord `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
 	// For the next page; empty when there is none.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// On a page without lines: what retention has removed of the run.
+	Removed       *RemovedData `protobuf:"bytes,3,opt,name=removed,proto3" json:"removed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListLogsResponse) Reset() {
 	*x = ListLogsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[22]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2146,7 +2221,7 @@ func (x *ListLogsResponse) String() string {
 func (*ListLogsResponse) ProtoMessage() {}
 
 func (x *ListLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[22]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2159,7 +2234,7 @@ func (x *ListLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLogsResponse.ProtoReflect.Descriptor instead.
 func (*ListLogsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{22}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListLogsResponse) GetLines() []*LogRecord {
@@ -2174,6 +2249,13 @@ func (x *ListLogsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListLogsResponse) GetRemoved() *RemovedData {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
 }
 
 // A log line of a run.
@@ -2199,7 +2281,7 @@ type LogRecord struct {
 
 func (x *LogRecord) Reset() {
 	*x = LogRecord{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[23]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2211,7 +2293,7 @@ func (x *LogRecord) String() string {
 func (*LogRecord) ProtoMessage() {}
 
 func (x *LogRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[23]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2224,7 +2306,7 @@ func (x *LogRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogRecord.ProtoReflect.Descriptor instead.
 func (*LogRecord) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{23}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LogRecord) GetTime() *timestamppb.Timestamp {
@@ -2296,7 +2378,7 @@ type FollowLogsRequest struct {
 
 func (x *FollowLogsRequest) Reset() {
 	*x = FollowLogsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[24]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2308,7 +2390,7 @@ func (x *FollowLogsRequest) String() string {
 func (*FollowLogsRequest) ProtoMessage() {}
 
 func (x *FollowLogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[24]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2321,7 +2403,7 @@ func (x *FollowLogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowLogsRequest.ProtoReflect.Descriptor instead.
 func (*FollowLogsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{24}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FollowLogsRequest) GetExecutionId() string {
@@ -2372,7 +2454,7 @@ type FollowLogsResponse struct {
 
 func (x *FollowLogsResponse) Reset() {
 	*x = FollowLogsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[25]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2384,7 +2466,7 @@ func (x *FollowLogsResponse) String() string {
 func (*FollowLogsResponse) ProtoMessage() {}
 
 func (x *FollowLogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[25]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2397,7 +2479,7 @@ func (x *FollowLogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowLogsResponse.ProtoReflect.Descriptor instead.
 func (*FollowLogsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{25}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FollowLogsResponse) GetLines() []*LogRecord {
@@ -2431,7 +2513,7 @@ type ListPhasesRequest struct {
 
 func (x *ListPhasesRequest) Reset() {
 	*x = ListPhasesRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[26]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2443,7 +2525,7 @@ func (x *ListPhasesRequest) String() string {
 func (*ListPhasesRequest) ProtoMessage() {}
 
 func (x *ListPhasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[26]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2456,7 +2538,7 @@ func (x *ListPhasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPhasesRequest.ProtoReflect.Descriptor instead.
 func (*ListPhasesRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{26}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListPhasesRequest) GetExecutionId() string {
@@ -2500,7 +2582,7 @@ type ListPhasesResponse struct {
 
 func (x *ListPhasesResponse) Reset() {
 	*x = ListPhasesResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[27]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2512,7 +2594,7 @@ func (x *ListPhasesResponse) String() string {
 func (*ListPhasesResponse) ProtoMessage() {}
 
 func (x *ListPhasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[27]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2525,7 +2607,7 @@ func (x *ListPhasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPhasesResponse.ProtoReflect.Descriptor instead.
 func (*ListPhasesResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{27}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListPhasesResponse) GetPhases() []*Phase {
@@ -2565,7 +2647,7 @@ type Phase struct {
 
 func (x *Phase) Reset() {
 	*x = Phase{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[28]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2577,7 +2659,7 @@ func (x *Phase) String() string {
 func (*Phase) ProtoMessage() {}
 
 func (x *Phase) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[28]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2590,7 +2672,7 @@ func (x *Phase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Phase.ProtoReflect.Descriptor instead.
 func (*Phase) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{28}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Phase) GetPhase() string {
@@ -2659,7 +2741,7 @@ type ListStepsRequest struct {
 
 func (x *ListStepsRequest) Reset() {
 	*x = ListStepsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[29]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2671,7 +2753,7 @@ func (x *ListStepsRequest) String() string {
 func (*ListStepsRequest) ProtoMessage() {}
 
 func (x *ListStepsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[29]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2684,7 +2766,7 @@ func (x *ListStepsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStepsRequest.ProtoReflect.Descriptor instead.
 func (*ListStepsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{29}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListStepsRequest) GetExecutionId() string {
@@ -2728,7 +2810,7 @@ type ListStepsResponse struct {
 
 func (x *ListStepsResponse) Reset() {
 	*x = ListStepsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[30]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +2822,7 @@ func (x *ListStepsResponse) String() string {
 func (*ListStepsResponse) ProtoMessage() {}
 
 func (x *ListStepsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[30]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +2835,7 @@ func (x *ListStepsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStepsResponse.ProtoReflect.Descriptor instead.
 func (*ListStepsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{30}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListStepsResponse) GetSteps() []*Step {
@@ -2803,7 +2885,7 @@ type Step struct {
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[31]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2815,7 +2897,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[31]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2828,7 +2910,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{31}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Step) GetStepId() string {
@@ -2932,7 +3014,7 @@ type ListFaultsRequest struct {
 
 func (x *ListFaultsRequest) Reset() {
 	*x = ListFaultsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[32]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2944,7 +3026,7 @@ func (x *ListFaultsRequest) String() string {
 func (*ListFaultsRequest) ProtoMessage() {}
 
 func (x *ListFaultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[32]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2957,7 +3039,7 @@ func (x *ListFaultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFaultsRequest.ProtoReflect.Descriptor instead.
 func (*ListFaultsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{32}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListFaultsRequest) GetExecutionId() string {
@@ -3001,7 +3083,7 @@ type ListFaultsResponse struct {
 
 func (x *ListFaultsResponse) Reset() {
 	*x = ListFaultsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[33]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3013,7 +3095,7 @@ func (x *ListFaultsResponse) String() string {
 func (*ListFaultsResponse) ProtoMessage() {}
 
 func (x *ListFaultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[33]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3026,7 +3108,7 @@ func (x *ListFaultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFaultsResponse.ProtoReflect.Descriptor instead.
 func (*ListFaultsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{33}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListFaultsResponse) GetFaults() []*Fault {
@@ -3084,7 +3166,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[34]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3096,7 +3178,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[34]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3109,7 +3191,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{34}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Fault) GetFaultId() string {
@@ -3239,7 +3321,7 @@ type ListActiveFaultsRequest struct {
 
 func (x *ListActiveFaultsRequest) Reset() {
 	*x = ListActiveFaultsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[35]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3251,7 +3333,7 @@ func (x *ListActiveFaultsRequest) String() string {
 func (*ListActiveFaultsRequest) ProtoMessage() {}
 
 func (x *ListActiveFaultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[35]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3264,7 +3346,7 @@ func (x *ListActiveFaultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListActiveFaultsRequest.ProtoReflect.Descriptor instead.
 func (*ListActiveFaultsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{35}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListActiveFaultsRequest) GetPageSize() int32 {
@@ -3301,7 +3383,7 @@ type ListActiveFaultsResponse struct {
 
 func (x *ListActiveFaultsResponse) Reset() {
 	*x = ListActiveFaultsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[36]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3313,7 +3395,7 @@ func (x *ListActiveFaultsResponse) String() string {
 func (*ListActiveFaultsResponse) ProtoMessage() {}
 
 func (x *ListActiveFaultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[36]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3326,7 +3408,7 @@ func (x *ListActiveFaultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListActiveFaultsResponse.ProtoReflect.Descriptor instead.
 func (*ListActiveFaultsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{36}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListActiveFaultsResponse) GetFaults() []*ActiveFault {
@@ -3364,7 +3446,7 @@ type ActiveFault struct {
 
 func (x *ActiveFault) Reset() {
 	*x = ActiveFault{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[37]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3458,7 @@ func (x *ActiveFault) String() string {
 func (*ActiveFault) ProtoMessage() {}
 
 func (x *ActiveFault) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[37]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3471,7 @@ func (x *ActiveFault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActiveFault.ProtoReflect.Descriptor instead.
 func (*ActiveFault) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{37}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ActiveFault) GetExecutionId() string {
@@ -3451,7 +3533,7 @@ type ListValidationsRequest struct {
 
 func (x *ListValidationsRequest) Reset() {
 	*x = ListValidationsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[38]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3463,7 +3545,7 @@ func (x *ListValidationsRequest) String() string {
 func (*ListValidationsRequest) ProtoMessage() {}
 
 func (x *ListValidationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[38]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3476,7 +3558,7 @@ func (x *ListValidationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListValidationsRequest.ProtoReflect.Descriptor instead.
 func (*ListValidationsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{38}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListValidationsRequest) GetExecutionId() string {
@@ -3520,7 +3602,7 @@ type ListValidationsResponse struct {
 
 func (x *ListValidationsResponse) Reset() {
 	*x = ListValidationsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[39]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3532,7 +3614,7 @@ func (x *ListValidationsResponse) String() string {
 func (*ListValidationsResponse) ProtoMessage() {}
 
 func (x *ListValidationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[39]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3545,7 +3627,7 @@ func (x *ListValidationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListValidationsResponse.ProtoReflect.Descriptor instead.
 func (*ListValidationsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{39}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListValidationsResponse) GetValidations() []*Validation {
@@ -3609,7 +3691,7 @@ type Validation struct {
 
 func (x *Validation) Reset() {
 	*x = Validation{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[40]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3621,7 +3703,7 @@ func (x *Validation) String() string {
 func (*Validation) ProtoMessage() {}
 
 func (x *Validation) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[40]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3634,7 +3716,7 @@ func (x *Validation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Validation.ProtoReflect.Descriptor instead.
 func (*Validation) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{40}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Validation) GetValidationId() string {
@@ -3781,7 +3863,7 @@ type FindByCorrelationRequest struct {
 
 func (x *FindByCorrelationRequest) Reset() {
 	*x = FindByCorrelationRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[41]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3793,7 +3875,7 @@ func (x *FindByCorrelationRequest) String() string {
 func (*FindByCorrelationRequest) ProtoMessage() {}
 
 func (x *FindByCorrelationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[41]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3806,7 +3888,7 @@ func (x *FindByCorrelationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindByCorrelationRequest.ProtoReflect.Descriptor instead.
 func (*FindByCorrelationRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{41}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *FindByCorrelationRequest) GetCorrelationId() string {
@@ -3830,7 +3912,7 @@ type FindByCorrelationResponse struct {
 
 func (x *FindByCorrelationResponse) Reset() {
 	*x = FindByCorrelationResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[42]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3842,7 +3924,7 @@ func (x *FindByCorrelationResponse) String() string {
 func (*FindByCorrelationResponse) ProtoMessage() {}
 
 func (x *FindByCorrelationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[42]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3855,7 +3937,7 @@ func (x *FindByCorrelationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindByCorrelationResponse.ProtoReflect.Descriptor instead.
 func (*FindByCorrelationResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{42}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *FindByCorrelationResponse) GetExecutions() []*Execution {
@@ -3889,7 +3971,7 @@ type ListSnapshotsRequest struct {
 
 func (x *ListSnapshotsRequest) Reset() {
 	*x = ListSnapshotsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[43]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3901,7 +3983,7 @@ func (x *ListSnapshotsRequest) String() string {
 func (*ListSnapshotsRequest) ProtoMessage() {}
 
 func (x *ListSnapshotsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[43]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3914,7 +3996,7 @@ func (x *ListSnapshotsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSnapshotsRequest.ProtoReflect.Descriptor instead.
 func (*ListSnapshotsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{43}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListSnapshotsRequest) GetExecutionId() string {
@@ -3958,7 +4040,7 @@ type ListSnapshotsResponse struct {
 
 func (x *ListSnapshotsResponse) Reset() {
 	*x = ListSnapshotsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[44]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3970,7 +4052,7 @@ func (x *ListSnapshotsResponse) String() string {
 func (*ListSnapshotsResponse) ProtoMessage() {}
 
 func (x *ListSnapshotsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[44]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3983,7 +4065,7 @@ func (x *ListSnapshotsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSnapshotsResponse.ProtoReflect.Descriptor instead.
 func (*ListSnapshotsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{44}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListSnapshotsResponse) GetSnapshots() []*Snapshot {
@@ -4026,7 +4108,7 @@ type Snapshot struct {
 
 func (x *Snapshot) Reset() {
 	*x = Snapshot{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[45]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4038,7 +4120,7 @@ func (x *Snapshot) String() string {
 func (*Snapshot) ProtoMessage() {}
 
 func (x *Snapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[45]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4051,7 +4133,7 @@ func (x *Snapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Snapshot.ProtoReflect.Descriptor instead.
 func (*Snapshot) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{45}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Snapshot) GetSnapshotId() string {
@@ -4125,7 +4207,7 @@ type SnapshotName struct {
 
 func (x *SnapshotName) Reset() {
 	*x = SnapshotName{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[46]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4137,7 +4219,7 @@ func (x *SnapshotName) String() string {
 func (*SnapshotName) ProtoMessage() {}
 
 func (x *SnapshotName) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[46]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4150,7 +4232,7 @@ func (x *SnapshotName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotName.ProtoReflect.Descriptor instead.
 func (*SnapshotName) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{46}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SnapshotName) GetExecutionId() string {
@@ -4185,7 +4267,7 @@ type GetSnapshotRequest struct {
 
 func (x *GetSnapshotRequest) Reset() {
 	*x = GetSnapshotRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[47]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4197,7 +4279,7 @@ func (x *GetSnapshotRequest) String() string {
 func (*GetSnapshotRequest) ProtoMessage() {}
 
 func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[47]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4210,7 +4292,7 @@ func (x *GetSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{47}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *GetSnapshotRequest) GetName() *SnapshotName {
@@ -4231,7 +4313,7 @@ type GetSnapshotResponse struct {
 
 func (x *GetSnapshotResponse) Reset() {
 	*x = GetSnapshotResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[48]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4243,7 +4325,7 @@ func (x *GetSnapshotResponse) String() string {
 func (*GetSnapshotResponse) ProtoMessage() {}
 
 func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[48]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4256,7 +4338,7 @@ func (x *GetSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{48}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *GetSnapshotResponse) GetSnapshot() *Snapshot {
@@ -4279,7 +4361,7 @@ type DiffSnapshotsRequest struct {
 
 func (x *DiffSnapshotsRequest) Reset() {
 	*x = DiffSnapshotsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[49]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4291,7 +4373,7 @@ func (x *DiffSnapshotsRequest) String() string {
 func (*DiffSnapshotsRequest) ProtoMessage() {}
 
 func (x *DiffSnapshotsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[49]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4304,7 +4386,7 @@ func (x *DiffSnapshotsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffSnapshotsRequest.ProtoReflect.Descriptor instead.
 func (*DiffSnapshotsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{49}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *DiffSnapshotsRequest) GetFrom() *SnapshotName {
@@ -4342,7 +4424,7 @@ type DiffSnapshotsResponse struct {
 
 func (x *DiffSnapshotsResponse) Reset() {
 	*x = DiffSnapshotsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[50]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4354,7 +4436,7 @@ func (x *DiffSnapshotsResponse) String() string {
 func (*DiffSnapshotsResponse) ProtoMessage() {}
 
 func (x *DiffSnapshotsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[50]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4367,7 +4449,7 @@ func (x *DiffSnapshotsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffSnapshotsResponse.ProtoReflect.Descriptor instead.
 func (*DiffSnapshotsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{50}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *DiffSnapshotsResponse) GetChanges() []*SnapshotChange {
@@ -4427,7 +4509,7 @@ type SnapshotChange struct {
 
 func (x *SnapshotChange) Reset() {
 	*x = SnapshotChange{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[51]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4439,7 +4521,7 @@ func (x *SnapshotChange) String() string {
 func (*SnapshotChange) ProtoMessage() {}
 
 func (x *SnapshotChange) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[51]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4452,7 +4534,7 @@ func (x *SnapshotChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotChange.ProtoReflect.Descriptor instead.
 func (*SnapshotChange) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{51}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *SnapshotChange) GetPath() string {
@@ -4520,7 +4602,7 @@ type ValidateSystemStateRequest struct {
 
 func (x *ValidateSystemStateRequest) Reset() {
 	*x = ValidateSystemStateRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[52]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4532,7 +4614,7 @@ func (x *ValidateSystemStateRequest) String() string {
 func (*ValidateSystemStateRequest) ProtoMessage() {}
 
 func (x *ValidateSystemStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[52]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4545,7 +4627,7 @@ func (x *ValidateSystemStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateSystemStateRequest.ProtoReflect.Descriptor instead.
 func (*ValidateSystemStateRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{52}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ValidateSystemStateRequest) GetSnapshot() *SnapshotName {
@@ -4609,7 +4691,7 @@ type StateRule struct {
 
 func (x *StateRule) Reset() {
 	*x = StateRule{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[53]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4621,7 +4703,7 @@ func (x *StateRule) String() string {
 func (*StateRule) ProtoMessage() {}
 
 func (x *StateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[53]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4634,7 +4716,7 @@ func (x *StateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRule.ProtoReflect.Descriptor instead.
 func (*StateRule) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{53}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *StateRule) GetPath() string {
@@ -4678,7 +4760,7 @@ type StateTolerance struct {
 
 func (x *StateTolerance) Reset() {
 	*x = StateTolerance{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[54]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4690,7 +4772,7 @@ func (x *StateTolerance) String() string {
 func (*StateTolerance) ProtoMessage() {}
 
 func (x *StateTolerance) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[54]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4703,7 +4785,7 @@ func (x *StateTolerance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateTolerance.ProtoReflect.Descriptor instead.
 func (*StateTolerance) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{54}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *StateTolerance) GetAbsolute() float64 {
@@ -4743,7 +4825,7 @@ type ValidateSystemStateResponse struct {
 
 func (x *ValidateSystemStateResponse) Reset() {
 	*x = ValidateSystemStateResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[55]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4755,7 +4837,7 @@ func (x *ValidateSystemStateResponse) String() string {
 func (*ValidateSystemStateResponse) ProtoMessage() {}
 
 func (x *ValidateSystemStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[55]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4768,7 +4850,7 @@ func (x *ValidateSystemStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateSystemStateResponse.ProtoReflect.Descriptor instead.
 func (*ValidateSystemStateResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{55}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ValidateSystemStateResponse) GetValid() bool {
@@ -4846,7 +4928,7 @@ type StateDeviation struct {
 
 func (x *StateDeviation) Reset() {
 	*x = StateDeviation{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[56]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4858,7 +4940,7 @@ func (x *StateDeviation) String() string {
 func (*StateDeviation) ProtoMessage() {}
 
 func (x *StateDeviation) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[56]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4871,7 +4953,7 @@ func (x *StateDeviation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateDeviation.ProtoReflect.Descriptor instead.
 func (*StateDeviation) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{56}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *StateDeviation) GetPath() string {
@@ -4945,7 +5027,7 @@ type ExplainExecutionRequest struct {
 
 func (x *ExplainExecutionRequest) Reset() {
 	*x = ExplainExecutionRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[57]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4957,7 +5039,7 @@ func (x *ExplainExecutionRequest) String() string {
 func (*ExplainExecutionRequest) ProtoMessage() {}
 
 func (x *ExplainExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[57]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4970,7 +5052,7 @@ func (x *ExplainExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainExecutionRequest.ProtoReflect.Descriptor instead.
 func (*ExplainExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{57}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ExplainExecutionRequest) GetExecutionId() string {
@@ -5023,7 +5105,7 @@ type ExplainExecutionResponse struct {
 
 func (x *ExplainExecutionResponse) Reset() {
 	*x = ExplainExecutionResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[58]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5035,7 +5117,7 @@ func (x *ExplainExecutionResponse) String() string {
 func (*ExplainExecutionResponse) ProtoMessage() {}
 
 func (x *ExplainExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[58]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5048,7 +5130,7 @@ func (x *ExplainExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainExecutionResponse.ProtoReflect.Descriptor instead.
 func (*ExplainExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{58}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ExplainExecutionResponse) GetStatus() string {
@@ -5132,7 +5214,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[59]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5144,7 +5226,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[59]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5157,7 +5239,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{59}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Decision) GetTopic() string {
@@ -5205,7 +5287,7 @@ type AnnotateExecutionRequest struct {
 
 func (x *AnnotateExecutionRequest) Reset() {
 	*x = AnnotateExecutionRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[60]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5217,7 +5299,7 @@ func (x *AnnotateExecutionRequest) String() string {
 func (*AnnotateExecutionRequest) ProtoMessage() {}
 
 func (x *AnnotateExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[60]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5230,7 +5312,7 @@ func (x *AnnotateExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotateExecutionRequest.ProtoReflect.Descriptor instead.
 func (*AnnotateExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{60}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *AnnotateExecutionRequest) GetRequestId() string {
@@ -5272,7 +5354,7 @@ type AnnotateExecutionResponse struct {
 
 func (x *AnnotateExecutionResponse) Reset() {
 	*x = AnnotateExecutionResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[61]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5284,7 +5366,7 @@ func (x *AnnotateExecutionResponse) String() string {
 func (*AnnotateExecutionResponse) ProtoMessage() {}
 
 func (x *AnnotateExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[61]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5297,7 +5379,7 @@ func (x *AnnotateExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnnotateExecutionResponse.ProtoReflect.Descriptor instead.
 func (*AnnotateExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{61}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *AnnotateExecutionResponse) GetAnnotation() *Annotation {
@@ -5324,7 +5406,7 @@ type ListAnnotationsRequest struct {
 
 func (x *ListAnnotationsRequest) Reset() {
 	*x = ListAnnotationsRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[62]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5336,7 +5418,7 @@ func (x *ListAnnotationsRequest) String() string {
 func (*ListAnnotationsRequest) ProtoMessage() {}
 
 func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[62]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5349,7 +5431,7 @@ func (x *ListAnnotationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsRequest.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{62}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListAnnotationsRequest) GetExecutionId() string {
@@ -5393,7 +5475,7 @@ type ListAnnotationsResponse struct {
 
 func (x *ListAnnotationsResponse) Reset() {
 	*x = ListAnnotationsResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[63]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5405,7 +5487,7 @@ func (x *ListAnnotationsResponse) String() string {
 func (*ListAnnotationsResponse) ProtoMessage() {}
 
 func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[63]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5418,7 +5500,7 @@ func (x *ListAnnotationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnnotationsResponse.ProtoReflect.Descriptor instead.
 func (*ListAnnotationsResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{63}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ListAnnotationsResponse) GetAnnotations() []*Annotation {
@@ -5452,7 +5534,7 @@ type Annotation struct {
 
 func (x *Annotation) Reset() {
 	*x = Annotation{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[64]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5464,7 +5546,7 @@ func (x *Annotation) String() string {
 func (*Annotation) ProtoMessage() {}
 
 func (x *Annotation) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[64]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5477,7 +5559,7 @@ func (x *Annotation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Annotation.ProtoReflect.Descriptor instead.
 func (*Annotation) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{64}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Annotation) GetRun() int32 {
@@ -5527,7 +5609,7 @@ type PinExecutionRequest struct {
 
 func (x *PinExecutionRequest) Reset() {
 	*x = PinExecutionRequest{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[65]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5539,7 +5621,7 @@ func (x *PinExecutionRequest) String() string {
 func (*PinExecutionRequest) ProtoMessage() {}
 
 func (x *PinExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[65]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5552,7 +5634,7 @@ func (x *PinExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PinExecutionRequest.ProtoReflect.Descriptor instead.
 func (*PinExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{65}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *PinExecutionRequest) GetRequestId() string {
@@ -5601,7 +5683,7 @@ type PinExecutionResponse struct {
 
 func (x *PinExecutionResponse) Reset() {
 	*x = PinExecutionResponse{}
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[66]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5613,7 +5695,7 @@ func (x *PinExecutionResponse) String() string {
 func (*PinExecutionResponse) ProtoMessage() {}
 
 func (x *PinExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[66]
+	mi := &file_testcoordination_v1_execution_service_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5626,7 +5708,7 @@ func (x *PinExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PinExecutionResponse.ProtoReflect.Descriptor instead.
 func (*PinExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{66}
+	return file_testcoordination_v1_execution_service_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *PinExecutionResponse) GetExecution() *Execution {
@@ -5725,10 +5807,16 @@ const file_testcoordination_v1_execution_service_proto_rawDesc = "" +
 	"\fexecution_id\x18\x01 \x01(\tB-\xbaH*\xc8\x01\x01r%2#^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$R\vexecutionId\x12\x19\n" +
 	"\x03run\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x03run\x12(\n" +
 	"\vmin_version\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\n" +
-	"minVersion\"\x95\x01\n" +
+	"minVersion\"\xd1\x01\n" +
 	"\x14GetExecutionResponse\x12<\n" +
 	"\texecution\x18\x01 \x01(\v2\x1e.testcoordination.v1.ExecutionR\texecution\x12?\n" +
-	"\adetails\x18\x02 \x01(\v2%.testcoordination.v1.ExecutionDetailsR\adetails\"\x96\x05\n" +
+	"\adetails\x18\x02 \x01(\v2%.testcoordination.v1.ExecutionDetailsR\adetails\x12:\n" +
+	"\aremoved\x18\x03 \x01(\v2 .testcoordination.v1.RemovedDataR\aremoved\"v\n" +
+	"\vRemovedData\x12\x14\n" +
+	"\x05kinds\x18\x01 \x03(\tR\x05kinds\x12\x16\n" +
+	"\x06policy\x18\x02 \x01(\tR\x06policy\x129\n" +
+	"\n" +
+	"removed_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tremovedAt\"\x96\x05\n" +
 	"\x15ListExecutionsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
@@ -5842,10 +5930,11 @@ const file_testcoordination_v1_execution_service_proto_rawDesc = "" +
 	"\x06levels\x18\x01 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\x14\"\x05r\x03(\xc8\x01R\x06levels\x12#\n" +
 	"\aservice\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\aservice\x12\x1f\n" +
 	"\x05phase\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x05phase\x12$\n" +
-	"\bcontains\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\xe8\aR\bcontains\"p\n" +
+	"\bcontains\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\xe8\aR\bcontains\"\xac\x01\n" +
 	"\x10ListLogsResponse\x124\n" +
 	"\x05lines\x18\x01 \x03(\v2\x1e.testcoordination.v1.LogRecordR\x05lines\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xed\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12:\n" +
+	"\aremoved\x18\x03 \x01(\v2 .testcoordination.v1.RemovedDataR\aremoved\"\xed\x01\n" +
 	"\tLogRecord\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\x12\x18\n" +
@@ -6190,7 +6279,7 @@ func file_testcoordination_v1_execution_service_proto_rawDescGZIP() []byte {
 	return file_testcoordination_v1_execution_service_proto_rawDescData
 }
 
-var file_testcoordination_v1_execution_service_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
+var file_testcoordination_v1_execution_service_proto_msgTypes = make([]protoimpl.MessageInfo, 70)
 var file_testcoordination_v1_execution_service_proto_goTypes = []any{
 	(*Execution)(nil),                    // 0: testcoordination.v1.Execution
 	(*ExecutionCounts)(nil),              // 1: testcoordination.v1.ExecutionCounts
@@ -6201,219 +6290,223 @@ var file_testcoordination_v1_execution_service_proto_goTypes = []any{
 	(*CancelExecutionResponse)(nil),      // 6: testcoordination.v1.CancelExecutionResponse
 	(*GetExecutionRequest)(nil),          // 7: testcoordination.v1.GetExecutionRequest
 	(*GetExecutionResponse)(nil),         // 8: testcoordination.v1.GetExecutionResponse
-	(*ListExecutionsRequest)(nil),        // 9: testcoordination.v1.ListExecutionsRequest
-	(*ListExecutionsResponse)(nil),       // 10: testcoordination.v1.ListExecutionsResponse
-	(*ListActiveExecutionsRequest)(nil),  // 11: testcoordination.v1.ListActiveExecutionsRequest
-	(*ListActiveExecutionsResponse)(nil), // 12: testcoordination.v1.ListActiveExecutionsResponse
-	(*WatchExecutionsRequest)(nil),       // 13: testcoordination.v1.WatchExecutionsRequest
-	(*WatchExecutionsResponse)(nil),      // 14: testcoordination.v1.WatchExecutionsResponse
-	(*ExecutionState)(nil),               // 15: testcoordination.v1.ExecutionState
-	(*GetTimelineRequest)(nil),           // 16: testcoordination.v1.GetTimelineRequest
-	(*GetTimelineResponse)(nil),          // 17: testcoordination.v1.GetTimelineResponse
-	(*TimelineEvent)(nil),                // 18: testcoordination.v1.TimelineEvent
-	(*KafkaAddress)(nil),                 // 19: testcoordination.v1.KafkaAddress
-	(*ListLogsRequest)(nil),              // 20: testcoordination.v1.ListLogsRequest
-	(*LogFilter)(nil),                    // 21: testcoordination.v1.LogFilter
-	(*ListLogsResponse)(nil),             // 22: testcoordination.v1.ListLogsResponse
-	(*LogRecord)(nil),                    // 23: testcoordination.v1.LogRecord
-	(*FollowLogsRequest)(nil),            // 24: testcoordination.v1.FollowLogsRequest
-	(*FollowLogsResponse)(nil),           // 25: testcoordination.v1.FollowLogsResponse
-	(*ListPhasesRequest)(nil),            // 26: testcoordination.v1.ListPhasesRequest
-	(*ListPhasesResponse)(nil),           // 27: testcoordination.v1.ListPhasesResponse
-	(*Phase)(nil),                        // 28: testcoordination.v1.Phase
-	(*ListStepsRequest)(nil),             // 29: testcoordination.v1.ListStepsRequest
-	(*ListStepsResponse)(nil),            // 30: testcoordination.v1.ListStepsResponse
-	(*Step)(nil),                         // 31: testcoordination.v1.Step
-	(*ListFaultsRequest)(nil),            // 32: testcoordination.v1.ListFaultsRequest
-	(*ListFaultsResponse)(nil),           // 33: testcoordination.v1.ListFaultsResponse
-	(*Fault)(nil),                        // 34: testcoordination.v1.Fault
-	(*ListActiveFaultsRequest)(nil),      // 35: testcoordination.v1.ListActiveFaultsRequest
-	(*ListActiveFaultsResponse)(nil),     // 36: testcoordination.v1.ListActiveFaultsResponse
-	(*ActiveFault)(nil),                  // 37: testcoordination.v1.ActiveFault
-	(*ListValidationsRequest)(nil),       // 38: testcoordination.v1.ListValidationsRequest
-	(*ListValidationsResponse)(nil),      // 39: testcoordination.v1.ListValidationsResponse
-	(*Validation)(nil),                   // 40: testcoordination.v1.Validation
-	(*FindByCorrelationRequest)(nil),     // 41: testcoordination.v1.FindByCorrelationRequest
-	(*FindByCorrelationResponse)(nil),    // 42: testcoordination.v1.FindByCorrelationResponse
-	(*ListSnapshotsRequest)(nil),         // 43: testcoordination.v1.ListSnapshotsRequest
-	(*ListSnapshotsResponse)(nil),        // 44: testcoordination.v1.ListSnapshotsResponse
-	(*Snapshot)(nil),                     // 45: testcoordination.v1.Snapshot
-	(*SnapshotName)(nil),                 // 46: testcoordination.v1.SnapshotName
-	(*GetSnapshotRequest)(nil),           // 47: testcoordination.v1.GetSnapshotRequest
-	(*GetSnapshotResponse)(nil),          // 48: testcoordination.v1.GetSnapshotResponse
-	(*DiffSnapshotsRequest)(nil),         // 49: testcoordination.v1.DiffSnapshotsRequest
-	(*DiffSnapshotsResponse)(nil),        // 50: testcoordination.v1.DiffSnapshotsResponse
-	(*SnapshotChange)(nil),               // 51: testcoordination.v1.SnapshotChange
-	(*ValidateSystemStateRequest)(nil),   // 52: testcoordination.v1.ValidateSystemStateRequest
-	(*StateRule)(nil),                    // 53: testcoordination.v1.StateRule
-	(*StateTolerance)(nil),               // 54: testcoordination.v1.StateTolerance
-	(*ValidateSystemStateResponse)(nil),  // 55: testcoordination.v1.ValidateSystemStateResponse
-	(*StateDeviation)(nil),               // 56: testcoordination.v1.StateDeviation
-	(*ExplainExecutionRequest)(nil),      // 57: testcoordination.v1.ExplainExecutionRequest
-	(*ExplainExecutionResponse)(nil),     // 58: testcoordination.v1.ExplainExecutionResponse
-	(*Decision)(nil),                     // 59: testcoordination.v1.Decision
-	(*AnnotateExecutionRequest)(nil),     // 60: testcoordination.v1.AnnotateExecutionRequest
-	(*AnnotateExecutionResponse)(nil),    // 61: testcoordination.v1.AnnotateExecutionResponse
-	(*ListAnnotationsRequest)(nil),       // 62: testcoordination.v1.ListAnnotationsRequest
-	(*ListAnnotationsResponse)(nil),      // 63: testcoordination.v1.ListAnnotationsResponse
-	(*Annotation)(nil),                   // 64: testcoordination.v1.Annotation
-	(*PinExecutionRequest)(nil),          // 65: testcoordination.v1.PinExecutionRequest
-	(*PinExecutionResponse)(nil),         // 66: testcoordination.v1.PinExecutionResponse
-	nil,                                  // 67: testcoordination.v1.ExecutionDetails.LabelsEntry
-	nil,                                  // 68: testcoordination.v1.Snapshot.MetricsEntry
-	(*Trigger)(nil),                      // 69: testcoordination.v1.Trigger
-	(*timestamppb.Timestamp)(nil),        // 70: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),              // 71: google.protobuf.Struct
-	(*structpb.Value)(nil),               // 72: google.protobuf.Value
-	(*ExecutionRequested)(nil),           // 73: testcoordination.v1.ExecutionRequested
-	(*LockToken)(nil),                    // 74: testcoordination.v1.LockToken
-	(*ReadinessFinding)(nil),             // 75: testcoordination.v1.ReadinessFinding
-	(*durationpb.Duration)(nil),          // 76: google.protobuf.Duration
+	(*RemovedData)(nil),                  // 9: testcoordination.v1.RemovedData
+	(*ListExecutionsRequest)(nil),        // 10: testcoordination.v1.ListExecutionsRequest
+	(*ListExecutionsResponse)(nil),       // 11: testcoordination.v1.ListExecutionsResponse
+	(*ListActiveExecutionsRequest)(nil),  // 12: testcoordination.v1.ListActiveExecutionsRequest
+	(*ListActiveExecutionsResponse)(nil), // 13: testcoordination.v1.ListActiveExecutionsResponse
+	(*WatchExecutionsRequest)(nil),       // 14: testcoordination.v1.WatchExecutionsRequest
+	(*WatchExecutionsResponse)(nil),      // 15: testcoordination.v1.WatchExecutionsResponse
+	(*ExecutionState)(nil),               // 16: testcoordination.v1.ExecutionState
+	(*GetTimelineRequest)(nil),           // 17: testcoordination.v1.GetTimelineRequest
+	(*GetTimelineResponse)(nil),          // 18: testcoordination.v1.GetTimelineResponse
+	(*TimelineEvent)(nil),                // 19: testcoordination.v1.TimelineEvent
+	(*KafkaAddress)(nil),                 // 20: testcoordination.v1.KafkaAddress
+	(*ListLogsRequest)(nil),              // 21: testcoordination.v1.ListLogsRequest
+	(*LogFilter)(nil),                    // 22: testcoordination.v1.LogFilter
+	(*ListLogsResponse)(nil),             // 23: testcoordination.v1.ListLogsResponse
+	(*LogRecord)(nil),                    // 24: testcoordination.v1.LogRecord
+	(*FollowLogsRequest)(nil),            // 25: testcoordination.v1.FollowLogsRequest
+	(*FollowLogsResponse)(nil),           // 26: testcoordination.v1.FollowLogsResponse
+	(*ListPhasesRequest)(nil),            // 27: testcoordination.v1.ListPhasesRequest
+	(*ListPhasesResponse)(nil),           // 28: testcoordination.v1.ListPhasesResponse
+	(*Phase)(nil),                        // 29: testcoordination.v1.Phase
+	(*ListStepsRequest)(nil),             // 30: testcoordination.v1.ListStepsRequest
+	(*ListStepsResponse)(nil),            // 31: testcoordination.v1.ListStepsResponse
+	(*Step)(nil),                         // 32: testcoordination.v1.Step
+	(*ListFaultsRequest)(nil),            // 33: testcoordination.v1.ListFaultsRequest
+	(*ListFaultsResponse)(nil),           // 34: testcoordination.v1.ListFaultsResponse
+	(*Fault)(nil),                        // 35: testcoordination.v1.Fault
+	(*ListActiveFaultsRequest)(nil),      // 36: testcoordination.v1.ListActiveFaultsRequest
+	(*ListActiveFaultsResponse)(nil),     // 37: testcoordination.v1.ListActiveFaultsResponse
+	(*ActiveFault)(nil),                  // 38: testcoordination.v1.ActiveFault
+	(*ListValidationsRequest)(nil),       // 39: testcoordination.v1.ListValidationsRequest
+	(*ListValidationsResponse)(nil),      // 40: testcoordination.v1.ListValidationsResponse
+	(*Validation)(nil),                   // 41: testcoordination.v1.Validation
+	(*FindByCorrelationRequest)(nil),     // 42: testcoordination.v1.FindByCorrelationRequest
+	(*FindByCorrelationResponse)(nil),    // 43: testcoordination.v1.FindByCorrelationResponse
+	(*ListSnapshotsRequest)(nil),         // 44: testcoordination.v1.ListSnapshotsRequest
+	(*ListSnapshotsResponse)(nil),        // 45: testcoordination.v1.ListSnapshotsResponse
+	(*Snapshot)(nil),                     // 46: testcoordination.v1.Snapshot
+	(*SnapshotName)(nil),                 // 47: testcoordination.v1.SnapshotName
+	(*GetSnapshotRequest)(nil),           // 48: testcoordination.v1.GetSnapshotRequest
+	(*GetSnapshotResponse)(nil),          // 49: testcoordination.v1.GetSnapshotResponse
+	(*DiffSnapshotsRequest)(nil),         // 50: testcoordination.v1.DiffSnapshotsRequest
+	(*DiffSnapshotsResponse)(nil),        // 51: testcoordination.v1.DiffSnapshotsResponse
+	(*SnapshotChange)(nil),               // 52: testcoordination.v1.SnapshotChange
+	(*ValidateSystemStateRequest)(nil),   // 53: testcoordination.v1.ValidateSystemStateRequest
+	(*StateRule)(nil),                    // 54: testcoordination.v1.StateRule
+	(*StateTolerance)(nil),               // 55: testcoordination.v1.StateTolerance
+	(*ValidateSystemStateResponse)(nil),  // 56: testcoordination.v1.ValidateSystemStateResponse
+	(*StateDeviation)(nil),               // 57: testcoordination.v1.StateDeviation
+	(*ExplainExecutionRequest)(nil),      // 58: testcoordination.v1.ExplainExecutionRequest
+	(*ExplainExecutionResponse)(nil),     // 59: testcoordination.v1.ExplainExecutionResponse
+	(*Decision)(nil),                     // 60: testcoordination.v1.Decision
+	(*AnnotateExecutionRequest)(nil),     // 61: testcoordination.v1.AnnotateExecutionRequest
+	(*AnnotateExecutionResponse)(nil),    // 62: testcoordination.v1.AnnotateExecutionResponse
+	(*ListAnnotationsRequest)(nil),       // 63: testcoordination.v1.ListAnnotationsRequest
+	(*ListAnnotationsResponse)(nil),      // 64: testcoordination.v1.ListAnnotationsResponse
+	(*Annotation)(nil),                   // 65: testcoordination.v1.Annotation
+	(*PinExecutionRequest)(nil),          // 66: testcoordination.v1.PinExecutionRequest
+	(*PinExecutionResponse)(nil),         // 67: testcoordination.v1.PinExecutionResponse
+	nil,                                  // 68: testcoordination.v1.ExecutionDetails.LabelsEntry
+	nil,                                  // 69: testcoordination.v1.Snapshot.MetricsEntry
+	(*Trigger)(nil),                      // 70: testcoordination.v1.Trigger
+	(*timestamppb.Timestamp)(nil),        // 71: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),              // 72: google.protobuf.Struct
+	(*structpb.Value)(nil),               // 73: google.protobuf.Value
+	(*ExecutionRequested)(nil),           // 74: testcoordination.v1.ExecutionRequested
+	(*LockToken)(nil),                    // 75: testcoordination.v1.LockToken
+	(*ReadinessFinding)(nil),             // 76: testcoordination.v1.ReadinessFinding
+	(*durationpb.Duration)(nil),          // 77: google.protobuf.Duration
 }
 var file_testcoordination_v1_execution_service_proto_depIdxs = []int32{
-	69,  // 0: testcoordination.v1.Execution.trigger:type_name -> testcoordination.v1.Trigger
-	70,  // 1: testcoordination.v1.Execution.requested_at:type_name -> google.protobuf.Timestamp
-	70,  // 2: testcoordination.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
-	70,  // 3: testcoordination.v1.Execution.ended_at:type_name -> google.protobuf.Timestamp
-	70,  // 4: testcoordination.v1.Execution.deadline:type_name -> google.protobuf.Timestamp
-	70,  // 5: testcoordination.v1.Execution.last_event_at:type_name -> google.protobuf.Timestamp
-	70,  // 6: testcoordination.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
+	70,  // 0: testcoordination.v1.Execution.trigger:type_name -> testcoordination.v1.Trigger
+	71,  // 1: testcoordination.v1.Execution.requested_at:type_name -> google.protobuf.Timestamp
+	71,  // 2: testcoordination.v1.Execution.started_at:type_name -> google.protobuf.Timestamp
+	71,  // 3: testcoordination.v1.Execution.ended_at:type_name -> google.protobuf.Timestamp
+	71,  // 4: testcoordination.v1.Execution.deadline:type_name -> google.protobuf.Timestamp
+	71,  // 5: testcoordination.v1.Execution.last_event_at:type_name -> google.protobuf.Timestamp
+	71,  // 6: testcoordination.v1.Execution.created_at:type_name -> google.protobuf.Timestamp
 	1,   // 7: testcoordination.v1.Execution.counts:type_name -> testcoordination.v1.ExecutionCounts
-	70,  // 8: testcoordination.v1.Execution.cancel_requested_at:type_name -> google.protobuf.Timestamp
-	67,  // 9: testcoordination.v1.ExecutionDetails.labels:type_name -> testcoordination.v1.ExecutionDetails.LabelsEntry
-	71,  // 10: testcoordination.v1.ExecutionDetails.parameters:type_name -> google.protobuf.Struct
-	72,  // 11: testcoordination.v1.ExecutionDetails.configuration_snapshot:type_name -> google.protobuf.Value
-	71,  // 12: testcoordination.v1.ExecutionDetails.system_state:type_name -> google.protobuf.Struct
-	72,  // 13: testcoordination.v1.ExecutionDetails.summary:type_name -> google.protobuf.Value
-	73,  // 14: testcoordination.v1.RequestExecutionRequest.execution:type_name -> testcoordination.v1.ExecutionRequested
-	74,  // 15: testcoordination.v1.RequestExecutionRequest.lock:type_name -> testcoordination.v1.LockToken
+	71,  // 8: testcoordination.v1.Execution.cancel_requested_at:type_name -> google.protobuf.Timestamp
+	68,  // 9: testcoordination.v1.ExecutionDetails.labels:type_name -> testcoordination.v1.ExecutionDetails.LabelsEntry
+	72,  // 10: testcoordination.v1.ExecutionDetails.parameters:type_name -> google.protobuf.Struct
+	73,  // 11: testcoordination.v1.ExecutionDetails.configuration_snapshot:type_name -> google.protobuf.Value
+	72,  // 12: testcoordination.v1.ExecutionDetails.system_state:type_name -> google.protobuf.Struct
+	73,  // 13: testcoordination.v1.ExecutionDetails.summary:type_name -> google.protobuf.Value
+	74,  // 14: testcoordination.v1.RequestExecutionRequest.execution:type_name -> testcoordination.v1.ExecutionRequested
+	75,  // 15: testcoordination.v1.RequestExecutionRequest.lock:type_name -> testcoordination.v1.LockToken
 	0,   // 16: testcoordination.v1.RequestExecutionResponse.execution:type_name -> testcoordination.v1.Execution
-	75,  // 17: testcoordination.v1.RequestExecutionResponse.findings:type_name -> testcoordination.v1.ReadinessFinding
-	74,  // 18: testcoordination.v1.CancelExecutionRequest.lock:type_name -> testcoordination.v1.LockToken
+	76,  // 17: testcoordination.v1.RequestExecutionResponse.findings:type_name -> testcoordination.v1.ReadinessFinding
+	75,  // 18: testcoordination.v1.CancelExecutionRequest.lock:type_name -> testcoordination.v1.LockToken
 	0,   // 19: testcoordination.v1.CancelExecutionResponse.execution:type_name -> testcoordination.v1.Execution
 	0,   // 20: testcoordination.v1.GetExecutionResponse.execution:type_name -> testcoordination.v1.Execution
 	2,   // 21: testcoordination.v1.GetExecutionResponse.details:type_name -> testcoordination.v1.ExecutionDetails
-	70,  // 22: testcoordination.v1.ListExecutionsRequest.created_from:type_name -> google.protobuf.Timestamp
-	70,  // 23: testcoordination.v1.ListExecutionsRequest.created_until:type_name -> google.protobuf.Timestamp
-	0,   // 24: testcoordination.v1.ListExecutionsResponse.executions:type_name -> testcoordination.v1.Execution
-	0,   // 25: testcoordination.v1.ListActiveExecutionsResponse.executions:type_name -> testcoordination.v1.Execution
-	76,  // 26: testcoordination.v1.WatchExecutionsRequest.interval:type_name -> google.protobuf.Duration
-	15,  // 27: testcoordination.v1.WatchExecutionsResponse.state:type_name -> testcoordination.v1.ExecutionState
-	70,  // 28: testcoordination.v1.ExecutionState.requested_at:type_name -> google.protobuf.Timestamp
-	70,  // 29: testcoordination.v1.ExecutionState.started_at:type_name -> google.protobuf.Timestamp
-	70,  // 30: testcoordination.v1.ExecutionState.ended_at:type_name -> google.protobuf.Timestamp
-	70,  // 31: testcoordination.v1.ExecutionState.last_event_at:type_name -> google.protobuf.Timestamp
-	70,  // 32: testcoordination.v1.ExecutionState.deadline:type_name -> google.protobuf.Timestamp
-	18,  // 33: testcoordination.v1.GetTimelineResponse.events:type_name -> testcoordination.v1.TimelineEvent
-	70,  // 34: testcoordination.v1.TimelineEvent.time:type_name -> google.protobuf.Timestamp
-	70,  // 35: testcoordination.v1.TimelineEvent.recorded_at:type_name -> google.protobuf.Timestamp
-	19,  // 36: testcoordination.v1.TimelineEvent.address:type_name -> testcoordination.v1.KafkaAddress
-	71,  // 37: testcoordination.v1.TimelineEvent.data:type_name -> google.protobuf.Struct
-	70,  // 38: testcoordination.v1.ListLogsRequest.from:type_name -> google.protobuf.Timestamp
-	70,  // 39: testcoordination.v1.ListLogsRequest.until:type_name -> google.protobuf.Timestamp
-	21,  // 40: testcoordination.v1.ListLogsRequest.filter:type_name -> testcoordination.v1.LogFilter
-	23,  // 41: testcoordination.v1.ListLogsResponse.lines:type_name -> testcoordination.v1.LogRecord
-	70,  // 42: testcoordination.v1.LogRecord.time:type_name -> google.protobuf.Timestamp
-	71,  // 43: testcoordination.v1.LogRecord.attributes:type_name -> google.protobuf.Struct
-	21,  // 44: testcoordination.v1.FollowLogsRequest.filter:type_name -> testcoordination.v1.LogFilter
-	23,  // 45: testcoordination.v1.FollowLogsResponse.lines:type_name -> testcoordination.v1.LogRecord
-	28,  // 46: testcoordination.v1.ListPhasesResponse.phases:type_name -> testcoordination.v1.Phase
-	70,  // 47: testcoordination.v1.Phase.started_at:type_name -> google.protobuf.Timestamp
-	70,  // 48: testcoordination.v1.Phase.finished_at:type_name -> google.protobuf.Timestamp
-	31,  // 49: testcoordination.v1.ListStepsResponse.steps:type_name -> testcoordination.v1.Step
-	71,  // 50: testcoordination.v1.Step.parameters:type_name -> google.protobuf.Struct
-	70,  // 51: testcoordination.v1.Step.started_at:type_name -> google.protobuf.Timestamp
-	70,  // 52: testcoordination.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
-	76,  // 53: testcoordination.v1.Step.duration:type_name -> google.protobuf.Duration
-	34,  // 54: testcoordination.v1.ListFaultsResponse.faults:type_name -> testcoordination.v1.Fault
-	71,  // 55: testcoordination.v1.Fault.parameters:type_name -> google.protobuf.Struct
-	70,  // 56: testcoordination.v1.Fault.requested_at:type_name -> google.protobuf.Timestamp
-	70,  // 57: testcoordination.v1.Fault.injected_at:type_name -> google.protobuf.Timestamp
-	70,  // 58: testcoordination.v1.Fault.cleared_at:type_name -> google.protobuf.Timestamp
-	70,  // 59: testcoordination.v1.Fault.recovered_at:type_name -> google.protobuf.Timestamp
-	76,  // 60: testcoordination.v1.Fault.recovery_time:type_name -> google.protobuf.Duration
-	37,  // 61: testcoordination.v1.ListActiveFaultsResponse.faults:type_name -> testcoordination.v1.ActiveFault
-	34,  // 62: testcoordination.v1.ActiveFault.fault:type_name -> testcoordination.v1.Fault
-	40,  // 63: testcoordination.v1.ListValidationsResponse.validations:type_name -> testcoordination.v1.Validation
-	70,  // 64: testcoordination.v1.Validation.recorded_at:type_name -> google.protobuf.Timestamp
-	76,  // 65: testcoordination.v1.Validation.within:type_name -> google.protobuf.Duration
-	76,  // 66: testcoordination.v1.Validation.observed_after:type_name -> google.protobuf.Duration
-	72,  // 67: testcoordination.v1.Validation.evidence:type_name -> google.protobuf.Value
-	0,   // 68: testcoordination.v1.FindByCorrelationResponse.executions:type_name -> testcoordination.v1.Execution
-	45,  // 69: testcoordination.v1.ListSnapshotsResponse.snapshots:type_name -> testcoordination.v1.Snapshot
-	70,  // 70: testcoordination.v1.Snapshot.captured_at:type_name -> google.protobuf.Timestamp
-	68,  // 71: testcoordination.v1.Snapshot.metrics:type_name -> testcoordination.v1.Snapshot.MetricsEntry
-	46,  // 72: testcoordination.v1.GetSnapshotRequest.name:type_name -> testcoordination.v1.SnapshotName
-	45,  // 73: testcoordination.v1.GetSnapshotResponse.snapshot:type_name -> testcoordination.v1.Snapshot
-	46,  // 74: testcoordination.v1.DiffSnapshotsRequest.from:type_name -> testcoordination.v1.SnapshotName
-	46,  // 75: testcoordination.v1.DiffSnapshotsRequest.to:type_name -> testcoordination.v1.SnapshotName
-	51,  // 76: testcoordination.v1.DiffSnapshotsResponse.changes:type_name -> testcoordination.v1.SnapshotChange
-	46,  // 77: testcoordination.v1.ValidateSystemStateRequest.snapshot:type_name -> testcoordination.v1.SnapshotName
-	46,  // 78: testcoordination.v1.ValidateSystemStateRequest.baseline:type_name -> testcoordination.v1.SnapshotName
-	53,  // 79: testcoordination.v1.ValidateSystemStateRequest.rules:type_name -> testcoordination.v1.StateRule
-	54,  // 80: testcoordination.v1.ValidateSystemStateRequest.default_tolerance:type_name -> testcoordination.v1.StateTolerance
-	54,  // 81: testcoordination.v1.StateRule.tolerance:type_name -> testcoordination.v1.StateTolerance
-	56,  // 82: testcoordination.v1.ValidateSystemStateResponse.deviations:type_name -> testcoordination.v1.StateDeviation
-	70,  // 83: testcoordination.v1.ExplainExecutionRequest.as_of:type_name -> google.protobuf.Timestamp
-	59,  // 84: testcoordination.v1.ExplainExecutionResponse.decisions:type_name -> testcoordination.v1.Decision
-	18,  // 85: testcoordination.v1.ExplainExecutionResponse.late:type_name -> testcoordination.v1.TimelineEvent
-	18,  // 86: testcoordination.v1.ExplainExecutionResponse.conflicting:type_name -> testcoordination.v1.TimelineEvent
-	18,  // 87: testcoordination.v1.Decision.events:type_name -> testcoordination.v1.TimelineEvent
-	64,  // 88: testcoordination.v1.AnnotateExecutionResponse.annotation:type_name -> testcoordination.v1.Annotation
-	64,  // 89: testcoordination.v1.ListAnnotationsResponse.annotations:type_name -> testcoordination.v1.Annotation
-	70,  // 90: testcoordination.v1.Annotation.time:type_name -> google.protobuf.Timestamp
-	0,   // 91: testcoordination.v1.PinExecutionResponse.execution:type_name -> testcoordination.v1.Execution
-	3,   // 92: testcoordination.v1.ExecutionService.RequestExecution:input_type -> testcoordination.v1.RequestExecutionRequest
-	5,   // 93: testcoordination.v1.ExecutionService.CancelExecution:input_type -> testcoordination.v1.CancelExecutionRequest
-	7,   // 94: testcoordination.v1.ExecutionService.GetExecution:input_type -> testcoordination.v1.GetExecutionRequest
-	9,   // 95: testcoordination.v1.ExecutionService.ListExecutions:input_type -> testcoordination.v1.ListExecutionsRequest
-	11,  // 96: testcoordination.v1.ExecutionService.ListActiveExecutions:input_type -> testcoordination.v1.ListActiveExecutionsRequest
-	13,  // 97: testcoordination.v1.ExecutionService.WatchExecutions:input_type -> testcoordination.v1.WatchExecutionsRequest
-	16,  // 98: testcoordination.v1.ExecutionService.GetTimeline:input_type -> testcoordination.v1.GetTimelineRequest
-	20,  // 99: testcoordination.v1.ExecutionService.ListLogs:input_type -> testcoordination.v1.ListLogsRequest
-	24,  // 100: testcoordination.v1.ExecutionService.FollowLogs:input_type -> testcoordination.v1.FollowLogsRequest
-	26,  // 101: testcoordination.v1.ExecutionService.ListPhases:input_type -> testcoordination.v1.ListPhasesRequest
-	29,  // 102: testcoordination.v1.ExecutionService.ListSteps:input_type -> testcoordination.v1.ListStepsRequest
-	32,  // 103: testcoordination.v1.ExecutionService.ListFaults:input_type -> testcoordination.v1.ListFaultsRequest
-	35,  // 104: testcoordination.v1.ExecutionService.ListActiveFaults:input_type -> testcoordination.v1.ListActiveFaultsRequest
-	38,  // 105: testcoordination.v1.ExecutionService.ListValidations:input_type -> testcoordination.v1.ListValidationsRequest
-	41,  // 106: testcoordination.v1.ExecutionService.FindByCorrelation:input_type -> testcoordination.v1.FindByCorrelationRequest
-	43,  // 107: testcoordination.v1.ExecutionService.ListSnapshots:input_type -> testcoordination.v1.ListSnapshotsRequest
-	47,  // 108: testcoordination.v1.ExecutionService.GetSnapshot:input_type -> testcoordination.v1.GetSnapshotRequest
-	49,  // 109: testcoordination.v1.ExecutionService.DiffSnapshots:input_type -> testcoordination.v1.DiffSnapshotsRequest
-	52,  // 110: testcoordination.v1.ExecutionService.ValidateSystemState:input_type -> testcoordination.v1.ValidateSystemStateRequest
-	57,  // 111: testcoordination.v1.ExecutionService.ExplainExecution:input_type -> testcoordination.v1.ExplainExecutionRequest
-	60,  // 112: testcoordination.v1.ExecutionService.AnnotateExecution:input_type -> testcoordination.v1.AnnotateExecutionRequest
-	62,  // 113: testcoordination.v1.ExecutionService.ListAnnotations:input_type -> testcoordination.v1.ListAnnotationsRequest
-	65,  // 114: testcoordination.v1.ExecutionService.PinExecution:input_type -> testcoordination.v1.PinExecutionRequest
-	4,   // 115: testcoordination.v1.ExecutionService.RequestExecution:output_type -> testcoordination.v1.RequestExecutionResponse
-	6,   // 116: testcoordination.v1.ExecutionService.CancelExecution:output_type -> testcoordination.v1.CancelExecutionResponse
-	8,   // 117: testcoordination.v1.ExecutionService.GetExecution:output_type -> testcoordination.v1.GetExecutionResponse
-	10,  // 118: testcoordination.v1.ExecutionService.ListExecutions:output_type -> testcoordination.v1.ListExecutionsResponse
-	12,  // 119: testcoordination.v1.ExecutionService.ListActiveExecutions:output_type -> testcoordination.v1.ListActiveExecutionsResponse
-	14,  // 120: testcoordination.v1.ExecutionService.WatchExecutions:output_type -> testcoordination.v1.WatchExecutionsResponse
-	17,  // 121: testcoordination.v1.ExecutionService.GetTimeline:output_type -> testcoordination.v1.GetTimelineResponse
-	22,  // 122: testcoordination.v1.ExecutionService.ListLogs:output_type -> testcoordination.v1.ListLogsResponse
-	25,  // 123: testcoordination.v1.ExecutionService.FollowLogs:output_type -> testcoordination.v1.FollowLogsResponse
-	27,  // 124: testcoordination.v1.ExecutionService.ListPhases:output_type -> testcoordination.v1.ListPhasesResponse
-	30,  // 125: testcoordination.v1.ExecutionService.ListSteps:output_type -> testcoordination.v1.ListStepsResponse
-	33,  // 126: testcoordination.v1.ExecutionService.ListFaults:output_type -> testcoordination.v1.ListFaultsResponse
-	36,  // 127: testcoordination.v1.ExecutionService.ListActiveFaults:output_type -> testcoordination.v1.ListActiveFaultsResponse
-	39,  // 128: testcoordination.v1.ExecutionService.ListValidations:output_type -> testcoordination.v1.ListValidationsResponse
-	42,  // 129: testcoordination.v1.ExecutionService.FindByCorrelation:output_type -> testcoordination.v1.FindByCorrelationResponse
-	44,  // 130: testcoordination.v1.ExecutionService.ListSnapshots:output_type -> testcoordination.v1.ListSnapshotsResponse
-	48,  // 131: testcoordination.v1.ExecutionService.GetSnapshot:output_type -> testcoordination.v1.GetSnapshotResponse
-	50,  // 132: testcoordination.v1.ExecutionService.DiffSnapshots:output_type -> testcoordination.v1.DiffSnapshotsResponse
-	55,  // 133: testcoordination.v1.ExecutionService.ValidateSystemState:output_type -> testcoordination.v1.ValidateSystemStateResponse
-	58,  // 134: testcoordination.v1.ExecutionService.ExplainExecution:output_type -> testcoordination.v1.ExplainExecutionResponse
-	61,  // 135: testcoordination.v1.ExecutionService.AnnotateExecution:output_type -> testcoordination.v1.AnnotateExecutionResponse
-	63,  // 136: testcoordination.v1.ExecutionService.ListAnnotations:output_type -> testcoordination.v1.ListAnnotationsResponse
-	66,  // 137: testcoordination.v1.ExecutionService.PinExecution:output_type -> testcoordination.v1.PinExecutionResponse
-	115, // [115:138] is the sub-list for method output_type
-	92,  // [92:115] is the sub-list for method input_type
-	92,  // [92:92] is the sub-list for extension type_name
-	92,  // [92:92] is the sub-list for extension extendee
-	0,   // [0:92] is the sub-list for field type_name
+	9,   // 22: testcoordination.v1.GetExecutionResponse.removed:type_name -> testcoordination.v1.RemovedData
+	71,  // 23: testcoordination.v1.RemovedData.removed_at:type_name -> google.protobuf.Timestamp
+	71,  // 24: testcoordination.v1.ListExecutionsRequest.created_from:type_name -> google.protobuf.Timestamp
+	71,  // 25: testcoordination.v1.ListExecutionsRequest.created_until:type_name -> google.protobuf.Timestamp
+	0,   // 26: testcoordination.v1.ListExecutionsResponse.executions:type_name -> testcoordination.v1.Execution
+	0,   // 27: testcoordination.v1.ListActiveExecutionsResponse.executions:type_name -> testcoordination.v1.Execution
+	77,  // 28: testcoordination.v1.WatchExecutionsRequest.interval:type_name -> google.protobuf.Duration
+	16,  // 29: testcoordination.v1.WatchExecutionsResponse.state:type_name -> testcoordination.v1.ExecutionState
+	71,  // 30: testcoordination.v1.ExecutionState.requested_at:type_name -> google.protobuf.Timestamp
+	71,  // 31: testcoordination.v1.ExecutionState.started_at:type_name -> google.protobuf.Timestamp
+	71,  // 32: testcoordination.v1.ExecutionState.ended_at:type_name -> google.protobuf.Timestamp
+	71,  // 33: testcoordination.v1.ExecutionState.last_event_at:type_name -> google.protobuf.Timestamp
+	71,  // 34: testcoordination.v1.ExecutionState.deadline:type_name -> google.protobuf.Timestamp
+	19,  // 35: testcoordination.v1.GetTimelineResponse.events:type_name -> testcoordination.v1.TimelineEvent
+	71,  // 36: testcoordination.v1.TimelineEvent.time:type_name -> google.protobuf.Timestamp
+	71,  // 37: testcoordination.v1.TimelineEvent.recorded_at:type_name -> google.protobuf.Timestamp
+	20,  // 38: testcoordination.v1.TimelineEvent.address:type_name -> testcoordination.v1.KafkaAddress
+	72,  // 39: testcoordination.v1.TimelineEvent.data:type_name -> google.protobuf.Struct
+	71,  // 40: testcoordination.v1.ListLogsRequest.from:type_name -> google.protobuf.Timestamp
+	71,  // 41: testcoordination.v1.ListLogsRequest.until:type_name -> google.protobuf.Timestamp
+	22,  // 42: testcoordination.v1.ListLogsRequest.filter:type_name -> testcoordination.v1.LogFilter
+	24,  // 43: testcoordination.v1.ListLogsResponse.lines:type_name -> testcoordination.v1.LogRecord
+	9,   // 44: testcoordination.v1.ListLogsResponse.removed:type_name -> testcoordination.v1.RemovedData
+	71,  // 45: testcoordination.v1.LogRecord.time:type_name -> google.protobuf.Timestamp
+	72,  // 46: testcoordination.v1.LogRecord.attributes:type_name -> google.protobuf.Struct
+	22,  // 47: testcoordination.v1.FollowLogsRequest.filter:type_name -> testcoordination.v1.LogFilter
+	24,  // 48: testcoordination.v1.FollowLogsResponse.lines:type_name -> testcoordination.v1.LogRecord
+	29,  // 49: testcoordination.v1.ListPhasesResponse.phases:type_name -> testcoordination.v1.Phase
+	71,  // 50: testcoordination.v1.Phase.started_at:type_name -> google.protobuf.Timestamp
+	71,  // 51: testcoordination.v1.Phase.finished_at:type_name -> google.protobuf.Timestamp
+	32,  // 52: testcoordination.v1.ListStepsResponse.steps:type_name -> testcoordination.v1.Step
+	72,  // 53: testcoordination.v1.Step.parameters:type_name -> google.protobuf.Struct
+	71,  // 54: testcoordination.v1.Step.started_at:type_name -> google.protobuf.Timestamp
+	71,  // 55: testcoordination.v1.Step.finished_at:type_name -> google.protobuf.Timestamp
+	77,  // 56: testcoordination.v1.Step.duration:type_name -> google.protobuf.Duration
+	35,  // 57: testcoordination.v1.ListFaultsResponse.faults:type_name -> testcoordination.v1.Fault
+	72,  // 58: testcoordination.v1.Fault.parameters:type_name -> google.protobuf.Struct
+	71,  // 59: testcoordination.v1.Fault.requested_at:type_name -> google.protobuf.Timestamp
+	71,  // 60: testcoordination.v1.Fault.injected_at:type_name -> google.protobuf.Timestamp
+	71,  // 61: testcoordination.v1.Fault.cleared_at:type_name -> google.protobuf.Timestamp
+	71,  // 62: testcoordination.v1.Fault.recovered_at:type_name -> google.protobuf.Timestamp
+	77,  // 63: testcoordination.v1.Fault.recovery_time:type_name -> google.protobuf.Duration
+	38,  // 64: testcoordination.v1.ListActiveFaultsResponse.faults:type_name -> testcoordination.v1.ActiveFault
+	35,  // 65: testcoordination.v1.ActiveFault.fault:type_name -> testcoordination.v1.Fault
+	41,  // 66: testcoordination.v1.ListValidationsResponse.validations:type_name -> testcoordination.v1.Validation
+	71,  // 67: testcoordination.v1.Validation.recorded_at:type_name -> google.protobuf.Timestamp
+	77,  // 68: testcoordination.v1.Validation.within:type_name -> google.protobuf.Duration
+	77,  // 69: testcoordination.v1.Validation.observed_after:type_name -> google.protobuf.Duration
+	73,  // 70: testcoordination.v1.Validation.evidence:type_name -> google.protobuf.Value
+	0,   // 71: testcoordination.v1.FindByCorrelationResponse.executions:type_name -> testcoordination.v1.Execution
+	46,  // 72: testcoordination.v1.ListSnapshotsResponse.snapshots:type_name -> testcoordination.v1.Snapshot
+	71,  // 73: testcoordination.v1.Snapshot.captured_at:type_name -> google.protobuf.Timestamp
+	69,  // 74: testcoordination.v1.Snapshot.metrics:type_name -> testcoordination.v1.Snapshot.MetricsEntry
+	47,  // 75: testcoordination.v1.GetSnapshotRequest.name:type_name -> testcoordination.v1.SnapshotName
+	46,  // 76: testcoordination.v1.GetSnapshotResponse.snapshot:type_name -> testcoordination.v1.Snapshot
+	47,  // 77: testcoordination.v1.DiffSnapshotsRequest.from:type_name -> testcoordination.v1.SnapshotName
+	47,  // 78: testcoordination.v1.DiffSnapshotsRequest.to:type_name -> testcoordination.v1.SnapshotName
+	52,  // 79: testcoordination.v1.DiffSnapshotsResponse.changes:type_name -> testcoordination.v1.SnapshotChange
+	47,  // 80: testcoordination.v1.ValidateSystemStateRequest.snapshot:type_name -> testcoordination.v1.SnapshotName
+	47,  // 81: testcoordination.v1.ValidateSystemStateRequest.baseline:type_name -> testcoordination.v1.SnapshotName
+	54,  // 82: testcoordination.v1.ValidateSystemStateRequest.rules:type_name -> testcoordination.v1.StateRule
+	55,  // 83: testcoordination.v1.ValidateSystemStateRequest.default_tolerance:type_name -> testcoordination.v1.StateTolerance
+	55,  // 84: testcoordination.v1.StateRule.tolerance:type_name -> testcoordination.v1.StateTolerance
+	57,  // 85: testcoordination.v1.ValidateSystemStateResponse.deviations:type_name -> testcoordination.v1.StateDeviation
+	71,  // 86: testcoordination.v1.ExplainExecutionRequest.as_of:type_name -> google.protobuf.Timestamp
+	60,  // 87: testcoordination.v1.ExplainExecutionResponse.decisions:type_name -> testcoordination.v1.Decision
+	19,  // 88: testcoordination.v1.ExplainExecutionResponse.late:type_name -> testcoordination.v1.TimelineEvent
+	19,  // 89: testcoordination.v1.ExplainExecutionResponse.conflicting:type_name -> testcoordination.v1.TimelineEvent
+	19,  // 90: testcoordination.v1.Decision.events:type_name -> testcoordination.v1.TimelineEvent
+	65,  // 91: testcoordination.v1.AnnotateExecutionResponse.annotation:type_name -> testcoordination.v1.Annotation
+	65,  // 92: testcoordination.v1.ListAnnotationsResponse.annotations:type_name -> testcoordination.v1.Annotation
+	71,  // 93: testcoordination.v1.Annotation.time:type_name -> google.protobuf.Timestamp
+	0,   // 94: testcoordination.v1.PinExecutionResponse.execution:type_name -> testcoordination.v1.Execution
+	3,   // 95: testcoordination.v1.ExecutionService.RequestExecution:input_type -> testcoordination.v1.RequestExecutionRequest
+	5,   // 96: testcoordination.v1.ExecutionService.CancelExecution:input_type -> testcoordination.v1.CancelExecutionRequest
+	7,   // 97: testcoordination.v1.ExecutionService.GetExecution:input_type -> testcoordination.v1.GetExecutionRequest
+	10,  // 98: testcoordination.v1.ExecutionService.ListExecutions:input_type -> testcoordination.v1.ListExecutionsRequest
+	12,  // 99: testcoordination.v1.ExecutionService.ListActiveExecutions:input_type -> testcoordination.v1.ListActiveExecutionsRequest
+	14,  // 100: testcoordination.v1.ExecutionService.WatchExecutions:input_type -> testcoordination.v1.WatchExecutionsRequest
+	17,  // 101: testcoordination.v1.ExecutionService.GetTimeline:input_type -> testcoordination.v1.GetTimelineRequest
+	21,  // 102: testcoordination.v1.ExecutionService.ListLogs:input_type -> testcoordination.v1.ListLogsRequest
+	25,  // 103: testcoordination.v1.ExecutionService.FollowLogs:input_type -> testcoordination.v1.FollowLogsRequest
+	27,  // 104: testcoordination.v1.ExecutionService.ListPhases:input_type -> testcoordination.v1.ListPhasesRequest
+	30,  // 105: testcoordination.v1.ExecutionService.ListSteps:input_type -> testcoordination.v1.ListStepsRequest
+	33,  // 106: testcoordination.v1.ExecutionService.ListFaults:input_type -> testcoordination.v1.ListFaultsRequest
+	36,  // 107: testcoordination.v1.ExecutionService.ListActiveFaults:input_type -> testcoordination.v1.ListActiveFaultsRequest
+	39,  // 108: testcoordination.v1.ExecutionService.ListValidations:input_type -> testcoordination.v1.ListValidationsRequest
+	42,  // 109: testcoordination.v1.ExecutionService.FindByCorrelation:input_type -> testcoordination.v1.FindByCorrelationRequest
+	44,  // 110: testcoordination.v1.ExecutionService.ListSnapshots:input_type -> testcoordination.v1.ListSnapshotsRequest
+	48,  // 111: testcoordination.v1.ExecutionService.GetSnapshot:input_type -> testcoordination.v1.GetSnapshotRequest
+	50,  // 112: testcoordination.v1.ExecutionService.DiffSnapshots:input_type -> testcoordination.v1.DiffSnapshotsRequest
+	53,  // 113: testcoordination.v1.ExecutionService.ValidateSystemState:input_type -> testcoordination.v1.ValidateSystemStateRequest
+	58,  // 114: testcoordination.v1.ExecutionService.ExplainExecution:input_type -> testcoordination.v1.ExplainExecutionRequest
+	61,  // 115: testcoordination.v1.ExecutionService.AnnotateExecution:input_type -> testcoordination.v1.AnnotateExecutionRequest
+	63,  // 116: testcoordination.v1.ExecutionService.ListAnnotations:input_type -> testcoordination.v1.ListAnnotationsRequest
+	66,  // 117: testcoordination.v1.ExecutionService.PinExecution:input_type -> testcoordination.v1.PinExecutionRequest
+	4,   // 118: testcoordination.v1.ExecutionService.RequestExecution:output_type -> testcoordination.v1.RequestExecutionResponse
+	6,   // 119: testcoordination.v1.ExecutionService.CancelExecution:output_type -> testcoordination.v1.CancelExecutionResponse
+	8,   // 120: testcoordination.v1.ExecutionService.GetExecution:output_type -> testcoordination.v1.GetExecutionResponse
+	11,  // 121: testcoordination.v1.ExecutionService.ListExecutions:output_type -> testcoordination.v1.ListExecutionsResponse
+	13,  // 122: testcoordination.v1.ExecutionService.ListActiveExecutions:output_type -> testcoordination.v1.ListActiveExecutionsResponse
+	15,  // 123: testcoordination.v1.ExecutionService.WatchExecutions:output_type -> testcoordination.v1.WatchExecutionsResponse
+	18,  // 124: testcoordination.v1.ExecutionService.GetTimeline:output_type -> testcoordination.v1.GetTimelineResponse
+	23,  // 125: testcoordination.v1.ExecutionService.ListLogs:output_type -> testcoordination.v1.ListLogsResponse
+	26,  // 126: testcoordination.v1.ExecutionService.FollowLogs:output_type -> testcoordination.v1.FollowLogsResponse
+	28,  // 127: testcoordination.v1.ExecutionService.ListPhases:output_type -> testcoordination.v1.ListPhasesResponse
+	31,  // 128: testcoordination.v1.ExecutionService.ListSteps:output_type -> testcoordination.v1.ListStepsResponse
+	34,  // 129: testcoordination.v1.ExecutionService.ListFaults:output_type -> testcoordination.v1.ListFaultsResponse
+	37,  // 130: testcoordination.v1.ExecutionService.ListActiveFaults:output_type -> testcoordination.v1.ListActiveFaultsResponse
+	40,  // 131: testcoordination.v1.ExecutionService.ListValidations:output_type -> testcoordination.v1.ListValidationsResponse
+	43,  // 132: testcoordination.v1.ExecutionService.FindByCorrelation:output_type -> testcoordination.v1.FindByCorrelationResponse
+	45,  // 133: testcoordination.v1.ExecutionService.ListSnapshots:output_type -> testcoordination.v1.ListSnapshotsResponse
+	49,  // 134: testcoordination.v1.ExecutionService.GetSnapshot:output_type -> testcoordination.v1.GetSnapshotResponse
+	51,  // 135: testcoordination.v1.ExecutionService.DiffSnapshots:output_type -> testcoordination.v1.DiffSnapshotsResponse
+	56,  // 136: testcoordination.v1.ExecutionService.ValidateSystemState:output_type -> testcoordination.v1.ValidateSystemStateResponse
+	59,  // 137: testcoordination.v1.ExecutionService.ExplainExecution:output_type -> testcoordination.v1.ExplainExecutionResponse
+	62,  // 138: testcoordination.v1.ExecutionService.AnnotateExecution:output_type -> testcoordination.v1.AnnotateExecutionResponse
+	64,  // 139: testcoordination.v1.ExecutionService.ListAnnotations:output_type -> testcoordination.v1.ListAnnotationsResponse
+	67,  // 140: testcoordination.v1.ExecutionService.PinExecution:output_type -> testcoordination.v1.PinExecutionResponse
+	118, // [118:141] is the sub-list for method output_type
+	95,  // [95:118] is the sub-list for method input_type
+	95,  // [95:95] is the sub-list for extension type_name
+	95,  // [95:95] is the sub-list for extension extendee
+	0,   // [0:95] is the sub-list for field type_name
 }
 
 func init() { file_testcoordination_v1_execution_service_proto_init() }
@@ -6426,17 +6519,17 @@ func file_testcoordination_v1_execution_service_proto_init() {
 	file_testcoordination_v1_execution_proto_init()
 	file_testcoordination_v1_scenario_service_proto_init()
 	file_testcoordination_v1_execution_service_proto_msgTypes[0].OneofWrappers = []any{}
-	file_testcoordination_v1_execution_service_proto_msgTypes[15].OneofWrappers = []any{}
-	file_testcoordination_v1_execution_service_proto_msgTypes[40].OneofWrappers = []any{}
-	file_testcoordination_v1_execution_service_proto_msgTypes[51].OneofWrappers = []any{}
-	file_testcoordination_v1_execution_service_proto_msgTypes[56].OneofWrappers = []any{}
+	file_testcoordination_v1_execution_service_proto_msgTypes[16].OneofWrappers = []any{}
+	file_testcoordination_v1_execution_service_proto_msgTypes[41].OneofWrappers = []any{}
+	file_testcoordination_v1_execution_service_proto_msgTypes[52].OneofWrappers = []any{}
+	file_testcoordination_v1_execution_service_proto_msgTypes[57].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_testcoordination_v1_execution_service_proto_rawDesc), len(file_testcoordination_v1_execution_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   69,
+			NumMessages:   70,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
