@@ -52,7 +52,7 @@ demo: ## Run the whole system on an embedded default and show it
 test: c-compiler ## Run every test with the race detector; what passed and did not change since is not run again
 	@echo "test: real PostgreSQL and redis-server are found on this machine, or fetched for this user; nothing is left running"
 	@go run ./internal/testenv/cmd/provision
-	go test $(RACE) $(SHUFFLE) -timeout=15m $$(go list ./... | grep -v -e /internal/e2e -e '/internal/soak$$' -e /internal/soak/sabotage)
+	go test $(RACE) $(SHUFFLE) -timeout=25m $$(go list ./... | grep -v -e /internal/e2e -e '/internal/soak$$' -e /internal/soak/sabotage)
 	go test $(RACE) $(SHUFFLE) -timeout=15m -count=1 -p=1 ./internal/e2e ./internal/soak # of programs that they build themselves: Go does not see that they changed
 	go test $(SHUFFLE) -timeout=15m -count=1 -skip='TestCheckerSeesABrokenRule/(no-fence|first-run|forgotten-runs|ghosts)' ./internal/soak/sabotage # those are compiled only; one needs a zombie at the right moment, the others their time: make soak-proof
 
