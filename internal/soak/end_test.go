@@ -49,6 +49,17 @@ func TestARepetitionThatNobodyMadeIsRed(t *testing.T) {
 	}
 }
 
+// Nor where retention has not met both: runs that go whole, and parts of others.
+func TestRetentionThatRemovedNothingIsRed(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []string{"whole", "parts"} {
+		sum := soak.SumUp(map[string]int{"redis.flush": 1}, missing)
+		if sum.Passed || !slices.Equal(sum.Problems, []string{"retention has removed no runs, or no parts of runs"}) {
+			t.Errorf("without %s: passed %t, with problems %v", missing, sum.Passed, sum.Problems)
+		}
+	}
+}
+
 // What would never be enough ends, and says why; what only takes long goes on.
 func TestASoakThatIsInVainEnds(t *testing.T) {
 	t.Parallel()

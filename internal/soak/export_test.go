@@ -9,7 +9,8 @@ import (
 
 // SumUp is what comes of a soak in which faults have happened that often, and
 // nothing else is amiss but that these procedures were not called; "again" is for
-// the repetition of what was answered.
+// the repetition of what was answered, "whole" for the removal of whole runs, and
+// "parts" for that of parts.
 func SumUp(counts map[string]int, uncalled ...string) *Summary {
 	w := &world{}
 	again := int64(1)
@@ -24,7 +25,14 @@ func SumUp(counts map[string]int, uncalled ...string) *Summary {
 		delete(called, procedure)
 	}
 	s := &soak{world: w, load: &load{world: w}, callers: &callers{world: w, sums: Calls{Procedures: called, Repeated: again}}, faults: &faults{world: w, counts: counts}, drained: true}
-	return s.sumUp(&checker.Report{Records: 1, Applied: 1})
+	report := &checker.Report{Records: 1, Applied: 1}
+	if !slices.Contains(uncalled, "whole") {
+		report.PrunedRuns, report.PrunedWhole = 1, 1
+	}
+	if !slices.Contains(uncalled, "parts") {
+		report.PrunedRuns++
+	}
+	return s.sumUp(report)
 }
 
 // Kinds is how many kinds of fault there are on a Kafka.
