@@ -53,7 +53,7 @@ test: c-compiler ## Run every test with the race detector; what passed and did n
 	@echo "test: real PostgreSQL and redis-server are found on this machine, or fetched for this user; nothing is left running"
 	@go run ./internal/testenv/cmd/provision
 	go test $(RACE) $(SHUFFLE) -timeout=25m $$(go list ./... | grep -v -e /internal/e2e -e '/internal/soak$$' -e /internal/soak/sabotage)
-	go test $(RACE) $(SHUFFLE) -timeout=15m -count=1 -p=1 ./internal/e2e ./internal/soak # of programs that they build themselves: Go does not see that they changed
+	go test $(RACE) $(SHUFFLE) -timeout=25m -count=1 -p=1 ./internal/e2e ./internal/soak # of programs that they build themselves: Go does not see that they changed
 	go test $(SHUFFLE) -timeout=15m -count=1 -skip='TestCheckerSeesABrokenRule/(no-fence|first-run|forgotten-runs|ghosts)' ./internal/soak/sabotage # those are compiled only; one needs a zombie at the right moment, the others their time: make soak-proof
 
 .PHONY: test-short
@@ -63,7 +63,7 @@ test-short: ## Run the tests of the packages that need no server, for while you 
 .PHONY: test-kafka
 test-kafka: c-compiler ## Run the tests that must hold on any Kafka on Apache Kafka (fetched by Maven)
 	@go run ./internal/testenv/cmd/provision postgresql redis kafka
-	TCDA_TEST_KAFKA=apache go test $(RACE) -count=1 -timeout=15m $(ANY_KAFKA)
+	TCDA_TEST_KAFKA=apache go test $(RACE) -count=1 -timeout=25m $(ANY_KAFKA)
 
 .PHONY: test-interop
 test-interop: c-compiler ## Run a coordinator written in Python (fetched from PyPI) against tcda, on Apache Kafka and on the in-process one; and read reports with other programs
