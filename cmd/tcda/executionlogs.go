@@ -109,8 +109,8 @@ func (c *executionsLogs) last(ctx context.Context, api *connection, term console
 
 // sayRemoved says why there may be no line.
 func sayRemoved(term console, page *contract.ListLogsResponse) {
-	if gone := removal(page.GetRemoved()); gone != "" {
-		fmt.Fprintln(term.err, "retention has removed of this run: "+gone)
+	if gone := page.GetRemoved(); slices.Contains(gone.GetKinds(), "logs") {
+		fmt.Fprintln(term.err, "retention has removed of this run: "+removal(gone))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 )
 
 // namesRun is a request that names a run; number 0 is the latest.
@@ -87,10 +88,11 @@ func (s *executions) GetExecution(ctx context.Context, r *connect.Request[contra
 // removed is what retention has removed of a run; nil for nothing.
 func (s *executions) removed(ctx context.Context, run *execution.Run) (*contract.RemovedData, error) {
 	removed, err := s.Store.Removed(ctx, pgstore.RunKey{ID: run.ID, Number: run.Number})
-	if err != nil || removed.Kinds == 0 {
+	kinds := removed.Kinds &^ retention.Run // which has gone since it was read
+	if err != nil || kinds == 0 {
 		return nil, err
 	}
-	return &contract.RemovedData{Kinds: removed.Kinds.Names(), Policy: removed.Policy, RemovedAt: moment(removed.At)}, nil
+	return &contract.RemovedData{Kinds: kinds.Names(), Policy: removed.Policy, RemovedAt: moment(removed.At)}, nil
 }
 
 func (s *executions) ListExecutions(ctx context.Context, r *connect.Request[contract.ListExecutionsRequest]) (*connect.Response[contract.ListExecutionsResponse], error) {

@@ -66,6 +66,8 @@ func openArchive(r io.ReaderAt, size int64, result *Result) (*archive, error) {
 			problem = "it is marked as encrypted"
 		case !f.Mode().IsRegular():
 			problem = "it is marked as something else than a file"
+		case f.Comment != "":
+			problem = "it has a comment"
 		}
 		if problem != "" {
 			result.find(Finding{Check: CheckArchive, Entry: f.Name, Problem: problem})

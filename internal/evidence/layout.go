@@ -54,7 +54,7 @@ func directoryOf(r io.ReaderAt, size int64) (at int64, err error) {
 	}
 	ends := size - int64(len(end))
 	length, at := int64(le.Uint32(end[12:])), int64(le.Uint32(end[16:]))
-	if le.Uint16(end[10:]) == 1<<16-1 || at == in64 {
+	if le.Uint16(end[10:]) == 1<<16-1 || length == 1<<16-1 || at == in64 { // as package zip asks: the length, too
 		if i >= locatorLength+end64Length && string(tail[i-locatorLength:][:4]) == locatorSignature {
 			ends -= locatorLength + end64Length
 			end64 := tail[i-locatorLength-end64Length:]

@@ -212,6 +212,9 @@ func (p *Pruner) pass(ctx context.Context) (Result, error) {
 		err = p.prune(ctx, plan.Due, holds, &done)
 		if errors.Is(err, pgstore.ErrHoldsChanged) {
 			p.Log.Info().Msg("a legal hold was placed; retention decides anew")
+			if err := p.removeAll(ctx, everyMonth, &done); err != nil { // what is marked already
+				return done, err
+			}
 			continue
 		}
 		if err != nil {

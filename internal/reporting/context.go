@@ -1,7 +1,6 @@
 package reporting
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -121,7 +120,7 @@ func definitionOf(ctx context.Context, s *pgstore.Store, run *execution.Run) (*r
 		return nil, err
 	}
 	d := &report.DefinitionSource{
-		ScenarioID: run.ScenarioID, Number: version.Number, Text: version.Text, Publication: by.Digest.String(), Author: cmp.Or(said.Author, version.Author),
+		ScenarioID: run.ScenarioID, Number: version.Number, Text: version.Text, Publication: by.Digest.String(), Author: said.Author,
 		Type: said.ScenarioType, Services: said.ServicesUnderTest, ExpectedOutcomes: said.ExpectedOutcomes,
 	}
 	if use := said.Template; use != nil {
