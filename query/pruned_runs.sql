@@ -1,12 +1,11 @@
 -- RetentionRuns walks the runs, those first heard of last first, with what
--- policies go by, and what has been removed of each already. A run that has
--- changed since counts as whole: what came late is removed, too.
+-- policies go by, and what has been removed of each already.
 -- name: RetentionRuns :many
 SELECT e.execution_id, e.run, e.version, e.bucket, e.scenario_id, e.group_id, e.environment, e.status, e.pinned, e.created_at, e.ended_at, e.last_event_at, e.settled_change_at,
   (e.events + e.own_events)::bigint AS events, e.log_lines, e.snapshots::bigint AS snapshots,
   (e.phases_total + e.steps_total + e.faults_total + e.validations_passed + e.validations_failed + e.validations_skipped + e.validations_error)::bigint AS results,
   (e.ended_at IS NOT NULL)::integer::bigint AS reports, -- about: most have one revision
-  d.labels, coalesce(p.kinds, '{}')::text[] AS gone, p.pruned_at
+  d.labels, coalesce(p.kinds, '{}')::text[] AS kinds, p.pruned_at
 FROM test_coordination.executions AS e
 LEFT JOIN test_coordination.pruned_runs AS p ON p.execution_id = e.execution_id AND p.run = e.run
 LEFT JOIN test_coordination.execution_details AS d ON sqlc.arg(with_labels)::boolean AND d.execution_id = e.execution_id AND d.run = e.run
@@ -52,13 +51,16 @@ WHERE e.version = u.version AND NOT e.pinned AND e.status NOT IN ('pending', 'ru
 FOR UPDATE OF e;
 
 -- AttemptsOfGroups are the runs of groups, of any scenario, and what has been removed
--- of each, as RetentionRuns tells it.
+-- of each.
 -- name: AttemptsOfGroups :many
-SELECT e.execution_id, e.run, e.scenario_id, e.group_id,
-  (CASE WHEN e.settled_change_at > p.pruned_at THEN '{}' ELSE coalesce(p.kinds, '{}') END)::text[] AS gone
+SELECT e.execution_id, e.run, e.scenario_id, e.group_id, e.settled_change_at, coalesce(p.kinds, '{}')::text[] AS kinds, p.pruned_at
 FROM unnest(sqlc.arg(group_ids)::text[]) AS u(group_id)
 JOIN test_coordination.executions AS e ON e.group_id = u.group_id AND e.group_id <> ''
 LEFT JOIN test_coordination.pruned_runs AS p ON p.execution_id = e.execution_id AND p.run = e.run;
+
+-- StoredRuns are all runs of ids that have their rows.
+-- name: StoredRuns :many
+SELECT execution_id, run FROM test_coordination.executions WHERE execution_id = ANY (sqlc.arg(ids)::text[]);
 
 -- MarkRuns writes the tombstones of runs, or adds to them. Kinds come joined by
 -- commas. The times of a run's events are looked up when these go: later nobody

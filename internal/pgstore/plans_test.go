@@ -120,7 +120,7 @@ func TestFollowingGoesAlongKeys(t *testing.T) {
 func TestMarkingGoesAlongKeys(t *testing.T) {
 	t.Parallel()
 	conn := planningConn(t)
-	statements := []string{"LockIDsToPrune", "DueRuns", "AttemptsOfGroups"}
+	statements := []string{"LockIDsToPrune", "DueRuns", "AttemptsOfGroups", "StoredRuns"}
 	for _, c := range append(seeding(), retentionCalls(new(int))...) {
 		if slices.Contains(statements, c.method) || strings.HasPrefix(c.method, "Insert") {
 			if err := c.run(t.Context(), dbsqlc.New(conn)); err != nil {

@@ -65,13 +65,13 @@ type PruneRequest struct {
 	Due   []retention.Due
 	Holds []retention.Hold // that were known when it was decided
 	Now   time.Time
-	Begun func() // called once the roller is not waited for any more; nil: nobody asks
+	Begun func() // called, once a try, when the roller is not waited for any more; nil: nobody asks
 }
 
 // PruneRuns prunes those of the runs that are still as they were when it was
 // decided, in one transaction, and returns them. What figures are made from goes of
-// an attempt only together with that of all others of its group. Their rows are left for
-// ReplacePartition and RemovePending. The error is ErrHoldsChanged where it must be
+// an attempt only together with that of all others of its group, and the latest run of
+// an id not before the others. Their rows are left for ReplacePartition and RemovePending. The error is ErrHoldsChanged where it must be
 // decided anew.
 func (s *Store) PruneRuns(ctx context.Context, r PruneRequest) (pruned []retention.Due, err error) {
 	err = s.Batch(ctx, r.Now, func(tx *Tx) error {
@@ -90,9 +90,7 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 	}
 	asked := keysOf(r.Due)
 	// In the order of S4b, and until the end: ingest applies nothing to these runs.
-	ids := slices.Clone(asked.ids)
-	slices.Sort(ids)
-	if _, err := tx.q.LockIDsToPrune(ctx, slices.Compact(ids)); err != nil {
+	if _, err := tx.q.LockIDsToPrune(ctx, sortedSet(slices.Clone(asked.ids))); err != nil {
 		return nil, interpret("lock execution ids", err)
 	}
 	rows, err := tx.q.DueRuns(ctx, dbsqlc.DueRunsParams{Ids: asked.ids, Runs: asked.runs, Versions: asked.versions, ReportedBefore: r.Now.Add(-reportPatience)})
@@ -103,11 +101,8 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 	for _, row := range rows {
 		unchanged[RunKey{execution.ID(row.ExecutionID), execution.RunNumber(row.Run)}] = row
 	}
-	due := slices.DeleteFunc(slices.Clone(r.Due), func(d retention.Due) bool {
-		_, ok := unchanged[RunKey{d.ExecutionID, d.Number}]
-		return !ok
-	})
-	if due, err = tx.wholeGroups(ctx, due, unchanged); err != nil || len(due) == 0 {
+	due, err := tx.stillDue(ctx, r.Due, unchanged)
+	if err != nil || len(due) == 0 {
 		return nil, err
 	}
 	if err := tx.FreezeDays(ctx, daysOf(due, unchanged)); err != nil {
@@ -150,42 +145,90 @@ func (tx *Tx) beginPruning(ctx context.Context, r PruneRequest) error {
 // countsInRollups tells whether rollups are made from what goes of a run.
 func countsInRollups(d retention.Due) bool { return d.Go&retention.Figures != 0 }
 
+// stillDue leaves out what may not go any more: runs that have changed since it was
+// decided, and those that may not go because of what stays. These may be the reason why
+// others stay.
+func (tx *Tx) stillDue(ctx context.Context, decided []retention.Due, unchanged map[RunKey]dbsqlc.DueRunsRow) ([]retention.Due, error) {
+	due := slices.DeleteFunc(slices.Clone(decided), func(d retention.Due) bool {
+		_, ok := unchanged[keyOf(&d)]
+		return !ok
+	})
+	groups, ids := []string{}, []string{}
+	for i := range due {
+		if id := unchanged[keyOf(&due[i])].GroupID; id != "" && countsInRollups(due[i]) {
+			groups = append(groups, id)
+		}
+		if due[i].Go.Has(retention.Run) && due[i].Number > 1 {
+			ids = append(ids, string(due[i].ExecutionID))
+		}
+	}
+	attempts, err := tx.q.AttemptsOfGroups(ctx, sortedSet(groups))
+	if err != nil {
+		return nil, interpret("look at the attempts of groups", err)
+	}
+	runs, err := tx.q.StoredRuns(ctx, sortedSet(ids))
+	if err != nil {
+		return nil, interpret("look at the other runs of ids", err)
+	}
+	for before := -1; before != len(due); {
+		before = len(due)
+		due = latestLast(wholeGroups(due, unchanged, attempts), runs)
+	}
+	return due, nil
+}
+
 // wholeGroups leaves out the attempts of groups of which another one keeps something
 // that figures are made from and these lose: one that has changed since it was decided,
 // or that nobody knew then. An attempt that is inserted by a transaction that has not
 // been committed yet counts as a thing of its own from then on: the figures of the days
 // of the others are frozen.
-func (tx *Tx) wholeGroups(ctx context.Context, due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) ([]retention.Due, error) {
+func wholeGroups(due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow, attempts []dbsqlc.AttemptsOfGroupsRow) []retention.Due {
 	type group struct{ scenario, id string }
 	groupOf := func(d *retention.Due) group {
-		row := rows[RunKey{d.ExecutionID, d.Number}]
+		row := rows[keyOf(d)]
 		return group{row.ScenarioID, row.GroupID}
 	}
 	lose, goes := map[group]retention.Kinds{}, map[RunKey]retention.Kinds{}
-	var ids []string
 	for i := range due {
 		if g := groupOf(&due[i]); g.id != "" && countsInRollups(due[i]) {
 			lose[g] |= due[i].Go & retention.Figures
-			goes[RunKey{due[i].ExecutionID, due[i].Number}] = due[i].Go
-			ids = append(ids, g.id)
+			goes[keyOf(&due[i])] = due[i].Go
 		}
 	}
-	if len(ids) == 0 {
-		return due, nil
-	}
-	slices.Sort(ids)
-	attempts, err := tx.q.AttemptsOfGroups(ctx, slices.Compact(ids))
-	if err != nil {
-		return nil, interpret("look at the attempts of groups", err)
-	}
-	stays := map[group]bool{}
+	torn := map[group]bool{}
 	for _, a := range attempts {
 		g := group{a.ScenarioID, a.GroupID}
-		if gone := retention.ParseKinds(a.Gone) | goes[RunKey{execution.ID(a.ExecutionID), execution.RunNumber(a.Run)}]; !gone.Has(lose[g]) {
-			stays[g] = true
+		gone := goneOf(a.Kinds, a.SettledChangeAt, a.PrunedAt) | goes[RunKey{execution.ID(a.ExecutionID), execution.RunNumber(a.Run)}]
+		if !gone.Has(lose[g]) {
+			torn[g] = true
 		}
 	}
-	return slices.DeleteFunc(due, func(d retention.Due) bool { return countsInRollups(d) && stays[groupOf(&d)] }), nil
+	return slices.DeleteFunc(due, func(d retention.Due) bool { return countsInRollups(d) && torn[groupOf(&d)] })
+}
+
+// latestLast leaves out the latest run of an id, of the runs that are stored, if it would
+// go with its row while another one stays.
+func latestLast(due []retention.Due, stored []dbsqlc.StoredRunsRow) []retention.Due {
+	whole := map[RunKey]bool{}
+	for i := range due {
+		whole[keyOf(&due[i])] = due[i].Go.Has(retention.Run)
+	}
+	latest, stays := map[execution.ID]execution.RunNumber{}, map[execution.ID]bool{}
+	for _, row := range stored {
+		k := RunKey{execution.ID(row.ExecutionID), execution.RunNumber(row.Run)}
+		latest[k.ID] = max(latest[k.ID], k.Number)
+		stays[k.ID] = stays[k.ID] || !whole[k]
+	}
+	return slices.DeleteFunc(due, func(d retention.Due) bool {
+		return d.Go.Has(retention.Run) && stays[d.ExecutionID] && d.Number == latest[d.ExecutionID]
+	})
+}
+
+func keyOf(d *retention.Due) RunKey { return RunKey{d.ExecutionID, d.Number} }
+
+func sortedSet(ids []string) []string {
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // daysOf are the keys whose rollups are made from what goes, each once.
@@ -193,7 +236,7 @@ func daysOf(due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) []RollupKey 
 	var days []RollupKey
 	seen := map[RollupKey]bool{}
 	for _, d := range due {
-		row := rows[RunKey{d.ExecutionID, d.Number}]
+		row := rows[keyOf(&d)]
 		day := RollupKey{row.ScenarioID, row.Day.UTC().Truncate(24 * time.Hour)}
 		if countsInRollups(d) && !seen[day] {
 			seen[day] = true
@@ -227,8 +270,7 @@ func (tx *Tx) mark(ctx context.Context, due []retention.Due) error {
 		}
 	}
 	if touched := slices.Concat(withEvents.ids, whole.ids); len(touched) > 0 {
-		slices.Sort(touched)
-		return interpret("note pruned ids", tx.q.NotePrunedIDs(ctx, tx.now, slices.Compact(touched)))
+		return interpret("note pruned ids", tx.q.NotePrunedIDs(ctx, tx.now, sortedSet(touched)))
 	}
 	return nil
 }

@@ -52,20 +52,25 @@ func (s *Store) RunsForRetention(ctx context.Context, before BirthPlace, labels 
 }
 
 func storedForRetention(r *dbsqlc.RetentionRunsRow) retention.Stored {
-	stored := retention.Stored{
+	return retention.Stored{
 		RunFacts: retention.RunFacts{
 			ExecutionID: execution.ID(r.ExecutionID), Number: execution.RunNumber(r.Run), ScenarioID: r.ScenarioID, GroupID: r.GroupID, Environment: r.Environment,
 			Status: execution.Status(r.Status), Labels: labelsOf(r.Labels), Pinned: r.Pinned,
 			CreatedAt: r.CreatedAt.UTC(), EndedAt: timeOf(r.EndedAt), LastEventAt: timeOf(r.LastEventAt), ChangedAt: timeOf(r.SettledChangeAt),
+			Gone: goneOf(r.Kinds, r.SettledChangeAt, r.PrunedAt),
 		},
 		Version: r.Version, Bucket: r.Bucket.UTC(),
 		Rows: retention.Rows{Logs: r.LogLines, Snapshots: r.Snapshots, Events: r.Events, Results: r.Results, Reports: r.Reports},
 	}
-	// What came after it was pruned is to go, too.
-	if !stored.ChangedAt.After(timeOf(r.PrunedAt)) {
-		stored.Gone = retention.ParseKinds(r.Gone)
+}
+
+// goneOf is what has been removed of a run: of one that has changed since, nothing, for
+// what came late is to go, too.
+func goneOf(kinds []string, changed, pruned *time.Time) retention.Kinds {
+	if timeOf(changed).After(timeOf(pruned)) {
+		return 0
 	}
-	return stored
+	return retention.ParseKinds(kinds)
 }
 
 // labelsOf reads labels; a value that is no text matches nothing.

@@ -70,6 +70,10 @@ func retentionCalls(found *int) []call {
 			_, err := q.AttemptsOfGroups(ctx, []string{"g"})
 			return err
 		}),
+		rows("StoredRuns", func(ctx context.Context, q *dbsqlc.Queries) error {
+			r, err := q.StoredRuns(ctx, ids)
+			return rowsOf(found, r, err)
+		}),
 		writes("CountPrunedEvents", func(ctx context.Context, q *dbsqlc.Queries) error {
 			return q.CountPrunedEvents(ctx, ids, runs, buckets)
 		}),

@@ -74,9 +74,9 @@ func (d *Due) groupKey() groupKey {
 	return groupKey{}
 }
 
-// withResults adds to kinds that are to stay, if results are among them, whatever else
-// goes by the same policy: a run that is to go whole stays whole.
-func (d *Due) withResults(kinds Kinds) Kinds {
+// andByTheSamePolicy adds to kinds that are to stay, if results are among them, whatever
+// else goes by the same policy: a run that is to go whole stays whole.
+func (d *Due) andByTheSamePolicy(kinds Kinds) Kinds {
 	if kinds.Has(Results) && d.Go.Has(Results) {
 		for _, kind := range d.Go.Each() {
 			if *d.by.of(kind) == *d.by.of(Results) {
@@ -148,7 +148,7 @@ type Plan struct {
 	policies []Policy
 	latest   map[execution.ID]int // of ids with several runs: place in Due of the youngest that is stored; -1: it stays
 	groups   map[groupKey]*group
-	limit    []*group // whose attempts may have to keep more
+	recheck  []*group // whose attempts may have to keep more
 }
 
 // NewPlan is an empty one.
@@ -190,7 +190,7 @@ func (p *Plan) ofGroup(r *Stored, v Verdict, place int) {
 	g := p.groups[k]
 	if g == nil {
 		g = &group{groupKey: k, goes: Everything}
-		p.groups[k], p.limit = g, append(p.limit, g)
+		p.groups[k], p.recheck = g, append(p.recheck, g)
 	}
 	g.goes &= v.Go | r.Gone
 	if v.Go&Figures != 0 {
@@ -227,7 +227,7 @@ func (p *Plan) hold(place int, kinds Kinds, why Reason) {
 	}
 	if d.group != nil && d.group.goes&kinds != 0 {
 		d.group.goes &^= kinds
-		p.limit = append(p.limit, d.group)
+		p.recheck = append(p.recheck, d.group)
 	}
 	if latest, known := p.latest[d.ExecutionID]; known && latest >= 0 && kinds.Has(Run) {
 		p.hold(latest, Run, Needed)
@@ -255,11 +255,11 @@ func (p *Plan) goes(d *Due, kind Kinds) {
 // Finish ends the plan, when all runs were added: attempts keep what others of their
 // groups keep, what goes is counted, and put in order.
 func (p *Plan) Finish() {
-	for len(p.limit) > 0 {
-		g := p.limit[0]
-		p.limit = p.limit[1:]
+	for len(p.recheck) > 0 {
+		g := p.recheck[0]
+		p.recheck = p.recheck[1:]
 		for _, place := range g.places {
-			p.hold(place, p.Due[place].withResults(Figures&^g.goes), Group)
+			p.hold(place, p.Due[place].andByTheSamePolicy(Figures&^g.goes), Group)
 		}
 	}
 	for i := range p.Due {

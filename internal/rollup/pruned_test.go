@@ -205,6 +205,61 @@ func TestAGroupOfWhichAnAttemptChangesStays(t *testing.T) {
 	}
 }
 
+// The latest run of an id keeps its row while that of an older one stays, also when this
+// is so only since it was decided what goes; and what stays for its sake, too.
+func TestTheLatestRunStaysWithAnOlderOne(t *testing.T) {
+	t.Parallel()
+	type run struct {
+		id, run, group string
+		daysAgo        int
+	}
+	first, second := run{"x", "1", "", 40}, run{"x", "2", "", 20}
+	pinFirst := `UPDATE test_coordination.executions SET pinned = true WHERE execution_id = 'x' AND run = 1 RETURNING ''`
+	for name, c := range map[string]struct {
+		runs      []run
+		pageRuns  int
+		meanwhile string
+		left      []string
+	}{
+		"nothing happens":        {[]run{first, second}, 1, `SELECT ''`, nil},
+		"in one page":            {[]run{first, second}, 10, pinFirst, []string{"x 1", "x 2"}},
+		"in two pages":           {[]run{first, second}, 1, pinFirst, []string{"x 1", "x 2"}},
+		"not those between":      {[]run{first, second, {"x", "3", "", 10}}, 10, pinFirst, []string{"x 1", "x 3"}},
+		"a younger one stays":    {[]run{first, second, {"x", "3", "", 0}}, 10, pinFirst, []string{"x 1", "x 3"}},
+		"with all of its group":  {[]run{first, {"x", "2", "g", 20}, {"y", "1", "g", 10}, {"z", "1", "", 10}}, 1, pinFirst, []string{"x 1", "x 2", "y 1"}},
+		"the other of its group": {[]run{{"x", "1", "g", 40}, second, {"y", "1", "g", 30}}, 10, `UPDATE test_coordination.executions SET pinned = true WHERE execution_id = 'y' RETURNING ''`, []string{"x 1", "x 2", "y 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := newQuiet(t)
+			for _, r := range c.runs {
+				at := noon.AddDate(0, 0, -r.daysAgo)
+				q.Now = func() time.Time { return at.Add(time.Hour) }
+				ofRun := func(o *event.Outgoing) { o.Time, o.RunID = at, r.run }
+				q.Say(&contract.ExecutionRequested{ExecutionId: r.id, ScenarioId: "s", GroupId: r.group}, ofRun)
+				q.Say(&contract.ExecutionFinished{ExecutionId: r.id, Outcome: "passed"}, ofRun)
+			}
+			q.rows(`UPDATE test_coordination.executions SET settled_change_at = created_at RETURNING ''`) // by PostgreSQL's clock it is just now
+			q.drain()
+			done := false
+			_, err := pruning.New(pruning.Config{Rules: retention.Rules{Policies: retention.ForDays("old", retention.Run, 5)}, Actor: "test", Pace: -1, PageRuns: c.pageRuns}, pruning.Parts{
+				Store: q.Store, Now: func() time.Time { return noon }, Probe: func(step string) error {
+					if step == "mark" && !done {
+						done = true
+						q.rows(c.meanwhile)
+					}
+					return nil
+				},
+			}).Once(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			q.wants("runs", c.left, `SELECT execution_id || ' ' || run_id FROM test_coordination.executions ORDER BY 1`)
+			q.rows(`UPDATE test_coordination.executions SET pinned = false WHERE pinned RETURNING ''`) // no event has said so
+		})
+	}
+}
+
 // While retention waits for the roller nobody waits for retention, and it has not
 // begun: a hold that is placed meanwhile is in time.
 func TestWhoWaitsForTheRollerIsInNobodysWay(t *testing.T) {

@@ -23,23 +23,24 @@ func (q *Queries) AllowLonger(ctx context.Context, statementTimeout string) erro
 }
 
 const attemptsOfGroups = `-- name: AttemptsOfGroups :many
-SELECT e.execution_id, e.run, e.scenario_id, e.group_id,
-  (CASE WHEN e.settled_change_at > p.pruned_at THEN '{}' ELSE coalesce(p.kinds, '{}') END)::text[] AS gone
+SELECT e.execution_id, e.run, e.scenario_id, e.group_id, e.settled_change_at, coalesce(p.kinds, '{}')::text[] AS kinds, p.pruned_at
 FROM unnest($1::text[]) AS u(group_id)
 JOIN test_coordination.executions AS e ON e.group_id = u.group_id AND e.group_id <> ''
 LEFT JOIN test_coordination.pruned_runs AS p ON p.execution_id = e.execution_id AND p.run = e.run
 `
 
 type AttemptsOfGroupsRow struct {
-	ExecutionID string
-	Run         int32
-	ScenarioID  string
-	GroupID     string
-	Gone        []string
+	ExecutionID     string
+	Run             int32
+	ScenarioID      string
+	GroupID         string
+	SettledChangeAt *time.Time
+	Kinds           []string
+	PrunedAt        *time.Time
 }
 
 // AttemptsOfGroups are the runs of groups, of any scenario, and what has been removed
-// of each, as RetentionRuns tells it.
+// of each.
 func (q *Queries) AttemptsOfGroups(ctx context.Context, groupIds []string) ([]AttemptsOfGroupsRow, error) {
 	rows, err := q.db.Query(ctx, attemptsOfGroups, groupIds)
 	if err != nil {
@@ -54,7 +55,9 @@ func (q *Queries) AttemptsOfGroups(ctx context.Context, groupIds []string) ([]At
 			&i.Run,
 			&i.ScenarioID,
 			&i.GroupID,
-			&i.Gone,
+			&i.SettledChangeAt,
+			&i.Kinds,
+			&i.PrunedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -706,7 +709,7 @@ SELECT e.execution_id, e.run, e.version, e.bucket, e.scenario_id, e.group_id, e.
   (e.events + e.own_events)::bigint AS events, e.log_lines, e.snapshots::bigint AS snapshots,
   (e.phases_total + e.steps_total + e.faults_total + e.validations_passed + e.validations_failed + e.validations_skipped + e.validations_error)::bigint AS results,
   (e.ended_at IS NOT NULL)::integer::bigint AS reports, -- about: most have one revision
-  d.labels, coalesce(p.kinds, '{}')::text[] AS gone, p.pruned_at
+  d.labels, coalesce(p.kinds, '{}')::text[] AS kinds, p.pruned_at
 FROM test_coordination.executions AS e
 LEFT JOIN test_coordination.pruned_runs AS p ON p.execution_id = e.execution_id AND p.run = e.run
 LEFT JOIN test_coordination.execution_details AS d ON $1::boolean AND d.execution_id = e.execution_id AND d.run = e.run
@@ -742,13 +745,12 @@ type RetentionRunsRow struct {
 	Results         int64
 	Reports         int64
 	Labels          json.RawMessage
-	Gone            []string
+	Kinds           []string
 	PrunedAt        *time.Time
 }
 
 // RetentionRuns walks the runs, those first heard of last first, with what
-// policies go by, and what has been removed of each already. A run that has
-// changed since counts as whole: what came late is removed, too.
+// policies go by, and what has been removed of each already.
 func (q *Queries) RetentionRuns(ctx context.Context, arg RetentionRunsParams) ([]RetentionRunsRow, error) {
 	rows, err := q.db.Query(ctx, retentionRuns,
 		arg.WithLabels,
@@ -784,7 +786,7 @@ func (q *Queries) RetentionRuns(ctx context.Context, arg RetentionRunsParams) ([
 			&i.Results,
 			&i.Reports,
 			&i.Labels,
-			&i.Gone,
+			&i.Kinds,
 			&i.PrunedAt,
 		); err != nil {
 			return nil, err
@@ -833,4 +835,34 @@ WHERE p.pending <> '{}' AND p.pending && $1::text[] AND p.bucket = $2::date
 func (q *Queries) SettlePendingBucket(ctx context.Context, kinds []string, bucket time.Time) error {
 	_, err := q.db.Exec(ctx, settlePendingBucket, kinds, bucket)
 	return err
+}
+
+const storedRuns = `-- name: StoredRuns :many
+SELECT execution_id, run FROM test_coordination.executions WHERE execution_id = ANY ($1::text[])
+`
+
+type StoredRunsRow struct {
+	ExecutionID string
+	Run         int32
+}
+
+// StoredRuns are all runs of ids that have their rows.
+func (q *Queries) StoredRuns(ctx context.Context, ids []string) ([]StoredRunsRow, error) {
+	rows, err := q.db.Query(ctx, storedRuns, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []StoredRunsRow{}
+	for rows.Next() {
+		var i StoredRunsRow
+		if err := rows.Scan(&i.ExecutionID, &i.Run); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
