@@ -224,9 +224,10 @@ func TestPassesThatAreCutOffAreFinished(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			want := maps.Clone(before)
+			want, kinds := maps.Clone(before), 0
 			for _, d := range plan.Due {
 				for _, kind := range d.Go.Each() {
+					kinds++
 					for _, table := range pgstore.TablesOf(kind) {
 						delete(want, fmt.Sprintf("%s/%d %s", d.ExecutionID, d.Number, table))
 					}
@@ -241,6 +242,10 @@ func TestPassesThatAreCutOffAreFinished(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, w.rowsOfRuns()); diff != "" {
 				t.Errorf("what is stored of runs (-want +got):\n%s", diff)
+			}
+			const audited = `SELECT sum((line->>'runs')::int) FROM test_coordination.audit_log, jsonb_array_elements(details->'pruned') AS line WHERE action = 'retention.prune'`
+			if got := w.count(audited); got != kinds {
+				t.Errorf("the audit log tells of %d kinds of data of runs, want %d: each once", got, kinds)
 			}
 			after := w.checksums()
 			rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })

@@ -191,42 +191,56 @@ func (p *Pruner) plan(ctx context.Context, pace float64) (*retention.Plan, []ret
 	}
 }
 
-// pass makes one pass.
+// auditPatience is how long a pass that is cut off still tries to say what it has done.
+const auditPatience = 10 * time.Second
+
+// pass makes one pass, and notes in the audit log what it has done, also if it is cut
+// off.
 func (p *Pruner) pass(ctx context.Context) (Result, error) {
 	done := Result{Pruned: map[retention.PolicyKind]retention.Tally{}}
-	if err := p.removeAll(ctx, everyMonth, &done); err != nil { // what another pass has begun
-		return done, err
+	cut := p.work(ctx, &done)
+	if cut == nil {
+		cut = p.measure(ctx, &done)
+	}
+	if done.didNothing() {
+		return done, cut
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditPatience)
+	defer cancel()
+	return done, errors.Join(cut, p.Store.AuditPass(ctx, p.cfg.Actor, done.details(cut != nil), p.Now().UTC()))
+}
+
+// work does what a pass is to do.
+func (p *Pruner) work(ctx context.Context, done *Result) error {
+	if err := p.removeAll(ctx, everyMonth, done); err != nil { // what another pass has begun
+		return err
 	}
 	if !p.cfg.Rules.Any() {
-		return done, nil
+		return nil
 	}
 	for {
 		plan, holds, err := p.plan(ctx, p.cfg.Pace)
 		if err != nil {
-			return done, fmt.Errorf("plan: %w", err)
+			return fmt.Errorf("plan: %w", err)
 		}
 		p.showKept(plan)
 		if len(plan.Due) > 0 {
 			p.Log.Info().Int("runs", len(plan.Due)).Int64("of", plan.Runs).Msg("retention begins a pass")
 		}
-		err = p.prune(ctx, plan.Due, holds, &done)
+		err = p.prune(ctx, plan.Due, holds, done)
 		if errors.Is(err, pgstore.ErrHoldsChanged) {
 			p.Log.Info().Msg("a legal hold was placed; retention decides anew")
-			if err := p.removeAll(ctx, everyMonth, &done); err != nil { // what is marked already
-				return done, err
+			if err := p.removeAll(ctx, everyMonth, done); err != nil { // what is marked already
+				return err
 			}
 			continue
 		}
 		if err != nil {
-			return done, err
+			return err
 		}
 		break
 	}
-	if err := p.forgetAudit(ctx, &done); err != nil {
-		return done, err
-	}
-	err := p.end(ctx, &done)
-	return done, err
+	return p.forgetAudit(ctx, done)
 }
 
 // prune marks what is due, and removes it, month by month. Of groups that lie in
@@ -376,29 +390,32 @@ func (p *Pruner) forgetAudit(ctx context.Context, done *Result) error {
 	}
 }
 
-// end notes what a pass has done.
-func (p *Pruner) end(ctx context.Context, done *Result) error {
+// measure looks at what a pass that has come to its end has left, and tells of it.
+func (p *Pruner) measure(ctx context.Context, done *Result) error {
 	pending, err := p.Store.PendingRows(ctx)
 	if err != nil {
 		return err
 	}
-	done.PendingRows = 0
 	for _, rows := range pending {
 		done.PendingRows += rows.Rows
 	}
 	if p.Metrics != nil {
 		p.Metrics.PassEnded(p.Now(), done.PendingRows)
 	}
-	if len(done.Pruned) == 0 && done.Replaced == 0 && done.AuditEntries == 0 {
-		return nil
+	if !done.didNothing() {
+		p.Log.Info().Int("partitions", done.Replaced).Int64("bytes_freed", done.Freed).Int64("changed_meanwhile", done.Changed).
+			Int64("audit_entries", done.AuditEntries).Int64("rows_pending", done.PendingRows).Msg("retention has ended a pass")
 	}
-	p.Log.Info().Int("partitions", done.Replaced).Int64("bytes_freed", done.Freed).Int64("changed_meanwhile", done.Changed).
-		Int64("audit_entries", done.AuditEntries).Int64("rows_pending", done.PendingRows).Msg("retention has ended a pass")
-	return p.Store.AuditPass(ctx, p.cfg.Actor, done.details(), p.Now().UTC())
+	return nil
+}
+
+// didNothing tells whether there is nothing to tell of.
+func (r *Result) didNothing() bool {
+	return len(r.Pruned) == 0 && r.Replaced == 0 && r.AuditEntries == 0
 }
 
 // details is the result for the audit log.
-func (r *Result) details() any {
+func (r *Result) details(cutOff bool) any {
 	type line struct {
 		Policy string `json:"policy"`
 		Kind   string `json:"kind"`
@@ -409,7 +426,7 @@ func (r *Result) details() any {
 	for k, t := range r.Pruned {
 		lines = append(lines, line{k.Policy, k.Kind.String(), t.Runs, t.Rows})
 	}
-	return map[string]any{"pruned": lines, "partitions": r.Replaced, "bytes_freed": r.Freed, "audit_entries": r.AuditEntries}
+	return map[string]any{"pruned": lines, "partitions": r.Replaced, "bytes_freed": r.Freed, "audit_entries": r.AuditEntries, "cut_off": cutOff}
 }
 
 // KeptReasons are the reasons that are shown.
