@@ -38,7 +38,7 @@ type archive struct {
 
 // openArchive reads the directory of a ZIP; what is odd in it is found.
 func openArchive(r io.ReaderAt, size int64, result *Result) (*archive, error) {
-	directory, err := directoryOf(r, size)
+	directory, length, err := directoryOf(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
 	}
@@ -48,6 +48,9 @@ func openArchive(r io.ReaderAt, size int64, result *Result) (*archive, error) {
 	}
 	if len(z.File) > mostEntries {
 		return nil, fmt.Errorf("the ZIP has %d entries, a bundle has at most %d", len(z.File), mostEntries)
+	}
+	if err := holdDirectory(r, z.File, directory, length, result); err != nil {
+		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
 	}
 	if err := holdLayout(r, z.File, directory, result); err != nil {
 		return nil, fmt.Errorf("read the file as a ZIP: %w", err)

@@ -95,7 +95,9 @@ func TestHostileArchives(t *testing.T) {
 		"a name in capitals":      {appended("REPORT.JSON"), evidence.CheckArchive, "no entry of this name"},
 		"an entry that is hidden": {appended("compared/" + strings.Repeat("0", 64) + ".json"), evidence.CheckArchive, "does not list it"},
 		"a folder":                {appended("compared/"), evidence.CheckArchive, "no entry of this name"},
-		"a comment":               {commented(t, good), evidence.CheckArchive, "comment"},
+		"a comment":               {commented(t, good), evidence.CheckArchive, "the ZIP has a comment: expected nothing, found hi!"},
+		"the longest comment":     {slices.Concat(in64(good)[:len(in64(good))-2], []byte{0xff, 0xff}, make([]byte, 1<<16-1)), evidence.CheckArchive, "the ZIP has a comment"},
+		"a comment of an entry":   {packed(t, f, "report.json", nil, nil, "PK"), evidence.CheckArchive, "report.json: it has a comment"},
 		"an unknown method":       {methodOf(t, good, "report.html", 99), evidence.CheckArchive, "method 99"},
 		"a wrong CRC":             {corrupted(t, good, "report.html"), evidence.CheckEntries, "cannot be read"},
 	} {

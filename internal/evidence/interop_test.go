@@ -3,6 +3,8 @@
 package evidence_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,5 +72,57 @@ func TestPythonChecksABundle(t *testing.T) {
 		if r := verify(t, p, evidence.Expected{}); r.Verified {
 			t.Errorf("%s: Python finds something, and this program does not", name)
 		}
+	}
+}
+
+// A bundle that other programs have unpacked and packed again is verified.
+func TestPythonAndOthersPackABundle(t *testing.T) {
+	t.Parallel()
+	b, manifest := write(t, sourceOf(t, crash(t)))
+	const python = `import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as z:
+    for name in sys.argv[2:]:
+        %s
+`
+	for name, command := range map[string][]string{ // the first word of the name is the program
+		"python3":             {"python3", "-I", "-c", fmt.Sprintf(python, "z.write(name)"), "../packed.zip"},
+		"python3, in 64 bits": {"python3", "-I", "-c", fmt.Sprintf(python, `z.open(name, "w", force_zip64=True).write(open(name, "rb").read())`), "../packed.zip"},
+		"zip":                 {"zip", "-q", "../packed.zip"},
+		"zip, in 64 bits":     {"zip", "-q", "-fz", "../packed.zip"},
+		"zip, to a stream":    {"sh", "-c", `zip -q - "$@" | cat >../packed.zip`, "sh"},
+		"zip, then Python": {"sh", "-c", `zip -q ../infozip.zip "$@" && python3 -I -c 'import zipfile
+z = zipfile.ZipFile("../infozip.zip")
+with zipfile.ZipFile("../packed.zip", "w") as to:
+    for i in z.infolist():
+        to.writestr(i, z.read(i))'`, "sh"},
+		"jar": {"jar", "cMf", "../packed.zip"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			program, _, _ := strings.Cut(name, ",")
+			if _, err := exec.LookPath(program); err != nil && program != "python3" {
+				t.Skip(err)
+			}
+			dir := t.TempDir()
+			f := unpack(t, b)
+			for _, name := range f.names {
+				file := filepath.Join(dir, "content", name)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, f.content[name], 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pack := exec.CommandContext(t.Context(), command[0], append(command[1:], f.names...)...) //nolint:gosec // one of those above
+			pack.Dir = filepath.Join(dir, "content")
+			if out, err := pack.CombinedOutput(); err != nil {
+				t.Fatalf("error %v:\n%s", err, out)
+			}
+			p, err := os.ReadFile(filepath.Join(dir, "packed.zip"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := verify(t, p, evidence.Expected{Manifest: manifest.SHA256()}); !r.Verified {
+				t.Errorf("findings %v", r.Findings)
+			}
+		})
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"slices"
 )
 
@@ -20,6 +22,7 @@ const (
 	end64Length   = 56
 	locatorLength = 20
 	headerLength  = 30
+	recordLength  = 46
 
 	endSignature        = "PK\x05\x06"
 	end64Signature      = "PK\x06\x06"
@@ -34,43 +37,90 @@ const (
 	encrypted     = 1 << 0 // flag
 	hasDescriptor = 1 << 3 // flag: crc and sizes stand behind the data
 	in64          = 1<<32 - 1
-	unicodePath   = 0x7075 // extra field: another name, which some programs take
+)
+
+// Extra fields that an entry may have: what Info-ZIP, Python and jar write when they
+// pack a bundle once more.
+const (
+	fieldWide  = 0x0001 // sizes and offset of 64 bits
+	fieldTimes = 0x5455
+	fieldOwner = 0x7875
+	fieldJar   = 0xcafe
 )
 
 // directoryOf finds the directory of a ZIP, which must lie where its end says. It
 // bounds what the directory takes in memory when it is read.
-func directoryOf(r io.ReaderAt, size int64) (at int64, err error) {
-	tail := make([]byte, min(size, endLength+mostComment))
+func directoryOf(r io.ReaderAt, size int64) (at, length int64, err error) {
+	tail := make([]byte, min(size, end64Length+locatorLength+endLength+mostComment))
 	if _, err := r.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
-		return 0, err
+		return 0, 0, err
 	}
 	i := bytes.LastIndex(tail, []byte(endSignature))
 	if i < 0 || len(tail)-i < endLength {
-		return 0, zip.ErrFormat
+		return 0, 0, zip.ErrFormat
 	}
 	end, le := tail[i:], binary.LittleEndian
 	if behind := len(end) - endLength - int(le.Uint16(end[20:])); behind > 0 {
-		return 0, fmt.Errorf("%d bytes lie behind the end of the ZIP", behind)
+		return 0, 0, fmt.Errorf("%d bytes lie behind the end of the ZIP", behind)
 	}
 	ends := size - int64(len(end))
-	length, at := int64(le.Uint32(end[12:])), int64(le.Uint32(end[16:]))
-	if le.Uint16(end[10:]) == 1<<16-1 || length == 1<<16-1 || at == in64 { // as package zip asks: the length, too
-		if i >= locatorLength+end64Length && string(tail[i-locatorLength:][:4]) == locatorSignature {
-			ends -= locatorLength + end64Length
-			end64 := tail[i-locatorLength-end64Length:]
-			if string(end64[:4]) != end64Signature || int64(le.Uint64(tail[i-locatorLength+8:])) != ends { //nolint:gosec // another number is as wrong when negative
-				return 0, zip.ErrFormat
-			}
-			length, at = int64(le.Uint64(end64[40:])), int64(le.Uint64(end64[48:])) //nolint:gosec // so is this
+	count := le.Uint16(end[10:])
+	length, at = int64(le.Uint32(end[12:])), int64(le.Uint32(end[16:]))
+	if i >= locatorLength && string(tail[i-locatorLength:][:4]) == locatorSignature {
+		if count != 1<<16-1 && length != 1<<16-1 && at != in64 { // as package zip asks: the length, too
+			return 0, 0, errors.New("it has an end of 64 bits, which its end does not ask for and some programs take")
 		}
+		locator := tail[i-locatorLength : i]
+		ends -= locatorLength + end64Length
+		if i < locatorLength+end64Length || le.Uint32(locator[4:]) != 0 || int64(le.Uint64(locator[8:])) != ends || le.Uint32(locator[16:]) != 1 { //nolint:gosec // another number is as wrong when negative
+			return 0, 0, zip.ErrFormat
+		}
+		end64 := tail[i-locatorLength-end64Length:]
+		count64, length64, at64 := le.Uint64(end64[32:]), int64(le.Uint64(end64[40:])), int64(le.Uint64(end64[48:])) //nolint:gosec // so is this
+		switch {
+		case string(end64[:4]) != end64Signature:
+			return 0, 0, zip.ErrFormat
+		case count != 1<<16-1 && uint64(count) != count64, length != in64 && length != length64, at != in64 && at != at64:
+			return 0, 0, errors.New("its two ends say two things of its directory")
+		}
+		length, at = length64, at64
 	}
 	switch {
 	case length < 0 || length > mostDirectory:
-		return 0, fmt.Errorf("its directory is of %d bytes, that of a bundle of at most %d", length, mostDirectory)
+		return 0, 0, fmt.Errorf("its directory is of %d bytes, that of a bundle of at most %d", length, mostDirectory)
 	case at != ends-length:
-		return 0, fmt.Errorf("its directory is said to be at byte %d and lies at byte %d: something was put before it, or is missing", at, ends-length)
+		return 0, 0, fmt.Errorf("its directory is said to be at byte %d and lies at byte %d: something was put before it, or is missing", at, ends-length)
 	}
-	return at, nil
+	return at, length, nil
+}
+
+// holdDirectory holds the directory against its records, one behind the other, and
+// nothing behind them. What is wrong with their extra fields is found.
+func holdDirectory(r io.ReaderAt, files []*zip.File, at, length int64, result *Result) error {
+	b, le := make([]byte, length), binary.LittleEndian
+	if _, err := r.ReadAt(b, at); err != nil {
+		return err
+	}
+	for _, f := range files {
+		n := recordLength + len(f.Name) + len(f.Extra) + len(f.Comment)
+		if n > len(b) {
+			return fmt.Errorf("the record of %.100q does not end in its directory", f.Name)
+		}
+		wide := 0
+		for _, at := range []int{20, 24, 42} { // sizes, and where the entry begins
+			if le.Uint32(b[at:]) == in64 {
+				wide += 8
+			}
+		}
+		if wrong := wrongExtra(f.Extra, wide); wrong != "" {
+			result.find(Finding{Check: CheckArchive, Entry: f.Name, Problem: "in the directory, " + wrong})
+		}
+		b = b[n:]
+	}
+	if len(b) > 0 {
+		return fmt.Errorf("%d bytes lie behind the records of its directory", len(b))
+	}
+	return nil
 }
 
 // holdLayout holds entries, one behind the other from the first byte to the
@@ -100,13 +150,16 @@ func holdLayout(r io.ReaderAt, files []*zip.File, directory int64, result *Resul
 			result.find(Finding{Check: CheckArchive, Entry: f.Name, Problem: "the ZIP says two things of its " + what})
 		}
 		for what, same := range map[string]bool{
-			"name":  h.name == f.Name && !has(h.extra, unicodePath) && !has(f.Extra, unicodePath),
+			"name":  h.name == f.Name,
 			"flags": h.flags == f.Flags, "method": h.method == f.Method,
 			"CRC": h.crc == f.CRC32 || h.crc == 0 && f.Flags&hasDescriptor != 0, "size": h.sized(f.File),
 		} {
 			if !same {
 				differs(what)
 			}
+		}
+		if wrong := wrongExtra(h.extra, h.wide); wrong != "" {
+			result.find(Finding{Check: CheckArchive, Entry: f.Name, Problem: "before its data, " + wrong})
 		}
 		at = f.data + int64(f.CompressedSize64) //nolint:gosec // what is negative does not begin there
 		if f.Flags&hasDescriptor != 0 {
@@ -130,9 +183,10 @@ func holdLayout(r io.ReaderAt, files []*zip.File, directory int64, result *Resul
 type header struct {
 	flags, method uint16
 	crc           uint32
-	packed, size  uint32
+	packed, size  uint64
 	name          string
 	extra         []byte
+	wide          int // bytes of the sizes that stand in an extra field
 	length        int64
 }
 
@@ -150,30 +204,92 @@ func readHeader(r io.ReaderAt, at int64) (*header, error) {
 	if _, err := r.ReadAt(rest, at+headerLength); err != nil {
 		return nil, err
 	}
-	return &header{
-		flags: le.Uint16(b[6:]), method: le.Uint16(b[8:]), crc: le.Uint32(b[14:]), packed: le.Uint32(b[18:]), size: le.Uint32(b[22:]),
+	h := &header{
+		flags: le.Uint16(b[6:]), method: le.Uint16(b[8:]), crc: le.Uint32(b[14:]), packed: uint64(le.Uint32(b[18:])), size: uint64(le.Uint32(b[22:])),
 		name: string(rest[:named]), extra: rest[named:], length: headerLength + int64(len(rest)),
-	}, nil
+	}
+	if h.packed == in64 && h.size == in64 { // both or none, 4.5.3
+		h.wide = 16
+	}
+	fields, _ := fieldsOf(h.extra)
+	for _, f := range fields {
+		if f.id == fieldWide && h.wide > 0 && len(f.value) == h.wide {
+			h.size, h.packed = le.Uint64(f.value), le.Uint64(f.value[8:])
+		}
+	}
+	return h, nil
 }
 
-// sized tells whether the sizes are those of the directory; they may stand in an
-// extra field, or behind the data.
+// sized tells whether the sizes are those of the directory; they may stand behind
+// the data.
 func (h *header) sized(f *zip.File) bool {
-	same := func(said uint32, is uint64) bool {
-		return uint64(said) == is || said == in64 || said == 0 && f.Flags&hasDescriptor != 0
-	}
+	same := func(said, is uint64) bool { return said == is || said == 0 && f.Flags&hasDescriptor != 0 }
 	return same(h.packed, f.CompressedSize64) && same(h.size, f.UncompressedSize64)
 }
 
-// has tells whether extra fields have one of an id.
-func has(extra []byte, id uint16) bool {
+// field is an extra field of an entry.
+type field struct {
+	id    uint16
+	value []byte
+}
+
+// fieldsOf takes extra fields apart; the rest is no field.
+func fieldsOf(extra []byte) (fields []field, rest []byte) {
 	for le := binary.LittleEndian; len(extra) >= 4; {
-		if le.Uint16(extra) == id {
-			return true
+		n := 4 + int(le.Uint16(extra[2:]))
+		if n > len(extra) {
+			break
 		}
-		extra = extra[min(len(extra), 4+int(le.Uint16(extra[2:]))):]
+		fields = append(fields, field{le.Uint16(extra), extra[4:n]})
+		extra = extra[n:]
 	}
-	return false
+	return fields, extra
+}
+
+// wrongExtra is what is wrong with the extra fields of an entry, of whose sizes and
+// offset so many bytes stand in one; "" if nothing is. There is no room in them for
+// anything but times, owners and sizes.
+func wrongExtra(extra []byte, wide int) string {
+	fields, rest := fieldsOf(extra)
+	for i, f := range fields {
+		rule, holds := "a bundle has none of this kind", false
+		switch v := f.value; f.id {
+		case fieldWide:
+			rule, holds = "it is the sizes and the offset that are said to be there, and nothing else", wide > 0 && len(v) == wide
+		case fieldTimes: // in the directory, and where Python copies that, only the first
+			rule = "it is flags and the times that they name, and nothing else"
+			holds = len(v) > 0 && v[0] < 8 && (len(v) == 1+4*bits.OnesCount8(v[0]) || len(v) == 5 && v[0]&1 != 0)
+		case fieldOwner:
+			rule, holds = "it is version 1, a user and a group of at most 8 bytes each, and nothing else", isOwner(v)
+		case fieldJar:
+			rule, holds = "it is empty", len(v) == 0
+		}
+		if slices.ContainsFunc(fields[:i], func(other field) bool { return other.id == f.id }) {
+			rule, holds = "it is there once", false
+		}
+		if !holds {
+			return fmt.Sprintf("extra field 0x%04x of %d bytes: %s", f.id, len(f.value), rule)
+		}
+	}
+	if len(rest) > 0 {
+		return fmt.Sprintf("%d bytes behind its extra fields: there is nothing", len(rest))
+	}
+	return ""
+}
+
+// isOwner tells whether an extra field is a user and a group of Unix.
+func isOwner(v []byte) bool {
+	if len(v) == 0 || v[0] != 1 {
+		return false
+	}
+	v = v[1:]
+	for range 2 {
+		if len(v) == 0 || v[0] > 8 || len(v) <= int(v[0]) {
+			return false
+		}
+		v = v[1+int(v[0]):]
+	}
+	return len(v) == 0
 }
 
 // descriptorAt is the length of what stands behind the data of an entry, and tells

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"slices"
@@ -64,6 +65,42 @@ func in64(b []byte) []byte {
 	return slices.Concat(b[:end(b)], large, e)
 }
 
+// both is a ZIP with an end of 64 bits, and an end that says some of it, too, or more.
+func both(b []byte, at, length int, more byte) []byte {
+	e := b[end(b)+at:]
+	b = in64(b)
+	copy(b[end(b)+at:], e[:length])
+	b[end(b)+at] += more
+	return b
+}
+
+// asking is a ZIP whose directory has a length for which package zip looks for an end
+// of 64 bits, that of the directory with that end; a byte beside the end is another.
+func asking(b []byte, at int, other byte) []byte {
+	const length = 1<<16 - 1
+	b = inDirectory(b, strings.Repeat("x", length-76-(end(b)-directoryAt(b))))
+	b = both(b, 8, 12, 0)
+	binary.LittleEndian.PutUint32(b[end(b)+12:], length)
+	b[end(b)+at] ^= other
+	return b
+}
+
+// inDirectory is a ZIP with text behind the records of its directory.
+func inDirectory(b []byte, text string) []byte {
+	b = slices.Insert(bytes.Clone(b), end(b), []byte(text)...)
+	length := b[end(b)+12:]
+	binary.LittleEndian.PutUint32(length, binary.LittleEndian.Uint32(length)+uint32(len(text))) //nolint:gosec // a short one
+	return b
+}
+
+// recordBehind is a ZIP most of whose end lies in an extra field of the last record.
+func recordBehind(t testing.TB, b []byte) []byte {
+	t.Helper()
+	b = bytes.Clone(b)
+	directory(t, b, "manifest.json")[30] += 20
+	return b
+}
+
 // What a ZIP holds beside its entries, and what its directory does not know of, is
 // no part of a bundle.
 func TestABundleIsNothingElse(t *testing.T) {
@@ -71,6 +108,7 @@ func TestABundleIsNothingElse(t *testing.T) {
 	good, _ := write(t, sourceOf(t, crash(t)))
 	second := bytes.Index(good[4:], []byte("PK\x03\x04")) + 4
 	other := zipOf(t, "evil.txt", "evil")
+	other64 := string(in64(good)[end(good) : end(good)+76])
 	for name, c := range map[string]struct {
 		file []byte
 		says string
@@ -91,6 +129,20 @@ func TestABundleIsNothingElse(t *testing.T) {
 		"overlapping entries":         {overlapping(t, good), "does not begin at byte"},
 		"a huge directory":            {hugeDirectory(good), "its directory is of 4294967295 bytes"},
 		"an end of 64 bits elsewhere": {slices.Insert(in64(good), end(good), []byte("evil")...), "not a valid zip"},
+		"text in the directory":       {inDirectory(good, "evil"), "4 bytes lie behind the records of its directory"},
+		"a record that ends behind":   {recordBehind(t, good), `the record of "manifest.json" does not end in its directory`},
+		"an end of 64 bits, unasked":  {inDirectory(good, other64), "an end of 64 bits, which its end does not ask for"},
+		"the same, in a field":        {packed(t, unpack(t, good), "manifest.json", []byte(extra(0x4141, other64)), nil, ""), "an end of 64 bits, which its end does not ask for"},
+		"an end that asks by length":  {asking(good, 0, 0), "its two ends say two things"},
+		"an end on another disk":      {asking(good, -16, 1), "not a valid zip"},
+		"an end of two disks":         {asking(good, -4, 3), "not a valid zip"},
+		"an end that is none":         {asking(good, -76, 1), "not a valid zip"},
+		"two counts":                  {both(good, 10, 2, 1), "its two ends say two things"},
+		"two lengths":                 {both(good, 12, 4, 1), "its two ends say two things"},
+		"two directories":             {both(good, 16, 4, 1), "its two ends say two things"},
+		"a comment cut off":           {slices.Concat(good[:len(good)-2], []byte{1, 0}), "not a valid zip"},
+		"a comment that is too short": {slices.Concat(good[:len(good)-2], []byte("\x03\x00evil")), "1 bytes lie behind the end"},
+		"an end in a comment":         {slices.Concat(good[:len(good)-2], []byte("\x16\x00PK\x05\x06"), make([]byte, 18)), "its directory is said to be at byte 0"},
 	} {
 		var unreadable *evidence.UnreadableError
 		r, err := evidence.Verify(t.Context(), bytes.NewReader(c.file), int64(len(c.file)), evidence.Expected{})
@@ -98,8 +150,12 @@ func TestABundleIsNothingElse(t *testing.T) {
 			t.Errorf("%s: result %+v, error %v", name, r, err)
 		}
 	}
-	if r := verify(t, in64(good), evidence.Expected{}); !r.Verified {
-		t.Errorf("with an end of 64 bits: %v", r.Findings)
+	for name, b := range map[string][]byte{
+		"in 64 bits": in64(good), "count in both": both(good, 10, 2, 0), "length in both": both(good, 12, 4, 0), "place in both": both(good, 16, 4, 0),
+	} {
+		if r := verify(t, b, evidence.Expected{}); !r.Verified {
+			t.Errorf("%s: %v", name, r.Findings)
+		}
 	}
 }
 
@@ -158,28 +214,160 @@ func TestEntriesAreDescribedOnce(t *testing.T) {
 			t.Errorf("%s: findings %v", name, r.Findings)
 		}
 	}
+}
 
+// packed is a ZIP of the same content, in which one entry has these extra fields in
+// the directory and before its data, and this comment.
+func packed(t testing.TB, f *files, of string, directory, header []byte, comment string) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	f := unpack(t, good)
 	for _, name := range f.names {
-		h := &zip.FileHeader{Name: name, Extra: []byte{0x0a, 0, 1, 0, 0}} // one that says nothing
-		if name == "report.json" {
-			h.Extra = append(h.Extra, 0x75, 0x70, 9, 0, 1, 0, 0, 0, 0, 'e', 'v', 'i', 'l')
+		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
+		if name == of {
+			h.Extra, h.Comment = header, comment
 		}
 		to, err := z.CreateHeader(h)
+		if err == nil {
+			_, err = to.Write(f.content[name])
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := to.Write(f.content[name]); err != nil {
-			t.Fatal(err)
+		if name == of {
+			h.Extra = directory
 		}
 	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if r := verify(t, b.Bytes(), evidence.Expected{}); len(r.Findings) != 1 || !strings.Contains(r.Findings[0].String(), "report.json: the ZIP says two things of its name") {
-		t.Errorf("another name in an extra field: %v", r.Findings)
+	return b.Bytes()
+}
+
+// extra is an extra field.
+func extra(id uint16, value string) string {
+	le := binary.LittleEndian
+	return string(le.AppendUint16(le.AppendUint16(nil, id), uint16(len(value)))) + value //nolint:gosec // a short one
+}
+
+// Extra fields have no room for anything that nobody looks at.
+func TestExtraFieldsHideNothing(t *testing.T) {
+	t.Parallel()
+	good, _ := write(t, sourceOf(t, crash(t)))
+	f := unpack(t, good)
+	owner := extra(0x7875, "\x01\x04\xe8\x03\x00\x00\x04\xe8\x03\x00\x00")
+	for name, c := range map[string]struct{ extra, says string }{
+		"a time":               {extra(0x5455, "\x01time"), ""},
+		"another time":         {extra(0x5455, "\x02time"), ""},
+		"three times":          {extra(0x5455, "\x07time"+"time"+"time"), ""},
+		"the first of three":   {extra(0x5455, "\x07time"), ""},
+		"no time":              {extra(0x5455, "\x00"), ""},
+		"an owner":             {owner, ""},
+		"an owner of nothing":  {extra(0x7875, "\x01\x00\x00"), ""},
+		"an owner of 64 bits":  {extra(0x7875, "\x01\x0812345678\x0812345678"), ""},
+		"a mark of jar":        {extra(0xcafe, ""), ""},
+		"all of them":          {extra(0xcafe, "") + owner + extra(0x5455, "\x03time"+"time"), ""},
+		"an unknown one":       {extra(0x000a, "x"), "extra field 0x000a of 1 bytes: a bundle has none of this kind"},
+		"an empty unknown one": {extra(0x4141, ""), "extra field 0x4141 of 0 bytes: a bundle has none"},
+		"another name":         {extra(0x7075, "\x01crc.evil"), "extra field 0x7075 of 9 bytes: a bundle has none"},
+		"behind a known one":   {owner + extra(0x4141, "evil"), "extra field 0x4141 of 4 bytes: a bundle has none"},
+		"times of no flags":    {extra(0x5455, ""), "extra field 0x5455 of 0 bytes: it is flags and the times"},
+		"a time too many":      {extra(0x5455, "\x01time"+"evil"), "extra field 0x5455 of 9 bytes: it is flags"},
+		"a time too few":       {extra(0x5455, "\x07time"+"time"), "extra field 0x5455 of 9 bytes: it is flags"},
+		"a part of a time":     {extra(0x5455, "\x01tim"), "extra field 0x5455 of 4 bytes: it is flags"},
+		"a time of no flag":    {extra(0x5455, "\x00evil"), "extra field 0x5455 of 5 bytes: it is flags"},
+		"not the first":        {extra(0x5455, "\x06evil"), "extra field 0x5455 of 5 bytes: it is flags"},
+		"an unknown flag":      {extra(0x5455, "\x09time"+"evil"), "extra field 0x5455 of 9 bytes: it is flags"},
+		"times twice":          {extra(0x5455, "\x01time") + extra(0x5455, "\x01evil"), "extra field 0x5455 of 5 bytes: it is there once"},
+		"no owner":             {extra(0x7875, ""), "extra field 0x7875 of 0 bytes: it is version 1"},
+		"owner, version 2":     {extra(0x7875, "\x02\x01e\x01v"), "extra field 0x7875 of 5 bytes: it is version 1"},
+		"an owner of 9 bytes":  {extra(0x7875, "\x01\x09evil evil\x00"), "extra field 0x7875 of 12 bytes: it is version 1"},
+		"an owner, and more":   {extra(0x7875, "\x01\x01e\x01vil"), "extra field 0x7875 of 7 bytes: it is version 1"},
+		"an owner cut off":     {extra(0x7875, "\x01\x01e\x04vil"), "extra field 0x7875 of 7 bytes: it is version 1"},
+		"a user only":          {extra(0x7875, "\x01\x04evil"), "extra field 0x7875 of 6 bytes: it is version 1"},
+		"an owner twice":       {owner + owner, "extra field 0x7875 of 11 bytes: it is there once"},
+		"a mark that says so":  {extra(0xcafe, "evil"), "extra field 0xcafe of 4 bytes: it is empty"},
+		"a mark twice":         {extra(0xcafe, "") + extra(0xcafe, ""), "extra field 0xcafe of 0 bytes: it is there once"},
+		"bytes of no field":    {owner + "evl", "3 bytes behind its extra fields: there is nothing"},
+		"a field cut off":      {owner + extra(0x5455, "\x01evil")[:8], "8 bytes behind its extra fields: there is nothing"},
+		"sizes not asked for":  {extra(0x0001, "evilevil"), "extra field 0x0001 of 8 bytes: it is the sizes and the offset"},
+		"no sizes":             {extra(0x0001, ""), "extra field 0x0001 of 0 bytes: it is the sizes and the offset"},
+	} {
+		for place, b := range map[string][]byte{
+			"in the directory, ": packed(t, f, "report.json", []byte(c.extra), nil, ""),
+			"before its data, ":  packed(t, f, "report.json", nil, []byte(c.extra), ""),
+		} {
+			holdsExtra(t, place+name, verify(t, b, evidence.Expected{}), place, c.says)
+		}
+	}
+}
+
+// holdsExtra: nothing is found, or that this is wrong with report.json.
+func holdsExtra(t testing.TB, name string, r *evidence.Result, place, says string) {
+	t.Helper()
+	switch {
+	case says == "" && r.Verified:
+	case says != "" && len(r.Findings) == 1 && strings.HasPrefix(r.Findings[0].String(), "archive: report.json: "+place+says):
+	default:
+		t.Errorf("%s: findings %v", name, r.Findings)
+	}
+}
+
+// Sizes and offset stand in an extra field where they are said to, and nothing else;
+// and there they are those of the directory, too.
+func TestSizesOf64Bits(t *testing.T) {
+	t.Parallel()
+	good, _ := write(t, sourceOf(t, crash(t)))
+	f := unpack(t, good)
+	le := binary.LittleEndian
+	places := []int{24, 20, 42} // of the size, that of what is packed, and the offset
+	for asked := range 8 {
+		for name, more := range map[string]string{"": "", "and more": "evilevil"} {
+			var at []int
+			for i, place := range places {
+				if asked>>i&1 == 1 {
+					at = append(at, place)
+				}
+			}
+			value := make([]byte, 8*len(at))
+			b := packed(t, f, "report.json", []byte(extra(0x0001, string(value)+more)), nil, "")
+			record := directory(t, b, "report.json")
+			for i, place := range at {
+				le.PutUint64(record[46+len("report.json")+4+8*i:], uint64(le.Uint32(record[place:])))
+				le.PutUint32(record[place:], 1<<32-1)
+			}
+			says := ""
+			if len(at) == 0 || more != "" {
+				says = "extra field 0x0001"
+			}
+			holdsExtra(t, fmt.Sprintf("%b %s", asked, name), verify(t, b, evidence.Expected{}), "in the directory, ", says)
+		}
+	}
+
+	const unknown = "\xff\xff\xff\xff"
+	none := strings.Repeat("\x00", 8)
+	record := directory(t, good, "report.json")
+	size := string(le.AppendUint64(nil, uint64(le.Uint32(record[24:]))))
+	small := string(le.AppendUint64(nil, uint64(le.Uint32(record[20:]))))
+	for name, c := range map[string]struct{ sizes, extra, says string }{ // before the data: that of what is packed, and the size
+		"behind the data":   {unknown + unknown, extra(0x0001, none+none), ""},
+		"the sizes":         {unknown + unknown, extra(0x0001, size+small), ""},
+		"other sizes":       {unknown + unknown, extra(0x0001, "evilevil"+small), "the ZIP says two things of its size"},
+		"the other way":     {unknown + unknown, extra(0x0001, small+size), "the ZIP says two things of its size"},
+		"no field":          {unknown + unknown, "", "the ZIP says two things of its size"},
+		"one of them":       {unknown + unknown, extra(0x0001, size), "before its data, extra field 0x0001 of 8 bytes"},
+		"and more":          {unknown + unknown, extra(0x0001, size+small+"evilevil"), "before its data, extra field 0x0001 of 24 bytes"},
+		"only one asked":    {none[:4] + unknown, extra(0x0001, size), "before its data, extra field 0x0001 of 8 bytes"},
+		"only one, no more": {none[:4] + unknown, "", "the ZIP says two things of its size"},
+	} {
+		b := packed(t, f, "report.json", nil, []byte(c.extra), "")
+		copy(b[le.Uint32(directory(t, b, "report.json")[42:])+18:], c.sizes)
+		r := verify(t, b, evidence.Expected{})
+		if r.Verified != (c.says == "") || c.says != "" && !slices.ContainsFunc(r.Findings, func(f evidence.Finding) bool {
+			return f.Check == evidence.CheckArchive && f.Entry == "report.json" && strings.HasPrefix(f.Problem, c.says)
+		}) {
+			t.Errorf("%s: findings %v", name, r.Findings)
+		}
 	}
 }
 
