@@ -86,7 +86,7 @@ the access file can be used
 			t.Errorf("%q: exit code %d\n%s%s", args, code, stdout, stderr)
 		}
 	}
-	if code, stdout, stderr := tcda(t, setting, "", "access", "check", bad); code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "tcda: access file: 3 problem(s)\n  line 1: role: must be reader") {
+	if code, stdout, stderr := tcda(t, setting, "", "access", "check", bad); code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "tcda: "+bad+": 3 problem(s)\n  line 1: role: must be reader") {
 		t.Errorf("bad: exit code %d\n%s%s", code, stdout, stderr)
 	}
 	var report struct {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 
@@ -38,15 +38,12 @@ func (c *evidenceExport) Run(ctx context.Context, term console) error {
 	if err := c.free(c.Output); err != nil {
 		return err
 	}
-	part, err := os.CreateTemp(filepath.Dir(c.Output), ".evidence-*.part") // in the present directory if no file is named
+	file, err := beginOutput(c.Output)
 	if err != nil {
-		return fmt.Errorf("write the file: %w", err)
+		return err
 	}
-	defer func() {
-		_ = part.Close()
-		_ = os.Remove(part.Name()) // not there any more when all went well
-	}()
-	name, last, err := c.fetch(ctx, api, part)
+	defer file.abandon()
+	name, last, err := c.fetch(ctx, api, file)
 	if err != nil {
 		return err
 	}
@@ -56,17 +53,13 @@ func (c *evidenceExport) Run(ctx context.Context, term console) error {
 			return err
 		}
 	}
-	info, err := part.Stat()
-	if err == nil {
-		err = errors.Join(part.Chmod(0o644), part.Sync(), part.Close(), os.Rename(part.Name(), c.Output))
-	}
-	if err != nil {
-		return fmt.Errorf("write the file: %w", err)
+	if err := file.finish(c.Output); err != nil {
+		return err
 	}
 	if c.JSON {
-		return writeJSON(term.out, exported{c.Output, info.Size(), last.GetReportSha256(), last.GetManifestSha256()})
+		return writeJSON(term.out, exported{c.Output, file.size, last.GetReportSha256(), last.GetManifestSha256()})
 	}
-	fmt.Fprintf(term.out, "%s: %d bytes\n", escaped(c.Output), info.Size())
+	fmt.Fprintf(term.out, "%s: %d bytes\n", escaped(c.Output), file.size)
 	return term.table([]string{"SHA-256", "OF"}, [][]string{{last.GetReportSha256(), "the report, as published"}, {last.GetManifestSha256(), "manifest.json"}})
 }
 
@@ -91,7 +84,7 @@ var bundleName = regexp.MustCompile(`^evidence-[A-Za-z0-9._-]{1,220}\.zip$`)
 
 // fetch writes what the service gives, and returns what it calls the file, and its
 // last answer.
-func (c *evidenceExport) fetch(ctx context.Context, api *connection, to *os.File) (name string, last *contract.ExportEvidenceResponse, err error) {
+func (c *evidenceExport) fetch(ctx context.Context, api *connection, to io.Writer) (name string, last *contract.ExportEvidenceResponse, err error) {
 	open := func(ctx context.Context, _ string) (*connect.ServerStreamForClient[contract.ExportEvidenceResponse], error) {
 		return api.evidence.ExportEvidence(ctx, connect.NewRequest(&contract.ExportEvidenceRequest{ExecutionId: c.Execution.ID, Run: c.Execution.Number, Revision: c.Revision}))
 	}
@@ -101,10 +94,8 @@ func (c *evidenceExport) fetch(ctx context.Context, api *connection, to *os.File
 			name = m.GetFileName()
 		}
 		last = m
-		if _, err := to.Write(m.GetChunk()); err != nil {
-			return fmt.Errorf("write the file: %w", err)
-		}
-		return nil
+		_, err := to.Write(m.GetChunk())
+		return err
 	})
 	var broken *brokenStream
 	switch {

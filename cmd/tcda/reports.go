@@ -219,21 +219,14 @@ func (c *reportsExport) write(term console, answer *contract.GetReportResponse, 
 		}
 		name = filepath.Join(folder, own)
 	}
-	flags := os.O_CREATE | os.O_WRONLY | os.O_EXCL
+	put := createFile
 	if c.Force {
-		flags = os.O_CREATE | os.O_WRONLY | os.O_TRUNC
+		put = replaceFile
 	}
-	file, err := os.OpenFile(name, flags, 0o640) //nolint:gosec // where the user wants it
-	if errors.Is(err, os.ErrExist) {
+	switch err := put(name, answer.GetFile().GetContent()); {
+	case errors.Is(err, os.ErrExist):
 		return fmt.Errorf("%s is there already: say --force to write over it", name)
-	}
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	if err = errors.Join(writeAll(file, answer.GetFile().GetContent()), file.Close()); err != nil {
-		if !c.Force {
-			_ = os.Remove(name) // a part of a report looks like one
-		}
+	case err != nil:
 		return err
 	}
 	if c.JSON {
@@ -272,10 +265,7 @@ func (c *reportsCompare) Run(ctx context.Context, term console) error {
 	content := answer.GetFile().GetContent()
 	switch {
 	case c.Output != "":
-		if err := os.WriteFile(c.Output, content, 0o640); err != nil { //nolint:gosec // where the user wants it
-			return fmt.Errorf("write comparison: %w", err)
-		}
-		return nil
+		return replaceFile(c.Output, content)
 	case c.Format != "markdown":
 		return writeAll(term.out, content)
 	}

@@ -33,19 +33,9 @@ type Entry struct {
 // Expired tells whether the entry lets nobody in any more.
 func (e Entry) Expired(now time.Time) bool { return !e.Expires.IsZero() && !now.Before(e.Expires) }
 
-// ReadFile reads the entries of an access file. The error is yamlfile.Problems
-// where the file could be read and not used.
-func ReadFile(path string) ([]Entry, error) {
-	content, err := yamlfile.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := Parse(content)
-	if err != nil {
-		return nil, fmt.Errorf("access file: %w", err)
-	}
-	return entries, nil
-}
+// ReadFile reads the entries of an access file. The error names the file, and is
+// yamlfile.Problems where it could be read and not used.
+func ReadFile(path string) ([]Entry, error) { return yamlfile.Load(path, Parse) }
 
 // Parse reads entries from YAML: a list of mappings. The error is
 // yamlfile.Problems, and shows neither a digest nor what was given for one: it may

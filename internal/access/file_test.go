@@ -115,12 +115,15 @@ func TestProblemsOfFiles(t *testing.T) {
 	}
 }
 
-func TestFilesThatCannotBeRead(t *testing.T) {
+func TestFilesThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	for path, says := range map[string]string{
 		filepath.Join(t.TempDir(), "none.yaml"): "no such file",
 		t.TempDir():                             "is a directory",
 		file(t, "large.yaml", strings.Repeat("# nothing\n", 1<<20/10+1)): "more than 1048576 bytes",
+		file(t, "none.yaml", "- {name: "):                                "must be YAML: ",
+		file(t, "key.yaml", "- {name: a, token: x}"):                     "must have no keys but name",
+		file(t, "two.yaml", "[]\n---\n[]\n"):                             "must be one YAML document",
 	} {
 		if _, err := access.ReadFile(path); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: error is %v, want %q and the path", path, err, says)

@@ -12,26 +12,34 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
+// endless is more records than any test sends.
+const endless = 1_000_000
+
 // under sends load of an instance at a rate until the returned function is
 // called, which returns when everything is acknowledged.
 func (w *world) under(instance string, rate float64, ledger *ledger) (stop func()) {
 	w.Helper()
+	return w.sendUntil(loadOf(instance, endless), rate, ledger)
+}
+
+// sendUntil is under for other records. They must be endless where a test awaits what
+// further ones bring about: the last may have been taken before it begins to.
+func (w *world) sendUntil(records iter.Seq2[coordsim.Record, error], rate float64, ledger *ledger) (stop func()) {
+	w.Helper()
 	ended, sent := make(chan struct{}), make(chan error, 1)
-	until := func(records iter.Seq2[coordsim.Record, error]) iter.Seq2[coordsim.Record, error] {
-		return func(yield func(coordsim.Record, error) bool) {
-			for r, err := range records {
-				select {
-				case <-ended:
-					return
-				default:
-				}
-				if !yield(r, err) {
-					return
-				}
+	until := func(yield func(coordsim.Record, error) bool) {
+		for r, err := range records {
+			select {
+			case <-ended:
+				return
+			default:
+			}
+			if !yield(r, err) {
+				return
 			}
 		}
 	}
-	go func() { sent <- w.send(w.Context(), until(loadOf(instance, 1_000_000)), rate, ledger.note) }()
+	go func() { sent <- w.send(w.Context(), until, rate, ledger.note) }()
 	return func() {
 		w.Helper()
 		close(ended)

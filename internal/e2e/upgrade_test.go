@@ -17,23 +17,17 @@ func TestRollingUpgradeUnderLoad(t *testing.T) {
 	t.Parallel()
 	w := newEmptyWorld(t, testenv.Broker(t))
 	startPrevious(t, w.env, "migrate", "up").wantSuccess()
-	const records = 8000
-	load := coordsim.Load{Seed: uint64(time.Now().UnixNano()), Instance: "upgrade", Start: now(), Records: records}
+	load := coordsim.Load{Seed: uint64(time.Now().UnixNano()), Instance: "upgrade", Start: now(), Records: endless}
 	t.Logf("seed %d", load.Seed)
-	golden, ledger, sent := goldenRecords(t), newLedger(), make(chan error, 1)
-	go func() {
-		if err := w.send(t.Context(), amid(nil, golden), 0, ledger.note); err != nil {
-			sent <- err
-			return
-		}
-		sent <- w.send(t.Context(), load.Generate(), records/20, ledger.note)
-	}()
+	ledger := newLedger()
+	w.mustSend(goldenRecords(t), ledger.note)
 	goesOn := func(what string) {
 		from := w.ingested()
 		testenv.Eventually(t, what, func() bool { return w.ingested() >= from+300 })
 	}
 
 	old := w.ready(startPrevious(t, w.with("INSTANCE", "old"), "serve"))
+	stop := w.sendUntil(load.Generate(), 400, ledger)
 	goesOn("the previous program is at work")
 	start(t, w.env, "tcda", "migrate", "up").wantSuccess()
 	goesOn("the previous program works on with the migrated schema")
@@ -51,9 +45,7 @@ func TestRollingUpgradeUnderLoad(t *testing.T) {
 	w.awaitOwners("new")
 	goesOn("the present program works alone")
 
-	if err := <-sent; err != nil {
-		t.Fatal(err)
-	}
+	stop()
 	w.drain()
 	w.verify()
 	fresh.interrupt()

@@ -90,19 +90,16 @@ func TestSchemaOfAnotherVersionIsRefused(t *testing.T) {
 func TestServiceGoesOnWhileItsSchemaIsMigrated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	const records = 3000
-	load := coordsim.Load{Seed: uint64(time.Now().UnixNano()), Instance: "migrated", Start: now(), Records: records}
+	load := coordsim.Load{Seed: uint64(time.Now().UnixNano()), Instance: "migrated", Start: now(), Records: endless}
 	t.Logf("seed %d", load.Seed)
-	ledger, sent := newLedger(), make(chan error, 1)
-	go func() { sent <- w.send(t.Context(), load.Generate(), records/5, ledger.note) }()
+	ledger := newLedger()
 	service := w.serve()
+	stop := w.sendUntil(load.Generate(), 600, ledger)
 	testenv.Eventually(t, "it is at work", func() bool { return w.ingested() >= 300 })
 	w.migrateToFuture()
 	at := w.ingested()
 	testenv.Eventually(t, "it goes on", func() bool { return w.ingested() >= at+300 })
-	if err := <-sent; err != nil {
-		t.Fatal(err)
-	}
+	stop()
 	w.drain()
 	// Programs look at the version when they start.
 	before := w.partitions()

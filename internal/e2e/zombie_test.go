@@ -15,13 +15,12 @@ import (
 func TestFrozenServiceIsFencedWhenItWakes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	const records = 6000
-	load := coordsim.Load{Seed: uint64(time.Now().UnixNano()), Instance: "zombie", Start: now(), Records: records}
+	load := coordsim.Load{Seed: uint64(time.Now().UnixNano()), Instance: "zombie", Start: now(), Records: endless}
 	t.Logf("seed %d", load.Seed)
-	ledger, sent := newLedger(), make(chan error, 1)
-	go func() { sent <- w.send(t.Context(), load.Generate(), records/15, ledger.note) }()
+	ledger := newLedger()
 
 	zombie := w.serveAs("zombie")
+	stop := w.sendUntil(load.Generate(), 400, ledger)
 	testenv.Eventually(t, "it is at work", func() bool { return w.ingested() >= 500 })
 	w.freezeInTransactions(zombie)
 	frozen := w.partitions()
@@ -44,9 +43,7 @@ func TestFrozenServiceIsFencedWhenItWakes(t *testing.T) {
 		}
 		return owners["zombie"] && owners["successor"]
 	})
-	if err := <-sent; err != nil {
-		t.Fatal(err)
-	}
+	stop()
 	w.drain()
 	w.verify()
 	for _, p := range []*process{zombie, successor} {

@@ -15,16 +15,13 @@ import (
 
 // Retention is what the configuration says about what is kept: the policies of the
 // file, then those of the settings in days, of which that of whole runs comes last.
-// The error is yamlfile.Problems where the file could be read and not used.
+// The error names the file, and is yamlfile.Problems where it could be read and not used.
 func Retention(cfg *config.Config) (retention.Rules, error) {
 	c := cfg.Retention
 	rules := retention.Rules{Quiet: c.Quiet, Audit: time.Duration(c.AuditDays) * 24 * time.Hour}
 	if c.File != "" {
-		content, err := yamlfile.Read(c.File)
-		if err != nil {
-			return rules, err
-		}
-		if rules.Policies, err = retention.Parse(content); err != nil {
+		var err error
+		if rules.Policies, err = yamlfile.Load(c.File, retention.Parse); err != nil {
 			return rules, err
 		}
 	}

@@ -57,6 +57,31 @@ func TestEverySettingReachesAPart(t *testing.T) {
 	}
 }
 
+// What is wrong with the file of policies is said with its name.
+func TestTheFileOfPoliciesIsNamed(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for name, c := range map[string]struct{ content, says string }{
+		"none.yaml":  {"", "no such file"},
+		"yaml.yaml":  {"policies: [", "must be YAML: "},
+		"field.yaml": {"policies: []\nrules: []\n", "rules: "},
+		"two.yaml":   {"policies: []\n---\npolicies: []\n", "must be one YAML document"},
+		"large.yaml": {strings.Repeat("# nothing\n", 1<<20/10+1), "more than 1048576 bytes"},
+	} {
+		path := filepath.Join(folder, name)
+		if c.content != "" {
+			if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cfg := settings{}.load(t)
+		cfg.Retention.File = path
+		if _, err := service.Retention(cfg); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: error %v, want %q and the path", name, err, c.says)
+		}
+	}
+}
+
 // Nobody may let occurrences be forgotten that would be made again.
 func TestOccurrencesAreRememberedLongEnough(t *testing.T) {
 	t.Parallel()

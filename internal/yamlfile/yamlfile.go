@@ -19,7 +19,7 @@ import (
 // MaxBytes is the size of a file at most.
 const MaxBytes = 1 << 20
 
-// Read reads a file, and not what else a path may lead to.
+// Read reads a file, and not what else a path may lead to. Every error names it.
 func Read(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -34,6 +34,21 @@ func Read(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: more than %d bytes", path, MaxBytes)
 	}
 	return content, nil
+}
+
+// Load reads a file and parses what it holds. Every error names the file; those of the
+// parser are wrapped.
+func Load[T any](path string, parse func([]byte) (T, error)) (T, error) {
+	content, err := Read(path)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	value, err := parse(content)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return value, err
 }
 
 // Problem is one thing that is wrong with a file.
