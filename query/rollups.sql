@@ -62,21 +62,10 @@ DELETE FROM test_coordination.rollup_groups AS g
 USING ROWS FROM (unnest(sqlc.arg(scenario_ids)::text[]), unnest(sqlc.arg(group_ids)::text[])) AS u(scenario_id, group_id)
 WHERE g.scenario_id = u.scenario_id AND g.group_id = u.group_id;
 
--- FrozenAmong are those of the keys that are frozen.
--- name: FrozenAmong :many
-SELECT f.scenario_id, f.day
-FROM ROWS FROM (unnest(sqlc.arg(scenario_ids)::text[]), unnest(sqlc.arg(days)::date[])) AS u(scenario_id, day)
-JOIN test_coordination.rollup_frozen_days AS f ON f.scenario_id = u.scenario_id AND f.day = u.day;
-
--- DirtyAmong are those of the scenarios of which notes wait.
--- name: DirtyAmong :many
-SELECT DISTINCT d.scenario_id FROM test_coordination.rollup_dirty AS d WHERE d.scenario_id = ANY (sqlc.arg(scenario_ids)::text[]);
-
--- FreezeDays keeps the rollups of keys as they are.
--- name: FreezeDays :exec
-INSERT INTO test_coordination.rollup_frozen_days (scenario_id, day, frozen_at)
-SELECT u.scenario_id, u.day, sqlc.arg(now) FROM ROWS FROM (unnest(sqlc.arg(scenario_ids)::text[]), unnest(sqlc.arg(days)::date[])) AS u(scenario_id, day)
-ON CONFLICT (scenario_id, day) DO NOTHING;
+-- KeepRollups adds what runs that are about to lose their results contribute to the
+-- rollups of keys, which are those of their days, to what is kept of them.
+-- name: KeepRollups :exec
+SELECT test_coordination.keep_rollups(sqlc.arg(scenario_ids)::text[], sqlc.arg(days)::date[], sqlc.arg(ids)::text[], sqlc.arg(runs)::integer[]);
 
 -- DeleteRollupRuns is the first half of making keys anew.
 -- name: DeleteRollupRuns :exec
@@ -86,7 +75,7 @@ WHERE r.scenario_id = u.scenario_id AND r.day = u.day;
 
 -- InsertRollupRuns is the second half.
 -- name: InsertRollupRuns :exec
-INSERT INTO test_coordination.rollup_runs SELECT * FROM test_coordination.compute_rollup_runs(sqlc.arg(scenario_ids)::text[], sqlc.arg(days)::date[]);
+INSERT INTO test_coordination.rollup_runs SELECT * FROM test_coordination.compute_rollup_runs(sqlc.arg(scenario_ids)::text[], sqlc.arg(days)::date[], NULL, NULL);
 
 -- DeleteRollupAssertions is the first half of making keys anew.
 -- name: DeleteRollupAssertions :exec
@@ -96,7 +85,7 @@ WHERE r.scenario_id = u.scenario_id AND r.day = u.day;
 
 -- InsertRollupAssertions is the second half.
 -- name: InsertRollupAssertions :exec
-INSERT INTO test_coordination.rollup_assertions SELECT * FROM test_coordination.compute_rollup_assertions(sqlc.arg(scenario_ids)::text[], sqlc.arg(days)::date[]);
+INSERT INTO test_coordination.rollup_assertions SELECT * FROM test_coordination.compute_rollup_assertions(sqlc.arg(scenario_ids)::text[], sqlc.arg(days)::date[], NULL, NULL);
 
 -- DeleteRollupFaults is the first half of making keys anew.
 -- name: DeleteRollupFaults :exec
@@ -106,7 +95,7 @@ WHERE r.scenario_id = u.scenario_id AND r.day = u.day;
 
 -- InsertRollupFaults is the second half.
 -- name: InsertRollupFaults :exec
-INSERT INTO test_coordination.rollup_faults SELECT * FROM test_coordination.compute_rollup_faults(sqlc.arg(scenario_ids)::text[], sqlc.arg(days)::date[]);
+INSERT INTO test_coordination.rollup_faults SELECT * FROM test_coordination.compute_rollup_faults(sqlc.arg(scenario_ids)::text[], sqlc.arg(days)::date[], NULL, NULL);
 
 -- NoteEnvironments notes where the scenarios of keys have run.
 -- name: NoteEnvironments :exec
@@ -139,9 +128,10 @@ SELECT k.scenario_id, k.day, k.group_id, sqlc.arg(now) FROM (
   FROM test_coordination.executions AS e WHERE e.ended_at IS NOT NULL AND e.dry_run IS NOT TRUE
   UNION
   SELECT r.scenario_id, r.day, '' FROM test_coordination.rollup_runs AS r
+  UNION
+  SELECT p.scenario_id, p.day, '' FROM test_coordination.pruned_rollup_runs AS p
 ) AS k
 WHERE (sqlc.arg(scenario_id)::text = '' OR k.scenario_id = sqlc.arg(scenario_id)::text) AND k.day >= sqlc.arg(since)::date
-  AND NOT EXISTS (SELECT FROM test_coordination.rollup_frozen_days AS f WHERE f.scenario_id = k.scenario_id AND f.day = k.day)
 ORDER BY k.scenario_id, k.day, k.group_id;
 
 -- RollupScenarios walks, for verification, whatever has runs that count or rollups.
@@ -153,18 +143,20 @@ SELECT s.scenario_id::text AS scenario_id FROM (
   UNION SELECT DISTINCT r.scenario_id FROM test_coordination.rollup_faults AS r
   UNION SELECT DISTINCT r.scenario_id FROM test_coordination.scenario_summaries AS r
   UNION SELECT DISTINCT r.scenario_id FROM test_coordination.rollup_environments AS r
+  UNION SELECT DISTINCT p.scenario_id FROM test_coordination.pruned_rollup_runs AS p
 ) AS s ORDER BY s.scenario_id;
 
--- RollupDays are the days of a scenario that have runs that count or rollups,
--- and whether they are frozen.
+-- RollupDays are the days of a scenario that have runs that count or rollups, and
+-- whether these count runs whose results are gone.
 -- name: RollupDays :many
-SELECT k.day::date AS day, EXISTS (SELECT FROM test_coordination.rollup_frozen_days AS f WHERE f.scenario_id = sqlc.arg(scenario_id) AND f.day = k.day)::boolean AS frozen FROM (
-  SELECT (coalesce(e.started_at, e.requested_at, e.created_at) AT TIME ZONE 'UTC')::date AS day
+SELECT k.day::date AS day, bool_or(k.pruned)::boolean AS pruned FROM (
+  SELECT (coalesce(e.started_at, e.requested_at, e.created_at) AT TIME ZONE 'UTC')::date AS day, false AS pruned
   FROM test_coordination.executions AS e WHERE e.scenario_id = sqlc.arg(scenario_id) AND e.ended_at IS NOT NULL AND e.dry_run IS NOT TRUE
-  UNION SELECT r.day FROM test_coordination.rollup_runs AS r WHERE r.scenario_id = sqlc.arg(scenario_id)
-  UNION SELECT r.day FROM test_coordination.rollup_assertions AS r WHERE r.scenario_id = sqlc.arg(scenario_id)
-  UNION SELECT r.day FROM test_coordination.rollup_faults AS r WHERE r.scenario_id = sqlc.arg(scenario_id)
-) AS k ORDER BY k.day;
+  UNION SELECT r.day, false FROM test_coordination.rollup_runs AS r WHERE r.scenario_id = sqlc.arg(scenario_id)
+  UNION SELECT r.day, false FROM test_coordination.rollup_assertions AS r WHERE r.scenario_id = sqlc.arg(scenario_id)
+  UNION SELECT r.day, false FROM test_coordination.rollup_faults AS r WHERE r.scenario_id = sqlc.arg(scenario_id)
+  UNION SELECT p.day, true FROM test_coordination.pruned_rollup_runs AS p WHERE p.scenario_id = sqlc.arg(scenario_id)
+) AS k GROUP BY k.day ORDER BY k.day;
 
 -- ScenarioIsDirty tells whether rollups of a scenario wait to be made anew.
 -- name: ScenarioIsDirty :one
@@ -183,9 +175,9 @@ WITH stored AS (
 ), keys AS (
   SELECT array_agg(sqlc.arg(scenario_id)::text) AS scenario_ids, array_agg(k.day) AS days FROM unnest(sqlc.arg(days)::date[]) AS k(day)
 ), computed AS (
-  SELECT 'rollup_runs' AS of_table, c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_runs(k.scenario_ids, k.days) AS r) AS c
-  UNION ALL SELECT 'rollup_assertions', c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_assertions(k.scenario_ids, k.days) AS r) AS c
-  UNION ALL SELECT 'rollup_faults', c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_faults(k.scenario_ids, k.days) AS r) AS c
+  SELECT 'rollup_runs' AS of_table, c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_runs(k.scenario_ids, k.days, NULL, NULL) AS r) AS c
+  UNION ALL SELECT 'rollup_assertions', c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_assertions(k.scenario_ids, k.days, NULL, NULL) AS r) AS c
+  UNION ALL SELECT 'rollup_faults', c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_faults(k.scenario_ids, k.days, NULL, NULL) AS r) AS c
 )
 SELECT coalesce(s.of_table, c.of_table)::text AS of_table, coalesce(s.fields, c.fields)::jsonb AS key, s.fields::jsonb AS stored, c.fields::jsonb AS computed
 FROM stored AS s
@@ -212,7 +204,7 @@ FROM (SELECT DISTINCT environment FROM test_coordination.rollup_runs WHERE scena
 WHERE NOT EXISTS (SELECT FROM test_coordination.rollup_environments AS e WHERE e.scenario_id = sqlc.arg(scenario_id) AND e.environment = r.environment);
 
 -- MisplacedGroups are groups that the rollups count on another day than that of
--- their last attempt; those of frozen days stay.
+-- their last attempt.
 -- name: MisplacedGroups :many
 SELECT g.group_id, g.day AS stored, l.day::date AS computed FROM test_coordination.rollup_groups AS g
 CROSS JOIN LATERAL (

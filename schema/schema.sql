@@ -888,7 +888,8 @@ COMMENT ON COLUMN "test_coordination"."report_queue"."attempts" IS 'Claims so fa
 -- --------------------------------------------------------------- rollups --
 -- What the analysts' figures are read from. Rows of a key (scenario_id, day) are
 -- made anew as a whole, from the raw rows, by the roller (package rollup): no
--- writer of runs touches them. A run's day is the UTC date of its start, or else
+-- writer of runs touches them. Of runs whose raw rows retention removes, what they
+-- contribute is kept, added up: so rollups can be made anew, and count who comes late. A run's day is the UTC date of its start, or else
 -- of its request, or of its first event. Texts of any length may come in, hence
 -- keys that number the rows of a day instead of repeating what they are of.
 
@@ -902,14 +903,6 @@ CREATE TABLE "test_coordination"."rollup_dirty" (
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000); -- the roller walks over what is not vacuumed
 COMMENT ON TABLE "test_coordination"."rollup_dirty" IS 'Keys whose rollups must be made anew, appended by the transaction that changes a run which has ended, or had. No key is unique: writers never wait for each other, and the roller takes the repeats together.';
 COMMENT ON COLUMN "test_coordination"."rollup_dirty"."group_id" IS 'The group of the run, whose other attempts may lie on other days; empty when it has none.';
-
-CREATE TABLE "test_coordination"."rollup_frozen_days" (
-  "scenario_id" text        NOT NULL,
-  "day"         date        NOT NULL,
-  "frozen_at"   timestamptz NOT NULL,
-  CONSTRAINT "rollup_frozen_days_pkey" PRIMARY KEY ("scenario_id", "day")
-);
-COMMENT ON TABLE "test_coordination"."rollup_frozen_days" IS 'Keys whose raw rows retention removes: their rollups stay as they are, whatever comes.';
 
 CREATE TABLE "test_coordination"."rollup_groups" (
   "scenario_id" text NOT NULL,
@@ -1004,6 +997,15 @@ CREATE TABLE "test_coordination"."rollup_faults" (
 );
 COMMENT ON TABLE "test_coordination"."rollup_faults" IS 'Fault injections of the last attempts of a scenario and day. Histograms are as in rollup_runs.';
 COMMENT ON COLUMN "test_coordination"."rollup_faults"."last_injected_at" IS 'The latest injection, and with it the run and its status; NULL, empty and 0 when none was injected.';
+
+CREATE TABLE "test_coordination"."pruned_rollup_runs" (LIKE "test_coordination"."rollup_runs", CONSTRAINT "pruned_rollup_runs_pkey" PRIMARY KEY ("scenario_id", "day", "ordinal"));
+COMMENT ON TABLE "test_coordination"."pruned_rollup_runs" IS 'What units contribute to rollup_runs of which retention has removed the results, or all.';
+
+CREATE TABLE "test_coordination"."pruned_rollup_assertions" (LIKE "test_coordination"."rollup_assertions", CONSTRAINT "pruned_rollup_assertions_pkey" PRIMARY KEY ("scenario_id", "day", "ordinal"));
+COMMENT ON TABLE "test_coordination"."pruned_rollup_assertions" IS 'What these contribute to rollup_assertions.';
+
+CREATE TABLE "test_coordination"."pruned_rollup_faults" (LIKE "test_coordination"."rollup_faults", CONSTRAINT "pruned_rollup_faults_pkey" PRIMARY KEY ("scenario_id", "day", "ordinal"));
+COMMENT ON TABLE "test_coordination"."pruned_rollup_faults" IS 'What these contribute to rollup_faults.';
 
 CREATE TABLE "test_coordination"."scenario_summaries" (
   "window_days"          integer          NOT NULL,
@@ -1497,19 +1499,33 @@ AS $$
 $$;
 COMMENT ON FUNCTION "test_coordination"."rollup_microseconds"(double precision) IS 'A number of seconds in whole microseconds, at most 1e9 s; NULL of a negative one.';
 
--- The three below compute the rollups of keys from the raw rows, whatever is
--- stored of them. The roller stores it, and verify compares it.
+-- The functions below compute the rollups of keys from the raw rows, and from what
+-- pruned runs have left, whatever is stored of them. The roller stores it, and verify
+-- compares it.
 
-CREATE FUNCTION "test_coordination"."compute_rollup_runs"(scenario_ids text[], days date[]) RETURNS SETOF "test_coordination"."rollup_runs"
+CREATE FUNCTION "test_coordination"."rollup_units"(scenario_ids text[], days date[], only_ids text[], only_runs integer[]) RETURNS SETOF "test_coordination"."analytics_units"
+LANGUAGE sql STABLE
+AS $$
+  SELECT u.* FROM unnest(scenario_ids, days) AS k(scenario_id, day)
+  JOIN test_coordination.analytics_units AS u ON u.scenario_id = k.scenario_id
+    AND u.ran_at >= k.day::timestamp AT TIME ZONE 'UTC' AND u.ran_at < (k.day + 1)::timestamp AT TIME ZONE 'UTC'
+  WHERE only_ids IS NULL AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = u.execution_id AND p.run = u.run AND 'results' = ANY (p.kinds))
+  UNION ALL
+  SELECT u.* FROM unnest(only_ids, only_runs) AS g(execution_id, run)
+  JOIN test_coordination.analytics_units AS u ON u.execution_id = g.execution_id AND u.run = g.run
+  WHERE NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = u.execution_id AND p.run = u.run AND 'results' = ANY (p.kinds));
+$$;
+REVOKE EXECUTE ON FUNCTION "test_coordination"."rollup_units"(text[], date[], text[], integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION "test_coordination"."rollup_units"(text[], date[], text[], integer[]) IS 'The units of pairs of scenario and day that rollups are made from: all that have their results, or, where runs are given (only_ids), those of them that are these, whatever their day.';
+
+CREATE FUNCTION "test_coordination"."compute_rollup_runs"(scenario_ids text[], days date[], only_ids text[], only_runs integer[]) RETURNS SETOF "test_coordination"."rollup_runs"
 LANGUAGE sql STABLE
 SET search_path = test_coordination, pg_temp
 AS $$
   WITH units AS MATERIALIZED (
     SELECT u.scenario_id, u.day, u.environment, u.scenario_version, u.execution_id, u.run, u.status, u.attempts, u.passed_after_retries,
            rollup_microseconds(u.duration_seconds) AS us, rollup_bucket(u.duration_seconds) AS bucket, u.resilience_score::numeric AS score
-    FROM unnest(scenario_ids, days) AS k(scenario_id, day)
-    JOIN analytics_units AS u ON u.scenario_id = k.scenario_id
-      AND u.ran_at >= k.day::timestamp AT TIME ZONE 'UTC' AND u.ran_at < (k.day + 1)::timestamp AT TIME ZONE 'UTC'
+    FROM rollup_units(scenario_ids, days, only_ids, only_runs) AS u
   ), labelled AS (
     SELECT u.*, '' AS label_key, '' AS label_value FROM units AS u
     UNION ALL
@@ -1517,7 +1533,7 @@ AS $$
     JOIN execution_details AS d ON d.execution_id = u.execution_id AND d.run = u.run
     CROSS JOIN LATERAL jsonb_each_text(CASE WHEN jsonb_typeof(d.labels) = 'object' THEN d.labels ELSE '{}' END) AS l
     WHERE l.key <> ''
-  ), by_bucket AS (
+  ), parts AS (
     SELECT scenario_id, day, environment, scenario_version, label_key, label_value, bucket,
            sum(attempts) AS runs, count(*) AS units,
            count(*) FILTER (WHERE status = 'passed') AS passed, count(*) FILTER (WHERE status = 'failed') AS failed,
@@ -1527,49 +1543,66 @@ AS $$
            count(us) AS held, coalesce(sum(us), 0) AS us_sum, min(us) AS us_min, max(us) AS us_max,
            count(score) AS score_count, coalesce(sum(score), 0) AS score_sum
     FROM labelled GROUP BY scenario_id, day, environment, scenario_version, label_key, label_value, bucket
+    UNION ALL -- of what is pruned the sums once, and each bucket
+    SELECT p.scenario_id, p.day, p.environment, p.scenario_version, p.label_key, p.label_value, b.bucket,
+           p.runs * b.once, p.units * b.once, p.passed * b.once, p.failed * b.once, p.error * b.once, p.cancelled * b.once, p.timeout * b.once, p.interrupted * b.once,
+           p.retries * b.once, p.passed_after_retries * b.once, b.held, p.duration_us_sum * b.once, p.duration_us_min, p.duration_us_max, p.score_count * b.once, p.score_sum * b.once
+    FROM unnest(scenario_ids, days) AS k(scenario_id, day)
+    JOIN pruned_rollup_runs AS p ON p.scenario_id = k.scenario_id AND p.day = k.day
+    CROSS JOIN LATERAL (
+      SELECT NULL::integer AS bucket, 0::bigint AS held, 1 AS once
+      UNION ALL SELECT h.bucket, h.held, 0 FROM unnest(p.duration_buckets, p.duration_counts) AS h(bucket, held)
+    ) AS b
+  ), by_bucket AS (
+    SELECT scenario_id, day, environment, scenario_version, label_key, label_value, bucket,
+           sum(runs) AS runs, sum(units) AS units, sum(passed) AS passed, sum(failed) AS failed, sum(error) AS error, sum(cancelled) AS cancelled,
+           sum(timeout) AS timeout, sum(interrupted) AS interrupted, sum(retries) AS retries, sum(passed_after_retries) AS passed_after_retries,
+           sum(held) AS held, sum(us_sum) AS us_sum, min(us_min) AS us_min, max(us_max) AS us_max, sum(score_count) AS score_count, sum(score_sum) AS score_sum
+    FROM parts GROUP BY scenario_id, day, environment, scenario_version, label_key, label_value, bucket
   )
   SELECT scenario_id, day, (row_number() OVER (PARTITION BY scenario_id, day ORDER BY environment, scenario_version, label_key, label_value))::integer,
          environment, scenario_version, label_key, label_value,
          sum(runs)::bigint, sum(units)::bigint, sum(passed)::bigint, sum(failed)::bigint, sum(error)::bigint, sum(cancelled)::bigint,
          sum(timeout)::bigint, sum(interrupted)::bigint, sum(retries)::bigint, sum(passed_after_retries)::bigint,
          sum(held)::bigint, sum(us_sum), min(us_min), max(us_max),
-         coalesce(array_agg(bucket ORDER BY bucket) FILTER (WHERE held > 0), '{}'), coalesce(array_agg(held ORDER BY bucket) FILTER (WHERE held > 0), '{}'),
+         coalesce(array_agg(bucket ORDER BY bucket) FILTER (WHERE held > 0), '{}'), coalesce(array_agg(held::bigint ORDER BY bucket) FILTER (WHERE held > 0), '{}'),
          sum(score_count)::bigint, sum(score_sum)
   FROM by_bucket GROUP BY scenario_id, day, environment, scenario_version, label_key, label_value;
 $$;
-REVOKE EXECUTE ON FUNCTION "test_coordination"."compute_rollup_runs"(text[], date[]) FROM PUBLIC;
-COMMENT ON FUNCTION "test_coordination"."compute_rollup_runs"(text[], date[]) IS 'The rows of rollup_runs of pairs of scenario and day, from the raw rows.';
+REVOKE EXECUTE ON FUNCTION "test_coordination"."compute_rollup_runs"(text[], date[], text[], integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION "test_coordination"."compute_rollup_runs"(text[], date[], text[], integer[]) IS 'The rows of rollup_runs of pairs of scenario and day, from their units (see rollup_units) and pruned_rollup_runs.';
 
-CREATE FUNCTION "test_coordination"."compute_rollup_assertions"(scenario_ids text[], days date[]) RETURNS SETOF "test_coordination"."rollup_assertions"
+CREATE FUNCTION "test_coordination"."compute_rollup_assertions"(scenario_ids text[], days date[], only_ids text[], only_runs integer[]) RETURNS SETOF "test_coordination"."rollup_assertions"
 LANGUAGE sql STABLE
 SET search_path = test_coordination, pg_temp
 AS $$
   WITH units AS MATERIALIZED (
-    SELECT u.scenario_id, u.day, u.environment, u.execution_id, u.run
+    SELECT u.scenario_id, u.day, u.environment, u.execution_id, u.run FROM rollup_units(scenario_ids, days, only_ids, only_runs) AS u
+  ), parts AS (
+    SELECT u.scenario_id, u.day, u.environment, v.assertion_type, v.service,
+           count(*) FILTER (WHERE v.status = 'passed') AS passed, count(*) FILTER (WHERE v.status = 'failed') AS failed,
+           count(*) FILTER (WHERE v.status = 'skipped') AS skipped, count(*) FILTER (WHERE v.status = 'error') AS error
+    FROM units AS u
+    JOIN analytics_validations AS v ON v.execution_id = u.execution_id AND v.run = u.run
+    GROUP BY u.scenario_id, u.day, u.environment, v.assertion_type, v.service
+    UNION ALL
+    SELECT p.scenario_id, p.day, p.environment, p.assertion_type, p.service, p.passed, p.failed, p.skipped, p.error
     FROM unnest(scenario_ids, days) AS k(scenario_id, day)
-    JOIN analytics_units AS u ON u.scenario_id = k.scenario_id
-      AND u.ran_at >= k.day::timestamp AT TIME ZONE 'UTC' AND u.ran_at < (k.day + 1)::timestamp AT TIME ZONE 'UTC'
+    JOIN pruned_rollup_assertions AS p ON p.scenario_id = k.scenario_id AND p.day = k.day
   )
-  SELECT u.scenario_id, u.day, (row_number() OVER (PARTITION BY u.scenario_id, u.day ORDER BY u.environment, v.assertion_type, v.service))::integer,
-         u.environment, v.assertion_type, v.service,
-         count(*) FILTER (WHERE v.status = 'passed'), count(*) FILTER (WHERE v.status = 'failed'),
-         count(*) FILTER (WHERE v.status = 'skipped'), count(*) FILTER (WHERE v.status = 'error')
-  FROM units AS u
-  JOIN analytics_validations AS v ON v.execution_id = u.execution_id AND v.run = u.run
-  GROUP BY u.scenario_id, u.day, u.environment, v.assertion_type, v.service;
+  SELECT scenario_id, day, (row_number() OVER (PARTITION BY scenario_id, day ORDER BY environment, assertion_type, service))::integer,
+         environment, assertion_type, service, sum(passed)::bigint, sum(failed)::bigint, sum(skipped)::bigint, sum(error)::bigint
+  FROM parts GROUP BY scenario_id, day, environment, assertion_type, service;
 $$;
-REVOKE EXECUTE ON FUNCTION "test_coordination"."compute_rollup_assertions"(text[], date[]) FROM PUBLIC;
-COMMENT ON FUNCTION "test_coordination"."compute_rollup_assertions"(text[], date[]) IS 'The rows of rollup_assertions of pairs of scenario and day, from the raw rows.';
+REVOKE EXECUTE ON FUNCTION "test_coordination"."compute_rollup_assertions"(text[], date[], text[], integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION "test_coordination"."compute_rollup_assertions"(text[], date[], text[], integer[]) IS 'The rows of rollup_assertions of pairs of scenario and day, from their units (see rollup_units) and pruned_rollup_assertions.';
 
-CREATE FUNCTION "test_coordination"."compute_rollup_faults"(scenario_ids text[], days date[]) RETURNS SETOF "test_coordination"."rollup_faults"
+CREATE FUNCTION "test_coordination"."compute_rollup_faults"(scenario_ids text[], days date[], only_ids text[], only_runs integer[]) RETURNS SETOF "test_coordination"."rollup_faults"
 LANGUAGE sql STABLE
 SET search_path = test_coordination, pg_temp
 AS $$
   WITH units AS MATERIALIZED (
-    SELECT u.scenario_id, u.day, u.environment, u.execution_id, u.run, u.status
-    FROM unnest(scenario_ids, days) AS k(scenario_id, day)
-    JOIN analytics_units AS u ON u.scenario_id = k.scenario_id
-      AND u.ran_at >= k.day::timestamp AT TIME ZONE 'UTC' AND u.ran_at < (k.day + 1)::timestamp AT TIME ZONE 'UTC'
+    SELECT u.scenario_id, u.day, u.environment, u.execution_id, u.run, u.status FROM rollup_units(scenario_ids, days, only_ids, only_runs) AS u
   ), faults AS MATERIALIZED (
     SELECT u.scenario_id, u.day, u.environment, u.execution_id, u.run, u.status AS run_status,
            f.fault_type, f.target_service, f.fault_id, f.status, f.injected_at,
@@ -1577,27 +1610,50 @@ AS $$
            rollup_microseconds(f.detection_seconds) AS detection_us, rollup_bucket(f.detection_seconds) AS detection_bucket
     FROM units AS u
     JOIN analytics_faults AS f ON f.execution_id = u.execution_id AND f.run = u.run
+  ), pruned AS MATERIALIZED (
+    SELECT p.* FROM unnest(scenario_ids, days) AS k(scenario_id, day)
+    JOIN pruned_rollup_faults AS p ON p.scenario_id = k.scenario_id AND p.day = k.day
   ), recoveries AS (
     SELECT scenario_id, day, environment, fault_type, target_service, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(held ORDER BY bucket) AS counts
-    FROM (SELECT scenario_id, day, environment, fault_type, target_service, recovery_bucket AS bucket, count(*) AS held
-          FROM faults WHERE recovery_us IS NOT NULL GROUP BY scenario_id, day, environment, fault_type, target_service, recovery_bucket) AS h
+    FROM (SELECT scenario_id, day, environment, fault_type, target_service, bucket, sum(held)::bigint AS held
+          FROM (SELECT scenario_id, day, environment, fault_type, target_service, recovery_bucket AS bucket, 1 AS held FROM faults WHERE recovery_us IS NOT NULL
+                UNION ALL
+                SELECT p.scenario_id, p.day, p.environment, p.fault_type, p.target_service, b.bucket, b.held
+                FROM pruned AS p CROSS JOIN unnest(p.recovery_buckets, p.recovery_counts) AS b(bucket, held)) AS parts
+          GROUP BY scenario_id, day, environment, fault_type, target_service, bucket) AS h
     GROUP BY scenario_id, day, environment, fault_type, target_service
   ), detections AS (
     SELECT scenario_id, day, environment, fault_type, target_service, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(held ORDER BY bucket) AS counts
-    FROM (SELECT scenario_id, day, environment, fault_type, target_service, detection_bucket AS bucket, count(*) AS held
-          FROM faults WHERE detection_us IS NOT NULL GROUP BY scenario_id, day, environment, fault_type, target_service, detection_bucket) AS h
+    FROM (SELECT scenario_id, day, environment, fault_type, target_service, bucket, sum(held)::bigint AS held
+          FROM (SELECT scenario_id, day, environment, fault_type, target_service, detection_bucket AS bucket, 1 AS held FROM faults WHERE detection_us IS NOT NULL
+                UNION ALL
+                SELECT p.scenario_id, p.day, p.environment, p.fault_type, p.target_service, b.bucket, b.held
+                FROM pruned AS p CROSS JOIN unnest(p.detection_buckets, p.detection_counts) AS b(bucket, held)) AS parts
+          GROUP BY scenario_id, day, environment, fault_type, target_service, bucket) AS h
     GROUP BY scenario_id, day, environment, fault_type, target_service
   ), latest AS (
     SELECT DISTINCT ON (scenario_id, day, environment, fault_type, target_service)
            scenario_id, day, environment, fault_type, target_service, injected_at, execution_id, run, run_status, status
-    FROM faults WHERE injected_at IS NOT NULL
+    FROM (SELECT scenario_id, day, environment, fault_type, target_service, injected_at, execution_id, run, run_status, status, fault_id
+          FROM faults WHERE injected_at IS NOT NULL
+          UNION ALL
+          SELECT scenario_id, day, environment, fault_type, target_service, last_injected_at, last_execution_id, last_run, last_run_status, last_fault_status, ''
+          FROM pruned WHERE last_injected_at IS NOT NULL) AS parts
     ORDER BY scenario_id, day, environment, fault_type, target_service, injected_at DESC, execution_id DESC, run DESC, fault_id DESC
   ), totals AS (
-    SELECT scenario_id, day, environment, fault_type, target_service, count(*) AS faults, count(injected_at) AS injected,
-           count(*) FILTER (WHERE status = 'failed') AS failed, count(*) FILTER (WHERE status = 'recovered') AS recovered,
-           count(recovery_us) AS recovery_count, coalesce(sum(recovery_us), 0) AS recovery_sum, max(recovery_us) AS recovery_max,
-           count(detection_us) AS detection_count, coalesce(sum(detection_us), 0) AS detection_sum, max(detection_us) AS detection_max
-    FROM faults GROUP BY scenario_id, day, environment, fault_type, target_service
+    SELECT scenario_id, day, environment, fault_type, target_service,
+           sum(faults)::bigint AS faults, sum(injected)::bigint AS injected, sum(failed)::bigint AS failed, sum(recovered)::bigint AS recovered,
+           sum(recovery_count)::bigint AS recovery_count, sum(recovery_sum) AS recovery_sum, max(recovery_max) AS recovery_max,
+           sum(detection_count)::bigint AS detection_count, sum(detection_sum) AS detection_sum, max(detection_max) AS detection_max
+    FROM (SELECT scenario_id, day, environment, fault_type, target_service, count(*) AS faults, count(injected_at) AS injected,
+                 count(*) FILTER (WHERE status = 'failed') AS failed, count(*) FILTER (WHERE status = 'recovered') AS recovered,
+                 count(recovery_us) AS recovery_count, coalesce(sum(recovery_us), 0) AS recovery_sum, max(recovery_us) AS recovery_max,
+                 count(detection_us) AS detection_count, coalesce(sum(detection_us), 0) AS detection_sum, max(detection_us) AS detection_max
+          FROM faults GROUP BY scenario_id, day, environment, fault_type, target_service
+          UNION ALL
+          SELECT scenario_id, day, environment, fault_type, target_service, faults, injected, failed, recovered,
+                 recovery_count, recovery_us_sum, recovery_us_max, detection_count, detection_us_sum, detection_us_max FROM pruned) AS parts
+    GROUP BY scenario_id, day, environment, fault_type, target_service
   )
   SELECT t.scenario_id, t.day, (row_number() OVER (PARTITION BY t.scenario_id, t.day ORDER BY t.environment, t.fault_type, t.target_service))::integer,
          t.environment, t.fault_type, t.target_service, t.faults, t.injected, t.failed, t.recovered,
@@ -1609,8 +1665,31 @@ AS $$
   LEFT JOIN detections AS d USING (scenario_id, day, environment, fault_type, target_service)
   LEFT JOIN latest AS l USING (scenario_id, day, environment, fault_type, target_service);
 $$;
-REVOKE EXECUTE ON FUNCTION "test_coordination"."compute_rollup_faults"(text[], date[]) FROM PUBLIC;
-COMMENT ON FUNCTION "test_coordination"."compute_rollup_faults"(text[], date[]) IS 'The rows of rollup_faults of pairs of scenario and day, from the raw rows.';
+REVOKE EXECUTE ON FUNCTION "test_coordination"."compute_rollup_faults"(text[], date[], text[], integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION "test_coordination"."compute_rollup_faults"(text[], date[], text[], integer[]) IS 'The rows of rollup_faults of pairs of scenario and day, from their units (see rollup_units) and pruned_rollup_faults.';
+
+-- keep_rollups is for retention, before it writes the tombstones of runs whose
+-- results go: what these contribute to the rollups of their days is kept with what
+-- runs that went before them did. The rollups themselves stay as they are.
+CREATE FUNCTION "test_coordination"."keep_rollups"(scenario_ids text[], days date[], only_ids text[], only_runs integer[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = test_coordination, pg_temp
+AS $$
+DECLARE
+  of_runs rollup_runs[] := ARRAY(SELECT r FROM compute_rollup_runs(scenario_ids, days, only_ids, only_runs) AS r);
+  of_assertions rollup_assertions[] := ARRAY(SELECT r FROM compute_rollup_assertions(scenario_ids, days, only_ids, only_runs) AS r);
+  of_faults rollup_faults[] := ARRAY(SELECT r FROM compute_rollup_faults(scenario_ids, days, only_ids, only_runs) AS r);
+BEGIN
+  DELETE FROM pruned_rollup_runs AS p USING unnest(scenario_ids, days) AS k(scenario_id, day) WHERE p.scenario_id = k.scenario_id AND p.day = k.day;
+  INSERT INTO pruned_rollup_runs SELECT * FROM unnest(of_runs);
+  DELETE FROM pruned_rollup_assertions AS p USING unnest(scenario_ids, days) AS k(scenario_id, day) WHERE p.scenario_id = k.scenario_id AND p.day = k.day;
+  INSERT INTO pruned_rollup_assertions SELECT * FROM unnest(of_assertions);
+  DELETE FROM pruned_rollup_faults AS p USING unnest(scenario_ids, days) AS k(scenario_id, day) WHERE p.scenario_id = k.scenario_id AND p.day = k.day;
+  INSERT INTO pruned_rollup_faults SELECT * FROM unnest(of_faults);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION "test_coordination"."keep_rollups"(text[], date[], text[], integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION "test_coordination"."keep_rollups"(text[], date[], text[], integer[]) IS 'Adds what runs that are about to lose their results contribute to the rollups of their days, whose pairs of scenario and day are given, to pruned_rollup_runs, _assertions and _faults.';
 
 CREATE FUNCTION "test_coordination"."compute_scenario_summaries"(scenario_ids text[], as_of date) RETURNS SETOF "test_coordination"."scenario_summaries"
 LANGUAGE sql STABLE

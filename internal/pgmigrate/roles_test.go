@@ -57,7 +57,7 @@ func TestSharedInstallation(t *testing.T) {
 	analyst := as(t, with, "monitor_user", "secret")
 	exec(t, analyst, `SELECT FROM test_coordination.analytics_executions, test_coordination.analytics_timeline`)
 	readsAllViews(t, analyst)
-	mustDeny(t, analyst, `SELECT * FROM test_coordination.compute_rollup_runs(ARRAY['s'], ARRAY['2026-01-01'::date])`)
+	mustDeny(t, analyst, `SELECT * FROM test_coordination.compute_rollup_runs(ARRAY['s'], ARRAY['2026-01-01'::date], NULL, NULL)`)
 	mustDeny(t, analyst, `SELECT FROM test_coordination.executions`)
 	mustDeny(t, analyst, `DELETE FROM test_coordination.analytics_executions`)
 }
@@ -105,7 +105,7 @@ func TestHardenedInstallation(t *testing.T) {
 			}
 			useAsService(t, writer)
 			exec(t, writer, `INSERT INTO test_coordination.later VALUES (1)`)
-			exec(t, writer, `INSERT INTO test_coordination.rollup_runs SELECT * FROM test_coordination.compute_rollup_runs(ARRAY['s'], ARRAY['2026-01-01'::date])`)
+			exec(t, writer, `INSERT INTO test_coordination.rollup_runs SELECT * FROM test_coordination.compute_rollup_runs(ARRAY['s'], ARRAY['2026-01-01'::date], NULL, NULL)`)
 			mustDeny(t, writer, `CREATE TABLE test_coordination.mine (id integer)`)
 			mustDeny(t, writer, `DROP TABLE test_coordination.executions`)
 			mustDeny(t, writer, `TRUNCATE test_coordination.executions`)

@@ -105,7 +105,8 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
-	if err := tx.FreezeDays(ctx, daysOf(due, unchanged)); err != nil {
+	figures := keysOf(slices.DeleteFunc(slices.Clone(due), func(d retention.Due) bool { return !countsInRollups(d) }))
+	if err := tx.keepRollups(ctx, daysOf(due, unchanged), figures); err != nil {
 		return nil, err
 	}
 	return due, tx.mark(ctx, due)
@@ -162,13 +163,18 @@ func (tx *Tx) stillDue(ctx context.Context, decided []retention.Due, unchanged m
 			ids = append(ids, string(due[i].ExecutionID))
 		}
 	}
-	attempts, err := tx.q.AttemptsOfGroups(ctx, sortedSet(groups))
-	if err != nil {
-		return nil, interpret("look at the attempts of groups", err)
+	var attempts []dbsqlc.AttemptsOfGroupsRow
+	var runs []dbsqlc.StoredRunsRow
+	var err error
+	if len(groups) > 0 {
+		if attempts, err = tx.q.AttemptsOfGroups(ctx, sortedSet(groups)); err != nil {
+			return nil, interpret("look at the attempts of groups", err)
+		}
 	}
-	runs, err := tx.q.StoredRuns(ctx, sortedSet(ids))
-	if err != nil {
-		return nil, interpret("look at the other runs of ids", err)
+	if len(ids) > 0 {
+		if runs, err = tx.q.StoredRuns(ctx, sortedSet(ids)); err != nil {
+			return nil, interpret("look at the other runs of ids", err)
+		}
 	}
 	for before := -1; before != len(due); {
 		before = len(due)
@@ -179,9 +185,7 @@ func (tx *Tx) stillDue(ctx context.Context, decided []retention.Due, unchanged m
 
 // wholeGroups leaves out the attempts of groups of which another one keeps something
 // that figures are made from and these lose: one that has changed since it was decided,
-// or that nobody knew then. An attempt that is inserted by a transaction that has not
-// been committed yet counts as a thing of its own from then on: the figures of the days
-// of the others are frozen.
+// or that nobody knew then. An attempt that comes later counts as a thing of its own.
 func wholeGroups(due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow, attempts []dbsqlc.AttemptsOfGroupsRow) []retention.Due {
 	type group struct{ scenario, id string }
 	groupOf := func(d *retention.Due) group {

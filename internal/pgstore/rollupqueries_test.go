@@ -47,10 +47,6 @@ func rollupCalls(found *int) []call {
 			r, err := q.ScenarioIsDirty(ctx, "counted")
 			return oneOf(found, r, err)
 		}, true},
-		{"DirtyAmong", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.DirtyAmong(ctx, []string{"counted"})
-			return rowsOf(found, r, err)
-		}, true},
 		{"DirtyState", func(ctx context.Context, q *dbsqlc.Queries) error {
 			r, err := q.DirtyState(ctx)
 			return oneOf(found, r, err)
@@ -145,10 +141,8 @@ func rollupCalls(found *int) []call {
 			return rowsOf(found, r, err)
 		}, true},
 		{"RemoveGroups", func(ctx context.Context, q *dbsqlc.Queries) error { return q.RemoveGroups(ctx, scenarios, groups) }, false},
-		{"FreezeDays", func(ctx context.Context, q *dbsqlc.Queries) error { return q.FreezeDays(ctx, now, scenarios, days) }, false},
-		{"FrozenAmong", func(ctx context.Context, q *dbsqlc.Queries) error {
-			r, err := q.FrozenAmong(ctx, scenarios, days)
-			return rowsOf(found, r, err)
-		}, true},
+		{"KeepRollups", func(ctx context.Context, q *dbsqlc.Queries) error {
+			return q.KeepRollups(ctx, dbsqlc.KeepRollupsParams{ScenarioIds: scenarios, Days: days, Ids: []string{"e"}, Runs: []int32{1}})
+		}, false},
 	}
 }

@@ -156,29 +156,13 @@ func columnsOf(keys []RollupKey) (scenarios []string, days []time.Time) {
 	return scenarios, days
 }
 
-// MakeRollups makes the rollups of keys anew from the raw rows, and the summaries
-// of their scenarios, as of a day; those of frozen keys stay as they are. It
-// tells how many were made.
-func (tx *Tx) MakeRollups(ctx context.Context, keys []RollupKey, today time.Time) (int, error) {
+// MakeRollups makes the rollups of keys anew, and the summaries of their scenarios, as
+// of a day: from the raw rows, and from what runs contributed whose results are gone.
+func (tx *Tx) MakeRollups(ctx context.Context, keys []RollupKey, today time.Time) error {
 	if len(keys) == 0 {
-		return 0, nil
+		return nil
 	}
 	scenarios, days := columnsOf(keys)
-	tx.pipe.doing("look for frozen rollups")
-	frozen, err := tx.q.FrozenAmong(ctx, scenarios, days)
-	if err != nil {
-		return 0, interpret("look for frozen rollups", err)
-	}
-	if len(frozen) > 0 {
-		stay := make(map[RollupKey]bool, len(frozen))
-		for _, f := range frozen {
-			stay[RollupKey{f.ScenarioID, f.Day.UTC()}] = true
-		}
-		keys = slices.DeleteFunc(slices.Clone(keys), func(k RollupKey) bool { return stay[k] })
-		if scenarios, days = columnsOf(keys); len(keys) == 0 {
-			return 0, nil
-		}
-	}
 	tx.pipe.doing("make rollups anew")
 	for _, statement := range []func(context.Context, []string, []time.Time) error{
 		tx.queued.DeleteRollupRuns, tx.queued.DeleteRollupAssertions, tx.queued.DeleteRollupFaults,
@@ -186,10 +170,10 @@ func (tx *Tx) MakeRollups(ctx context.Context, keys []RollupKey, today time.Time
 		tx.queued.NoteEnvironments,
 	} {
 		if err := statement(ctx, scenarios, days); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return len(keys), tx.MakeSummaries(ctx, slices.Compact(slices.Sorted(slices.Values(scenarios))), today)
+	return tx.MakeSummaries(ctx, slices.Compact(slices.Sorted(slices.Values(scenarios))), today)
 }
 
 // MakeSummaries makes the summaries of scenarios anew from their rollups, as of a
@@ -202,36 +186,20 @@ func (tx *Tx) MakeSummaries(ctx context.Context, scenarios []string, today time.
 	return tx.queued.InsertSummaries(ctx, scenarios, today)
 }
 
-// FreezeDays brings the rollups of keys up to date for the last time and keeps them
-// as they are then, whatever comes: for whoever is about to remove runs of these
-// days. It locks the rollups, so it comes first in its transaction, and the runs
-// are removed in the same one or a later one. Only those of scenarios of which notes
-// wait are made anew: all others are exact, and summaries cost more than the rest
-// of what a page of retention does.
-func (tx *Tx) FreezeDays(ctx context.Context, keys []RollupKey) error {
+// keepRollups keeps what runs contribute to the rollups of keys, which are those of their
+// days, before their results go: under LockRollups, and before their tombstones are
+// written. The rollups themselves stay as they are, and may be behind: what changed of
+// these runs lately is in what is kept.
+func (tx *Tx) keepRollups(ctx context.Context, keys []RollupKey, runs prunedKeys) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	if err := tx.LockRollups(ctx); err != nil {
-		return err
-	}
 	scenarios, days := columnsOf(keys)
-	tx.pipe.doing("look for notes of rollups")
-	dirty, err := tx.q.DirtyAmong(ctx, slices.Compact(slices.Sorted(slices.Values(scenarios))))
-	if err != nil {
-		return interpret("look for notes of rollups", err)
-	}
-	behind := slices.DeleteFunc(slices.Clone(keys), func(k RollupKey) bool { return !slices.Contains(dirty, k.ScenarioID) })
-	if _, err := tx.MakeRollups(ctx, behind, tx.now.UTC().Truncate(24*time.Hour)); err != nil {
-		return err
-	}
-	tx.pipe.doing("freeze rollups")
-	return tx.queued.FreezeDays(ctx, tx.now, scenarios, days)
+	return interpret("keep what runs contribute to rollups", tx.q.KeepRollups(ctx, dbsqlc.KeepRollupsParams{ScenarioIds: scenarios, Days: days, Ids: runs.ids, Runs: runs.runs}))
 }
 
 // MarkAllDirty notes that the rollups of a scenario (empty: of all) since a day
-// must be made anew, but for those that are frozen, and tells of how many keys and
-// groups.
+// must be made anew, and tells of how many keys and groups.
 func (tx *Tx) MarkAllDirty(ctx context.Context, scenario string, since time.Time) (int64, error) {
 	tx.pipe.doing("note all rollups")
 	if err := tx.queued.TakeTime(ctx); err != nil {
@@ -270,7 +238,7 @@ func (s *Store) RollupScenarios(ctx context.Context) ([]string, error) {
 // RollupDay is a day of a scenario that has runs which count, or rollups.
 type RollupDay struct {
 	Day    time.Time
-	Frozen bool
+	Pruned bool // its rollups count runs whose results are gone
 }
 
 // RollupDays are those of a scenario.
@@ -281,7 +249,7 @@ func (s *Store) RollupDays(ctx context.Context, scenario string) ([]RollupDay, e
 	}
 	days := make([]RollupDay, len(rows))
 	for i, r := range rows {
-		days[i] = RollupDay{r.Day.UTC(), r.Frozen}
+		days[i] = RollupDay{r.Day.UTC(), r.Pruned}
 	}
 	return days, nil
 }

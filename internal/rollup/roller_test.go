@@ -139,65 +139,65 @@ func TestRunsThatDoNotCountLeaveNoNote(t *testing.T) {
 	}
 }
 
-// Who freezes makes anew only what notes wait for: the rest is exact already.
-func TestFreezingMakesAnewWhatNotesWaitFor(t *testing.T) {
+// Runs that are gone, or whose results are, stay in the figures, each once: also of what
+// was said just before, when all is made anew, and together with who comes late.
+func TestPrunedRunsStayInTheFigures(t *testing.T) {
 	t.Parallel()
 	q := newQuiet(t)
-	q.run("old", 9, "", 0, "passed")
-	q.drain()
-	old := []pgstore.RollupKey{{ScenarioID: "s", Day: time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC)}}
-	const versions = `SELECT xmin::text FROM test_coordination.rollup_runs UNION ALL SELECT xmin::text FROM test_coordination.scenario_summaries`
-	made := q.rows(versions)
-	if len(made) == 0 {
-		t.Fatal("nothing was rolled up")
+	heard := func(hoursAgo int) {
+		q.Now = func() time.Time { return noon.Add(-time.Duration(hoursAgo) * time.Hour) }
 	}
-	freeze := func(ctx context.Context, tx *pgstore.Tx) error { return tx.FreezeDays(ctx, old) }
-	q.do(freeze)
-	q.wants("versions of rollups that were exact", made, versions)
-	q.wants("frozen days", []string{"2026-03-06"}, `DELETE FROM test_coordination.rollup_frozen_days RETURNING day::text`)
-
-	q.Say(&contract.ExecutionValidationRecorded{ExecutionId: "old", ValidationId: "v", AssertionType: "alert", Status: "failed"})
-	q.do(freeze)
-	q.wants("versions that stayed although a note waits", nil, `SELECT v.xmin FROM (`+versions+`) AS v WHERE v.xmin = ANY ('{`+strings.Join(made, ",")+`}')`)
-	q.wants("assertions of the late event", []string{"alert"}, `SELECT DISTINCT assertion_type FROM test_coordination.rollup_assertions`)
-}
-
-// What was frozen stays as it is: when its runs are removed, when a late event
-// comes, and when all is made anew.
-func TestFrozenDaysStay(t *testing.T) {
-	t.Parallel()
-	q := newQuiet(t)
-	q.run("old", 9, "", 0, "passed")
-	q.run("new", 1, "", 0, "passed")
-	// Not drained: who freezes rolls up once more.
-	old := pgstore.RollupKey{ScenarioID: "s", Day: time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC)}
-	q.do(func(ctx context.Context, tx *pgstore.Tx) error { return tx.FreezeDays(ctx, []pgstore.RollupKey{old}) })
-	want := []string{"2026-03-06: 1 units of 1 runs, 1 passed, 0 after retries", "2026-03-14: 1 units of 1 runs, 1 passed, 0 after retries"}
-	q.drain()
-	q.wants("frozen", want, days)
-	q.Say(&contract.ExecutionValidationRecorded{ExecutionId: "old", ValidationId: "v", AssertionType: "alert", Status: "failed"})
-	q.drain()
-	q.wants("after a late event", want, days)
-	pruner := pruning.New(pruning.Config{
-		Rules: retention.Rules{Policies: []retention.Policy{{Name: "all but the newest", Keep: retention.Keep{Count: 1}, Data: retention.Everything}}}, Actor: "test", Pace: 0.01,
-	}, pruning.Parts{Store: q.Store, Now: func() time.Time { return time.Now().Add(time.Minute) }})
-	if _, err := pruner.Once(t.Context()); err != nil {
-		t.Fatal(err)
+	rest := func() {
+		q.rows(`UPDATE test_coordination.executions SET settled_change_at = '2026-03-15' RETURNING ''`) // by PostgreSQL's clock it is just now
+		q.now = q.now.AddDate(0, 0, 7)
 	}
-	q.wants("the runs that are left", []string{"new"}, `SELECT execution_id FROM test_coordination.executions`)
-	q.do(func(ctx context.Context, tx *pgstore.Tx) error {
-		marked, err := tx.MarkAllDirty(ctx, "", time.Time{})
-		if marked != 1 {
-			t.Errorf("%d keys marked, want that of the new run", marked)
+	prune := func(data retention.Kinds, want ...string) {
+		t.Helper()
+		rules := retention.Rules{Policies: []retention.Policy{{Name: "all but the newest", Keep: retention.Keep{Count: 1}, Data: data}}}
+		rest()
+		if _, err := pruning.New(pruning.Config{Rules: rules, Actor: "test", Pace: -1}, pruning.Parts{Store: q.Store, Now: func() time.Time { return q.now }}).Once(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		return err
-	})
+		q.wants("runs that are whole", want, `SELECT e.execution_id FROM test_coordination.executions AS e WHERE NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = e.execution_id) ORDER BY 1`)
+	}
+	figures := func(what, ofOld, assertions string) {
+		t.Helper()
+		q.drain()
+		want := []string{"2026-03-06: " + ofOld, "2026-03-14: 1 units of 1 runs, 1 passed, 0 after retries"}
+		q.wants(what, want, days)
+		const validations = `SELECT format('%s: %s passed, %s failed', day, passed, failed) FROM test_coordination.analytics_daily_assertions`
+		q.wants(what, []string{"2026-03-06: " + assertions}, validations)
+		q.do(func(ctx context.Context, tx *pgstore.Tx) error {
+			_, err := tx.MarkAllDirty(ctx, "", time.Time{})
+			return err
+		})
+		q.drain()
+		q.wants(what+", made anew", want, days)
+		q.clean()
+	}
+	says := func(id, status string) {
+		q.Say(&contract.ExecutionValidationRecorded{ExecutionId: id, ValidationId: "v", AssertionType: "alert", Status: status})
+	}
+	heard(2)
+	q.run("old", 9, "", 0, "passed")
+	heard(0)
+	q.run("new", 1, "", 0, "passed")
 	q.drain()
-	q.wants("after a rebuild", want, days)
-	q.clean()
-	if report := q.verify(); !slices.ContainsFunc(report.NotVerifiable, func(s string) bool { return strings.HasPrefix(s, "rollups of 1 days of scenarios are frozen") }) {
+	says("old", "passed") // of which the rollups do not know yet
+	prune(retention.Events|retention.Results, "new")
+	figures("without results", "1 units of 1 runs, 1 passed, 0 after retries", "1 passed, 0 failed")
+	prune(retention.Run, "new")
+	figures("without the run", "1 units of 1 runs, 1 passed, 0 after retries", "1 passed, 0 failed")
+
+	heard(1)
+	q.run("late", 9, "", 0, "failed")
+	says("late", "passed")
+	figures("with one that comes late", "2 units of 2 runs, 1 passed, 0 after retries", "2 passed, 0 failed")
+	if report := q.verify(); !slices.Contains(report.NotVerifiable, "what runs that were pruned contribute to the rollups of 1 days of scenarios") {
 		t.Errorf("not verifiable: %q", report.NotVerifiable)
 	}
+	prune(retention.Run, "new")
+	figures("without that, too", "2 units of 2 runs, 1 passed, 0 after retries", "2 passed, 0 failed")
 }
 
 func (q *quiet) do(work func(context.Context, *pgstore.Tx) error) {

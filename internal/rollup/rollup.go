@@ -19,8 +19,9 @@
 // know yet that it has lost the lead, cannot put older rollups in place of newer
 // ones: the lock is taken before anything is read.
 //
-// So once no note is left, rollups are exactly what the raw rows say. The package
-// knows neither what is counted nor how: that is said in SQL (schema.sql), and
+// So once no note is left, rollups are exactly what the raw rows say, and what runs said
+// whose results retention has removed since: what these contribute is added up before
+// they go, and added to what others do. The package knows neither what is counted nor how: that is said in SQL (schema.sql), and
 // held against an independent calculation in the tests.
 package rollup
 
@@ -184,9 +185,8 @@ func (r *Roller) page(ctx context.Context) (done made, err error) {
 		if err != nil {
 			return err
 		}
-		done.notes = len(notes)
-		done.keys, err = tx.MakeRollups(ctx, keys, dayOf(now))
-		return err
+		done.notes, done.keys = len(notes), len(keys)
+		return tx.MakeRollups(ctx, keys, dayOf(now))
 	})
 	if err != nil {
 		return made{}, err

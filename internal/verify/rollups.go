@@ -16,28 +16,26 @@ const daysAtOnce = 50
 
 // rollups verifies the analysts' figures against the runs: those of each scenario
 // and day from the raw rows, and the summaries from the former. What still waits
-// for the roller, and what was frozen when its runs were pruned, cannot be.
+// for the roller cannot be, nor what was kept of runs that were pruned.
 func (v *verification) rollups(ctx context.Context) error {
 	scenarios, err := v.store.RollupScenarios(ctx)
 	if err != nil {
 		return err
 	}
 	today := time.Now().UTC().Truncate(24 * time.Hour)
-	waiting, frozen := 0, 0
+	waiting, pruned := 0, 0
 	for _, scenario := range scenarios {
 		days, err := v.store.RollupDays(ctx, scenario)
 		if err != nil {
 			return err
 		}
-		var verifiable []time.Time
-		for _, d := range days {
-			if d.Frozen {
-				frozen++
-			} else {
-				verifiable = append(verifiable, d.Day)
+		dates := make([]time.Time, len(days))
+		for i, d := range days {
+			if dates[i] = d.Day; d.Pruned {
+				pruned++
 			}
 		}
-		dirty, err := v.rollupsOf(ctx, scenario, verifiable, today)
+		dirty, err := v.rollupsOf(ctx, scenario, dates, today)
 		if err != nil {
 			return err
 		}
@@ -48,8 +46,8 @@ func (v *verification) rollups(ctx context.Context) error {
 	if waiting > 0 {
 		v.report.cannotVerify("rollups of %d scenarios: runs have changed since they were made", waiting)
 	}
-	if frozen > 0 {
-		v.report.cannotVerify("rollups of %d days of scenarios are frozen: runs of these days were pruned", frozen)
+	if pruned > 0 {
+		v.report.cannotVerify("what runs that were pruned contribute to the rollups of %d days of scenarios", pruned)
 	}
 	return nil
 }

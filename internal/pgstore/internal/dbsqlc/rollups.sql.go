@@ -93,9 +93,9 @@ WITH stored AS (
 ), keys AS (
   SELECT array_agg($2::text) AS scenario_ids, array_agg(k.day) AS days FROM unnest($3::date[]) AS k(day)
 ), computed AS (
-  SELECT 'rollup_runs' AS of_table, c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_runs(k.scenario_ids, k.days) AS r) AS c
-  UNION ALL SELECT 'rollup_assertions', c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_assertions(k.scenario_ids, k.days) AS r) AS c
-  UNION ALL SELECT 'rollup_faults', c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_faults(k.scenario_ids, k.days) AS r) AS c
+  SELECT 'rollup_runs' AS of_table, c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_runs(k.scenario_ids, k.days, NULL, NULL) AS r) AS c
+  UNION ALL SELECT 'rollup_assertions', c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_assertions(k.scenario_ids, k.days, NULL, NULL) AS r) AS c
+  UNION ALL SELECT 'rollup_faults', c.fields FROM keys AS k, LATERAL (SELECT to_jsonb(r) AS fields FROM test_coordination.compute_rollup_faults(k.scenario_ids, k.days, NULL, NULL) AS r) AS c
 )
 SELECT coalesce(s.of_table, c.of_table)::text AS of_table, coalesce(s.fields, c.fields)::jsonb AS key, s.fields::jsonb AS stored, c.fields::jsonb AS computed
 FROM stored AS s
@@ -189,31 +189,6 @@ func (q *Queries) DifferentSummaries(ctx context.Context, scenarioID string, tod
 	return items, nil
 }
 
-const dirtyAmong = `-- name: DirtyAmong :many
-SELECT DISTINCT d.scenario_id FROM test_coordination.rollup_dirty AS d WHERE d.scenario_id = ANY ($1::text[])
-`
-
-// DirtyAmong are those of the scenarios of which notes wait.
-func (q *Queries) DirtyAmong(ctx context.Context, scenarioIds []string) ([]string, error) {
-	rows, err := q.db.Query(ctx, dirtyAmong, scenarioIds)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []string{}
-	for rows.Next() {
-		var scenario_id string
-		if err := rows.Scan(&scenario_id); err != nil {
-			return nil, err
-		}
-		items = append(items, scenario_id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const dirtyState = `-- name: DirtyState :one
 SELECT (SELECT count(*) FROM (SELECT FROM test_coordination.rollup_dirty LIMIT 100000) AS waiting)::bigint AS waiting, d.appended_at AS oldest
 FROM test_coordination.rollup_dirty AS d ORDER BY d.id LIMIT 1
@@ -231,50 +206,6 @@ func (q *Queries) DirtyState(ctx context.Context) (DirtyStateRow, error) {
 	var i DirtyStateRow
 	err := row.Scan(&i.Waiting, &i.Oldest)
 	return i, err
-}
-
-const freezeDays = `-- name: FreezeDays :exec
-INSERT INTO test_coordination.rollup_frozen_days (scenario_id, day, frozen_at)
-SELECT u.scenario_id, u.day, $1 FROM ROWS FROM (unnest($2::text[]), unnest($3::date[])) AS u(scenario_id, day)
-ON CONFLICT (scenario_id, day) DO NOTHING
-`
-
-// FreezeDays keeps the rollups of keys as they are.
-func (q *Queries) FreezeDays(ctx context.Context, now time.Time, scenarioIds []string, days []time.Time) error {
-	_, err := q.db.Exec(ctx, freezeDays, now, scenarioIds, days)
-	return err
-}
-
-const frozenAmong = `-- name: FrozenAmong :many
-SELECT f.scenario_id, f.day
-FROM ROWS FROM (unnest($1::text[]), unnest($2::date[])) AS u(scenario_id, day)
-JOIN test_coordination.rollup_frozen_days AS f ON f.scenario_id = u.scenario_id AND f.day = u.day
-`
-
-type FrozenAmongRow struct {
-	ScenarioID string
-	Day        time.Time
-}
-
-// FrozenAmong are those of the keys that are frozen.
-func (q *Queries) FrozenAmong(ctx context.Context, scenarioIds []string, days []time.Time) ([]FrozenAmongRow, error) {
-	rows, err := q.db.Query(ctx, frozenAmong, scenarioIds, days)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []FrozenAmongRow{}
-	for rows.Next() {
-		var i FrozenAmongRow
-		if err := rows.Scan(&i.ScenarioID, &i.Day); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const groupDays = `-- name: GroupDays :many
@@ -329,7 +260,7 @@ func (q *Queries) GroupDays(ctx context.Context, scenarioIds []string, groupIds 
 }
 
 const insertRollupAssertions = `-- name: InsertRollupAssertions :exec
-INSERT INTO test_coordination.rollup_assertions SELECT scenario_id, day, ordinal, environment, assertion_type, service, passed, failed, skipped, error FROM test_coordination.compute_rollup_assertions($1::text[], $2::date[])
+INSERT INTO test_coordination.rollup_assertions SELECT scenario_id, day, ordinal, environment, assertion_type, service, passed, failed, skipped, error FROM test_coordination.compute_rollup_assertions($1::text[], $2::date[], NULL, NULL)
 `
 
 // InsertRollupAssertions is the second half.
@@ -339,7 +270,7 @@ func (q *Queries) InsertRollupAssertions(ctx context.Context, scenarioIds []stri
 }
 
 const insertRollupFaults = `-- name: InsertRollupFaults :exec
-INSERT INTO test_coordination.rollup_faults SELECT scenario_id, day, ordinal, environment, fault_type, target_service, faults, injected, failed, recovered, recovery_count, recovery_us_sum, recovery_us_max, recovery_buckets, recovery_counts, detection_count, detection_us_sum, detection_us_max, detection_buckets, detection_counts, last_injected_at, last_execution_id, last_run, last_run_status, last_fault_status FROM test_coordination.compute_rollup_faults($1::text[], $2::date[])
+INSERT INTO test_coordination.rollup_faults SELECT scenario_id, day, ordinal, environment, fault_type, target_service, faults, injected, failed, recovered, recovery_count, recovery_us_sum, recovery_us_max, recovery_buckets, recovery_counts, detection_count, detection_us_sum, detection_us_max, detection_buckets, detection_counts, last_injected_at, last_execution_id, last_run, last_run_status, last_fault_status FROM test_coordination.compute_rollup_faults($1::text[], $2::date[], NULL, NULL)
 `
 
 // InsertRollupFaults is the second half.
@@ -349,7 +280,7 @@ func (q *Queries) InsertRollupFaults(ctx context.Context, scenarioIds []string, 
 }
 
 const insertRollupRuns = `-- name: InsertRollupRuns :exec
-INSERT INTO test_coordination.rollup_runs SELECT scenario_id, day, ordinal, environment, scenario_version, label_key, label_value, runs, units, passed, failed, error, cancelled, timeout, interrupted, retries, passed_after_retries, duration_count, duration_us_sum, duration_us_min, duration_us_max, duration_buckets, duration_counts, score_count, score_sum FROM test_coordination.compute_rollup_runs($1::text[], $2::date[])
+INSERT INTO test_coordination.rollup_runs SELECT scenario_id, day, ordinal, environment, scenario_version, label_key, label_value, runs, units, passed, failed, error, cancelled, timeout, interrupted, retries, passed_after_retries, duration_count, duration_us_sum, duration_us_min, duration_us_max, duration_buckets, duration_counts, score_count, score_sum FROM test_coordination.compute_rollup_runs($1::text[], $2::date[], NULL, NULL)
 `
 
 // InsertRollupRuns is the second half.
@@ -365,6 +296,29 @@ INSERT INTO test_coordination.scenario_summaries SELECT window_days, scenario_id
 // InsertSummaries is the second half.
 func (q *Queries) InsertSummaries(ctx context.Context, scenarioIds []string, asOf time.Time) error {
 	_, err := q.db.Exec(ctx, insertSummaries, scenarioIds, asOf)
+	return err
+}
+
+const keepRollups = `-- name: KeepRollups :exec
+SELECT test_coordination.keep_rollups($1::text[], $2::date[], $3::text[], $4::integer[])
+`
+
+type KeepRollupsParams struct {
+	ScenarioIds []string
+	Days        []time.Time
+	Ids         []string
+	Runs        []int32
+}
+
+// KeepRollups adds what runs that are about to lose their results contribute to the
+// rollups of keys, which are those of their days, to what is kept of them.
+func (q *Queries) KeepRollups(ctx context.Context, arg KeepRollupsParams) error {
+	_, err := q.db.Exec(ctx, keepRollups,
+		arg.ScenarioIds,
+		arg.Days,
+		arg.Ids,
+		arg.Runs,
+	)
 	return err
 }
 
@@ -387,9 +341,10 @@ SELECT k.scenario_id, k.day, k.group_id, $1 FROM (
   FROM test_coordination.executions AS e WHERE e.ended_at IS NOT NULL AND e.dry_run IS NOT TRUE
   UNION
   SELECT r.scenario_id, r.day, '' FROM test_coordination.rollup_runs AS r
+  UNION
+  SELECT p.scenario_id, p.day, '' FROM test_coordination.pruned_rollup_runs AS p
 ) AS k
 WHERE ($2::text = '' OR k.scenario_id = $2::text) AND k.day >= $3::date
-  AND NOT EXISTS (SELECT FROM test_coordination.rollup_frozen_days AS f WHERE f.scenario_id = k.scenario_id AND f.day = k.day)
 ORDER BY k.scenario_id, k.day, k.group_id
 `
 
@@ -420,7 +375,7 @@ type MisplacedGroupsRow struct {
 }
 
 // MisplacedGroups are groups that the rollups count on another day than that of
-// their last attempt; those of frozen days stay.
+// their last attempt.
 func (q *Queries) MisplacedGroups(ctx context.Context, scenarioID string, page int32) ([]MisplacedGroupsRow, error) {
 	rows, err := q.db.Query(ctx, misplacedGroups, scenarioID, page)
 	if err != nil {
@@ -468,22 +423,23 @@ func (q *Queries) RemoveGroups(ctx context.Context, scenarioIds []string, groupI
 }
 
 const rollupDays = `-- name: RollupDays :many
-SELECT k.day::date AS day, EXISTS (SELECT FROM test_coordination.rollup_frozen_days AS f WHERE f.scenario_id = $1 AND f.day = k.day)::boolean AS frozen FROM (
-  SELECT (coalesce(e.started_at, e.requested_at, e.created_at) AT TIME ZONE 'UTC')::date AS day
+SELECT k.day::date AS day, bool_or(k.pruned)::boolean AS pruned FROM (
+  SELECT (coalesce(e.started_at, e.requested_at, e.created_at) AT TIME ZONE 'UTC')::date AS day, false AS pruned
   FROM test_coordination.executions AS e WHERE e.scenario_id = $1 AND e.ended_at IS NOT NULL AND e.dry_run IS NOT TRUE
-  UNION SELECT r.day FROM test_coordination.rollup_runs AS r WHERE r.scenario_id = $1
-  UNION SELECT r.day FROM test_coordination.rollup_assertions AS r WHERE r.scenario_id = $1
-  UNION SELECT r.day FROM test_coordination.rollup_faults AS r WHERE r.scenario_id = $1
-) AS k ORDER BY k.day
+  UNION SELECT r.day, false FROM test_coordination.rollup_runs AS r WHERE r.scenario_id = $1
+  UNION SELECT r.day, false FROM test_coordination.rollup_assertions AS r WHERE r.scenario_id = $1
+  UNION SELECT r.day, false FROM test_coordination.rollup_faults AS r WHERE r.scenario_id = $1
+  UNION SELECT p.day, true FROM test_coordination.pruned_rollup_runs AS p WHERE p.scenario_id = $1
+) AS k GROUP BY k.day ORDER BY k.day
 `
 
 type RollupDaysRow struct {
 	Day    time.Time
-	Frozen bool
+	Pruned bool
 }
 
-// RollupDays are the days of a scenario that have runs that count or rollups,
-// and whether they are frozen.
+// RollupDays are the days of a scenario that have runs that count or rollups, and
+// whether these count runs whose results are gone.
 func (q *Queries) RollupDays(ctx context.Context, scenarioID string) ([]RollupDaysRow, error) {
 	rows, err := q.db.Query(ctx, rollupDays, scenarioID)
 	if err != nil {
@@ -493,7 +449,7 @@ func (q *Queries) RollupDays(ctx context.Context, scenarioID string) ([]RollupDa
 	items := []RollupDaysRow{}
 	for rows.Next() {
 		var i RollupDaysRow
-		if err := rows.Scan(&i.Day, &i.Frozen); err != nil {
+		if err := rows.Scan(&i.Day, &i.Pruned); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -512,6 +468,7 @@ SELECT s.scenario_id::text AS scenario_id FROM (
   UNION SELECT DISTINCT r.scenario_id FROM test_coordination.rollup_faults AS r
   UNION SELECT DISTINCT r.scenario_id FROM test_coordination.scenario_summaries AS r
   UNION SELECT DISTINCT r.scenario_id FROM test_coordination.rollup_environments AS r
+  UNION SELECT DISTINCT p.scenario_id FROM test_coordination.pruned_rollup_runs AS p
 ) AS s ORDER BY s.scenario_id
 `
 
