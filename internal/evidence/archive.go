@@ -157,7 +157,10 @@ func (c *counter) Read(b []byte) (int, error) {
 	if err := c.ended(); err != nil {
 		return 0, err
 	}
-	if int64(len(b)) > c.left+1 {
+	if c.left < 0 { // as a manifest may say
+		return 0, errTooLarge
+	}
+	if int64(len(b))-1 > c.left { // the other way it may overflow
 		b = b[:c.left+1]
 	}
 	n, err := c.from.Read(b)

@@ -82,6 +82,8 @@ func directoryOf(r io.ReaderAt, size int64) (at, length int64, err error) {
 			return 0, 0, zip.ErrFormat
 		case count != 1<<16-1 && uint64(count) != count64, length != in64 && length != length64, at != in64 && at != at64:
 			return 0, 0, errors.New("its two ends say two things of its directory")
+		case count64 > mostEntries: // of which package zip compares 16 bits
+			return 0, 0, fmt.Errorf("it is said to have %d entries, a bundle has at most %d", count64, mostEntries)
 		}
 		length, at = length64, at64
 	}
@@ -161,7 +163,10 @@ func holdLayout(r io.ReaderAt, files []*zip.File, directory int64, result *Resul
 		if wrong := wrongExtra(h.extra, h.wide); wrong != "" {
 			result.find(Finding{Check: CheckArchive, Entry: f.Name, Problem: "before its data, " + wrong})
 		}
-		at = f.data + int64(f.CompressedSize64) //nolint:gosec // what is negative does not begin there
+		if left := directory - f.data; left < 0 || f.CompressedSize64 > uint64(left) {
+			return fmt.Errorf("%.100q ends behind byte %d, where the directory begins", f.Name, directory)
+		}
+		at = f.data + int64(f.CompressedSize64) //nolint:gosec // it lies in the file
 		if f.Flags&hasDescriptor != 0 {
 			length, same := descriptorAt(r, at, f.File)
 			if length == 0 {
