@@ -99,7 +99,7 @@ func directoryOf(r io.ReaderAt, size int64) (at, length int64, err error) {
 // holdDirectory holds the directory against its records, one behind the other, and
 // nothing behind them. What is wrong with their extra fields is found.
 func holdDirectory(r io.ReaderAt, files []*zip.File, at, length int64, result *Result) error {
-	b, le := make([]byte, length), binary.LittleEndian
+	b := make([]byte, length)
 	if _, err := r.ReadAt(b, at); err != nil {
 		return err
 	}
@@ -108,12 +108,7 @@ func holdDirectory(r io.ReaderAt, files []*zip.File, at, length int64, result *R
 		if n > len(b) {
 			return fmt.Errorf("the record of %.100q does not end in its directory", f.Name)
 		}
-		wide := 0
-		for _, at := range []int{20, 24, 42} { // sizes, and where the entry begins
-			if le.Uint32(b[at:]) == in64 {
-				wide += 8
-			}
-		}
+		wide := wideOf(b, f.Extra)
 		if wrong := wrongExtra(f.Extra, wide); wrong != "" {
 			result.find(Finding{Check: CheckArchive, Entry: f.Name, Problem: "in the directory, " + wrong})
 		}
@@ -123,6 +118,27 @@ func holdDirectory(r io.ReaderAt, files []*zip.File, at, length int64, result *R
 		return fmt.Errorf("%d bytes lie behind the records of its directory", len(b))
 	}
 	return nil
+}
+
+// wideOf is how many bytes of 64-bit numbers are in an extra field of a record.
+func wideOf(record, extra []byte) (wide int) {
+	le := binary.LittleEndian
+	for _, at := range []int{20, 24, 42} { // sizes, and where the entry begins
+		if le.Uint32(record[at:]) == in64 {
+			wide += 8
+		}
+	}
+	offset := le.Uint32(record[42:])
+	if wide != 16 || offset == in64 {
+		return wide
+	}
+	fields, _ := fieldsOf(extra)
+	for _, f := range fields { // package zip writes the offset there, too, once more
+		if f.id == fieldWide && len(f.value) == 24 && le.Uint64(f.value[16:]) == uint64(offset) {
+			return 24
+		}
+	}
+	return wide
 }
 
 // holdLayout holds entries, one behind the other from the first byte to the
