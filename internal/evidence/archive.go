@@ -2,6 +2,8 @@ package evidence
 
 import (
 	"archive/zip"
+	"bufio"
+	"compress/flate"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,6 +48,7 @@ func openArchive(r io.ReaderAt, size int64, result *Result) (*archive, error) {
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // odd names are found below
 		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
 	}
+	z.RegisterDecompressor(zip.Deflate, inflate)
 	if len(z.File) > mostEntries {
 		return nil, fmt.Errorf("the ZIP has %d entries, a bundle has at most %d", len(z.File), mostEntries)
 	}
@@ -82,6 +85,30 @@ func openArchive(r io.ReaderAt, size int64, result *Result) (*archive, error) {
 		result.find(Finding{Check: CheckArchive, Problem: "the ZIP has a comment", Found: z.Comment})
 	}
 	return a, nil
+}
+
+// inflater unpacks an entry.
+type inflater struct {
+	io.ReadCloser
+	packed *bufio.Reader
+}
+
+// inflate unpacks what is packed, and nothing may be behind it. That flate takes no
+// byte too many is so of an io.ByteReader.
+func inflate(packed io.Reader) io.ReadCloser {
+	from := bufio.NewReader(packed)
+	return &inflater{flate.NewReader(from), from}
+}
+
+// Read fails where other bytes are behind what was packed.
+func (i *inflater) Read(b []byte) (int, error) {
+	n, err := i.ReadCloser.Read(b)
+	if errors.Is(err, io.EOF) {
+		if _, err = i.packed.Peek(1); err == nil {
+			err = errors.New("bytes lie behind what is packed of it")
+		}
+	}
+	return n, err
 }
 
 // errTooLarge says that an entry is larger than it may be.
