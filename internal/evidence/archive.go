@@ -52,10 +52,11 @@ func openArchive(r io.ReaderAt, size int64, result *Result) (*archive, error) {
 	if len(z.File) > mostEntries {
 		return nil, fmt.Errorf("the ZIP has %d entries, a bundle has at most %d", len(z.File), mostEntries)
 	}
-	if err := holdDirectory(r, z.File, directory, length, result); err != nil {
-		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
+	entries, err := holdDirectory(r, z.File, directory, length, result)
+	if err == nil {
+		err = holdLayout(r, entries, directory, result)
 	}
-	if err := holdLayout(r, z.File, directory, result); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
 	}
 	a := &archive{files: map[string]*zip.File{}}

@@ -447,6 +447,58 @@ func (e *ending) ReadAt(b []byte, at int64) (int, error) {
 	return e.from.ReadAt(b, at)
 }
 
+// A record may not name another beginning of an entry, in the content of the one
+// before it, from which the same data is reached.
+func TestEntriesBeginWhereTheyAreSaidTo(t *testing.T) {
+	t.Parallel()
+	good, _ := write(t, sourceOf(t, crash(t)))
+	f := unpack(t, good)
+	const first, second = "README.txt", "definition.yaml"
+	if f.names[0] != first || f.names[1] != second {
+		t.Fatalf("the entries are %v", f.names)
+	}
+	le := binary.LittleEndian
+	fake := slices.Concat([]byte("PK\x03\x04\x14\x00\x08\x00\x08\x00"), make([]byte, 20)) // and a name of
+	le.PutUint16(fake[26:], 16+30+uint16(len(second)))                                       // the descriptor and the true header
+	f.content[first] = append(f.content[first], fake...)
+	f.relist(t)
+	for in, field := range map[string]string{"32": "", "64": extra(0x0001, "12345678")} {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for _, name := range f.names {
+			h := &zip.FileHeader{Name: name, Method: zip.Store}
+			to, err := z.CreateHeader(h)
+			if err == nil {
+				_, err = to.Write(f.content[name])
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == second {
+				h.Extra = []byte(field)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		file := b.Bytes()
+		record := directory(t, file, second)
+		begins := le.Uint32(record[42:])
+		for _, before := range []uint32{0, 16 + 30} {
+			if field == "" {
+				le.PutUint32(record[42:], begins-before)
+			} else {
+				le.PutUint32(record[42:], 1<<32-1)
+				le.PutUint64(record[46+len(second)+4:], uint64(begins-before))
+			}
+			r, err := evidence.Verify(t.Context(), bytes.NewReader(file), int64(len(file)), evidence.Expected{})
+			if before == 0 && (err != nil || !r.Verified) || before > 0 && (err == nil || !strings.Contains(err.Error(), `"definition.yaml" does not begin at byte`)) {
+				t.Errorf("in %s bits, %d bytes before: result %+v, error %v", in, before, r, err)
+			}
+		}
+	}
+}
+
 // sparse is a file that was written with holes in it.
 type sparse struct {
 	parts []part

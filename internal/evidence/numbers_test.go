@@ -60,7 +60,7 @@ func TestHostileNumbersOfTheArchive(t *testing.T) {
 	hostile := []uint64{1<<16 + count, 1<<32 + count, math.MaxUint64, math.MaxUint64 - 100, 1<<63 + 100, 1 << 63, math.MaxInt64, math.MaxInt64 - 100, 1 << 40}
 	for _, n := range hostile {
 		for _, name := range []string{"README.txt", "events.jsonl", "manifest.json"} {
-			for place, says := range []string{"", "ends behind byte", name} {
+			for place, says := range []string{"", "ends behind byte", "does not begin at byte"} {
 				numbers := [3]uint64{}
 				numbers[place] = n
 				b := wide(t, good, name, numbers)
