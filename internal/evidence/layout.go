@@ -160,7 +160,7 @@ func holdLayout(r io.ReaderAt, entries []placed, directory int64, result *Result
 	at := int64(0)
 	for _, f := range entries {
 		h, err := readHeader(r, at)
-		data, failed := f.DataOffset() // from where package zip reads
+		data, failed := f.DataOffset()
 		if err != nil || failed != nil || f.begins != uint64(at) || data != at+h.length { //nolint:gosec // at lies in the file
 			return fmt.Errorf("%.100q does not begin at byte %d, where what is before it ends", f.Name, at)
 		}

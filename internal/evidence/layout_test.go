@@ -458,8 +458,8 @@ func TestEntriesBeginWhereTheyAreSaidTo(t *testing.T) {
 		t.Fatalf("the entries are %v", f.names)
 	}
 	le := binary.LittleEndian
-	fake := slices.Concat([]byte("PK\x03\x04\x14\x00\x08\x00\x08\x00"), make([]byte, 20)) // and a name of
-	le.PutUint16(fake[26:], 16+30+uint16(len(second)))                                       // the descriptor and the true header
+	fake := slices.Concat([]byte("PK\x03\x04\x14\x00\x08\x00\x08\x00"), make([]byte, 20))
+	le.PutUint16(fake[26:], 16+30+uint16(len(second))) // its name is the descriptor and the true header
 	f.content[first] = append(f.content[first], fake...)
 	f.relist(t)
 	for in, field := range map[string]string{"32": "", "64": extra(0x0001, "12345678")} {
