@@ -334,9 +334,9 @@ func TestSizesOf64Bits(t *testing.T) {
 					at = append(at, place)
 				}
 			}
-			value := make([]byte, 8*len(at))
+			value := make([]byte, 8*len(at), 32)
 			if more != nil {
-				value = append(value, make([]byte, 8)...)
+				value = value[:8*len(at)+8]
 			}
 			b := packed(t, f, "report.json", []byte(extra(0x0001, string(value))), nil, "")
 			record := directory(t, b, "report.json")
