@@ -17,6 +17,7 @@ import (
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report/render"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/scenario"
 )
 
@@ -60,7 +61,15 @@ func (s *evidences) ExportEvidence(ctx context.Context, r *connect.Request[contr
 // built from.
 func (s *evidences) source(ctx context.Context, run *execution.Run, revision int32) (evidence.Source, error) {
 	source := evidence.Source{Events: s.events(ctx, run), Compared: s.compared}
-	frozen, err := s.Store.Report(ctx, pgstore.RunKey{ID: run.ID, Number: run.Number}, revision)
+	k := pgstore.RunKey{ID: run.ID, Number: run.Number}
+	removed, err := s.Store.Removed(ctx, k)
+	if err != nil {
+		return source, err
+	}
+	if removed.Kinds.Has(retention.Events) { // or they are about to go; no report follows
+		return source, pgstore.ErrPruned
+	}
+	frozen, err := s.Store.Report(ctx, k, revision)
 	if errors.Is(err, pgstore.ErrNotFound) {
 		return source, noReport(run, revision)
 	}
@@ -139,7 +148,7 @@ func evidenceFailure(err error) error {
 			message: "the report is of other events than there are now (" + changed.Error() + "): ask again when its next revision is there",
 		}
 	case errors.Is(err, pgstore.ErrPruned), errors.Is(err, event.ErrIncomplete):
-		return &failure{code: connect.CodeFailedPrecondition, reason: "pruned", message: "log lines or snapshots of the run were pruned: there is no evidence of it any more"}
+		return &failure{code: connect.CodeFailedPrecondition, reason: "pruned", message: "events, log lines or snapshots of the run were pruned: there is no evidence of it any more"}
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/evidence"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/fact"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1/testcoordinationv1connect"
@@ -275,14 +276,7 @@ func TestNoEvidenceOfTheRest(t *testing.T) {
 	w.say(&contract.ExecutionLogAppended{ExecutionId: "exec-1", Lines: []*contract.LogLine{{Message: "one"}}})
 	w.say(&contract.ExecutionFinished{ExecutionId: "exec-1", Outcome: "passed"})
 	w.freeze("exec-1")
-	run, err := w.store.FindRun(t.Context(), pgstore.RunKey{ID: "exec-1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	due := retention.Due{ExecutionID: run.ID, Number: run.Number, Version: run.Version, Bucket: run.Bucket, Go: retention.Logs, Policy: "old"}
-	if pruned, err := w.store.PruneRuns(t.Context(), pgstore.PruneRequest{Due: []retention.Due{due}, Now: time.Now()}); err != nil || len(pruned) != 1 {
-		t.Fatalf("%d runs pruned, error %v", len(pruned), err)
-	}
+	w.prune("exec-1", retention.Logs)
 	if r := w.freeze("exec-1"); r.GetRevision() != 1 {
 		t.Errorf("revision %d of a run that has nothing new to say", r.GetRevision())
 	}
@@ -290,12 +284,52 @@ func TestNoEvidenceOfTheRest(t *testing.T) {
 	if r := w.freeze("exec-1"); r.GetRevision() != 2 {
 		t.Errorf("revision %d after a note", r.GetRevision())
 	}
-	_, _, err = w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
+	_, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1"})
 	w.refusal("the rest of a run", err, connect.CodeFailedPrecondition, "pruned")
 	file := call(w, w.reports.GetReport, &contract.GetReportRequest{ExecutionId: "exec-1", Format: "markdown"}).GetFile().GetContent()
 	if !strings.Contains(string(file), "removed by retention, last by policy old") {
 		t.Errorf("the report does not say what is gone:\n%s", file)
 	}
+}
+
+// prune has retention mark what goes of a run, whose rows stay there for a while.
+func (w *world) prune(id execution.ID, kinds retention.Kinds) *execution.Run {
+	w.Helper()
+	run, err := w.store.FindRun(w.Context(), pgstore.RunKey{ID: id})
+	if err != nil {
+		w.Fatal(err)
+	}
+	due := retention.Due{ExecutionID: run.ID, Number: run.Number, Version: run.Version, Bucket: run.Bucket, Go: kinds, Policy: "old"}
+	if pruned, err := w.store.PruneRuns(w.Context(), pgstore.PruneRequest{Due: []retention.Due{due}, Now: time.Now()}); err != nil || len(pruned) != 1 {
+		w.Fatalf("%d runs pruned, error %v", len(pruned), err)
+	}
+	return &run
+}
+
+// Of a run whose events go before its report there is no evidence, from when that is
+// decided, and no newer report is promised.
+func TestNoEvidenceWithoutEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.say(&contract.ExecutionStarted{ExecutionId: "exec-1"})
+	w.say(&contract.ExecutionFinished{ExecutionId: "exec-1", Outcome: "passed"})
+	w.freeze("exec-1")
+	run := w.prune("exec-1", retention.Events)
+	refused := func(when string) {
+		t.Helper()
+		for _, revision := range []int32{0, 1} {
+			_, _, err := w.export(&contract.ExportEvidenceRequest{ExecutionId: "exec-1", Revision: revision})
+			w.refusal(when, err, connect.CodeFailedPrecondition, "pruned")
+			if err != nil && !strings.Contains(err.Error(), "events, log lines or snapshots") {
+				t.Errorf("%s: %v", when, err)
+			}
+		}
+	}
+	refused("while rows are still there")
+	if n, err := w.store.RemovePending(t.Context(), retention.MonthKind{Month: retention.MonthOf(run.Bucket), Kind: retention.Events}, 1000, time.Now()); err != nil || n != 1 {
+		t.Fatalf("events of %d runs removed, error %v", n, err)
+	}
+	refused("when they are gone")
 }
 
 // value is any JSON of a message.

@@ -2,6 +2,8 @@ package evidence
 
 import (
 	"archive/zip"
+	"bufio"
+	"compress/flate"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -46,13 +48,15 @@ func openArchive(r io.ReaderAt, size int64, result *Result) (*archive, error) {
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // odd names are found below
 		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
 	}
+	z.RegisterDecompressor(zip.Deflate, inflate)
 	if len(z.File) > mostEntries {
 		return nil, fmt.Errorf("the ZIP has %d entries, a bundle has at most %d", len(z.File), mostEntries)
 	}
-	if err := holdDirectory(r, z.File, directory, length, result); err != nil {
-		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
+	entries, err := holdDirectory(r, z.File, directory, length, result)
+	if err == nil {
+		err = holdLayout(r, entries, directory, result)
 	}
-	if err := holdLayout(r, z.File, directory, result); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("read the file as a ZIP: %w", err)
 	}
 	a := &archive{files: map[string]*zip.File{}}
@@ -82,6 +86,30 @@ func openArchive(r io.ReaderAt, size int64, result *Result) (*archive, error) {
 		result.find(Finding{Check: CheckArchive, Problem: "the ZIP has a comment", Found: z.Comment})
 	}
 	return a, nil
+}
+
+// inflater unpacks an entry.
+type inflater struct {
+	io.ReadCloser
+	packed *bufio.Reader
+}
+
+// inflate unpacks what is packed, and nothing may be behind it. That flate takes no
+// byte too many is so of an io.ByteReader.
+func inflate(packed io.Reader) io.ReadCloser {
+	from := bufio.NewReader(packed)
+	return &inflater{flate.NewReader(from), from}
+}
+
+// Read fails where other bytes are behind what was packed.
+func (i *inflater) Read(b []byte) (int, error) {
+	n, err := i.ReadCloser.Read(b)
+	if errors.Is(err, io.EOF) {
+		if _, err = i.packed.Peek(1); err == nil {
+			err = errors.New("bytes lie behind what is packed of it")
+		}
+	}
+	return n, err
 }
 
 // errTooLarge says that an entry is larger than it may be.
@@ -157,7 +185,10 @@ func (c *counter) Read(b []byte) (int, error) {
 	if err := c.ended(); err != nil {
 		return 0, err
 	}
-	if int64(len(b)) > c.left+1 {
+	if c.left < 0 { // as a manifest may say
+		return 0, errTooLarge
+	}
+	if int64(len(b))-1 > c.left { // the other way it may overflow
 		b = b[:c.left+1]
 	}
 	n, err := c.from.Read(b)

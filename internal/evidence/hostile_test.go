@@ -3,6 +3,7 @@ package evidence_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -234,6 +235,72 @@ func TestReportOfTooManyPartsIsNotRead(t *testing.T) {
 		return f.Check == evidence.CheckReport && strings.Contains(f.Problem, "more than 500000 objects")
 	}) {
 		t.Errorf("findings %v", r.Findings)
+	}
+}
+
+// hiding is a ZIP with text behind what is packed of an entry, which all that
+// describes the entry counts as packed.
+func hiding(t testing.TB, f *files, of, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, name := range f.names {
+		content := f.content[name]
+		var deflated bytes.Buffer
+		to, err := flate.NewWriter(&deflated, flate.BestSpeed)
+		if err == nil {
+			_, err = to.Write(content)
+		}
+		if err == nil {
+			err = to.Close()
+		}
+		if name == of {
+			deflated.WriteString(text)
+		}
+		var raw io.Writer
+		if err == nil {
+			raw, err = z.CreateRaw(&zip.FileHeader{
+				Name: name, Method: zip.Deflate, Flags: 8, CRC32: crc32.ChecksumIEEE(content),
+				CompressedSize64: uint64(deflated.Len()), UncompressedSize64: uint64(len(content)), //nolint:gosec // no negative length
+			})
+		}
+		if err == nil {
+			_, err = raw.Write(deflated.Bytes())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Where what is packed of an entry ends, nothing else is.
+func TestNothingHidesBehindWhatIsPacked(t *testing.T) {
+	t.Parallel()
+	good, _ := write(t, sourceOf(t, crash(t)))
+	f := unpack(t, good)
+	if r := verify(t, hiding(t, f, "", ""), evidence.Expected{}); !r.Verified {
+		t.Errorf("nothing is hidden: findings %v", r.Findings)
+	}
+	for _, text := range []string{"e", "\x00", strings.Repeat("evil", 10_000)} {
+		for _, name := range f.names {
+			b := hiding(t, f, name, text)
+			r, err := evidence.Verify(t.Context(), bytes.NewReader(b), int64(len(b)), evidence.Expected{})
+			if name == "manifest.json" {
+				if err == nil || !strings.Contains(err.Error(), "bytes lie behind") {
+					t.Errorf("%s: result %+v, error %v", name, r, err)
+				}
+				continue
+			}
+			if err != nil || !slices.ContainsFunc(r.Findings, func(f evidence.Finding) bool {
+				return f.Check == evidence.CheckEntries && f.Entry == name && strings.Contains(f.Problem, "bytes lie behind")
+			}) {
+				t.Errorf("%s: findings %v, error %v", name, r.Findings, err)
+			}
+		}
 	}
 }
 

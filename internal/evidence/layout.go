@@ -3,6 +3,7 @@ package evidence
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -82,6 +83,8 @@ func directoryOf(r io.ReaderAt, size int64) (at, length int64, err error) {
 			return 0, 0, zip.ErrFormat
 		case count != 1<<16-1 && uint64(count) != count64, length != in64 && length != length64, at != in64 && at != at64:
 			return 0, 0, errors.New("its two ends say two things of its directory")
+		case count64 > mostEntries: // of which package zip compares 16 bits
+			return 0, 0, fmt.Errorf("it is said to have %d entries, a bundle has at most %d", count64, mostEntries)
 		}
 		length, at = length64, at64
 	}
@@ -94,56 +97,71 @@ func directoryOf(r io.ReaderAt, size int64) (at, length int64, err error) {
 	return at, length, nil
 }
 
+// placed is an entry and where the directory says that it begins.
+type placed struct {
+	*zip.File
+	begins uint64
+}
+
 // holdDirectory holds the directory against its records, one behind the other, and
 // nothing behind them. What is wrong with their extra fields is found.
-func holdDirectory(r io.ReaderAt, files []*zip.File, at, length int64, result *Result) error {
-	b, le := make([]byte, length), binary.LittleEndian
+func holdDirectory(r io.ReaderAt, files []*zip.File, at, length int64, result *Result) ([]placed, error) {
+	b := make([]byte, length)
 	if _, err := r.ReadAt(b, at); err != nil {
-		return err
+		return nil, err
 	}
-	for _, f := range files {
+	entries := make([]placed, len(files))
+	for i, f := range files {
 		n := recordLength + len(f.Name) + len(f.Extra) + len(f.Comment)
 		if n > len(b) {
-			return fmt.Errorf("the record of %.100q does not end in its directory", f.Name)
+			return nil, fmt.Errorf("the record of %.100q does not end in its directory", f.Name)
 		}
-		wide := 0
-		for _, at := range []int{20, 24, 42} { // sizes, and where the entry begins
-			if le.Uint32(b[at:]) == in64 {
-				wide += 8
-			}
-		}
+		begins, wide := beginOf(b, f.Extra)
 		if wrong := wrongExtra(f.Extra, wide); wrong != "" {
 			result.find(Finding{Check: CheckArchive, Entry: f.Name, Problem: "in the directory, " + wrong})
 		}
-		b = b[n:]
+		entries[i], b = placed{f, begins}, b[n:]
 	}
 	if len(b) > 0 {
-		return fmt.Errorf("%d bytes lie behind the records of its directory", len(b))
+		return nil, fmt.Errorf("%d bytes lie behind the records of its directory", len(b))
 	}
-	return nil
+	return entries, nil
+}
+
+// beginOf is where the entry of a record begins, and how many bytes of sizes and
+// offset stand in an extra field.
+func beginOf(record, extra []byte) (begins uint64, wide int) {
+	le := binary.LittleEndian
+	for _, at := range []int{20, 24, 42} { // sizes, and the offset
+		if le.Uint32(record[at:]) == in64 {
+			wide += 8
+		}
+	}
+	begins = uint64(le.Uint32(record[42:]))
+	fields, _ := fieldsOf(extra)
+	i := slices.IndexFunc(fields, func(f field) bool { return f.id == fieldWide })
+	if i < 0 {
+		return begins, wide
+	}
+	switch v := fields[i].value; {
+	case begins == in64 && len(v) >= wide:
+		begins = le.Uint64(v[wide-8:])
+	case begins != in64 && wide == 16 && len(v) == 24 && le.Uint64(v[16:]) == begins: // as package zip writes it
+		wide = 24
+	}
+	return begins, wide
 }
 
 // holdLayout holds entries, one behind the other from the first byte to the
 // directory, against it. The error says that there is something else between them;
 // where both describe an entry differently, that is found.
-func holdLayout(r io.ReaderAt, files []*zip.File, directory int64, result *Result) error {
-	type placed struct {
-		*zip.File
-		data int64 // where its data begin
-	}
-	all := make([]placed, len(files))
-	for i, f := range files {
-		data, err := f.DataOffset()
-		if err != nil {
-			return fmt.Errorf("%.100q: %w", f.Name, err)
-		}
-		all[i] = placed{f, data}
-	}
-	slices.SortStableFunc(all, func(a, b placed) int { return int(min(max(a.data-b.data, -1), 1)) })
+func holdLayout(r io.ReaderAt, entries []placed, directory int64, result *Result) error {
+	slices.SortStableFunc(entries, func(a, b placed) int { return cmp.Compare(a.begins, b.begins) })
 	at := int64(0)
-	for _, f := range all {
+	for _, f := range entries {
 		h, err := readHeader(r, at)
-		if err != nil || f.data != at+h.length {
+		data, failed := f.DataOffset()
+		if err != nil || failed != nil || f.begins != uint64(at) || data != at+h.length { //nolint:gosec // at lies in the file
 			return fmt.Errorf("%.100q does not begin at byte %d, where what is before it ends", f.Name, at)
 		}
 		differs := func(what string) {
@@ -161,7 +179,10 @@ func holdLayout(r io.ReaderAt, files []*zip.File, directory int64, result *Resul
 		if wrong := wrongExtra(h.extra, h.wide); wrong != "" {
 			result.find(Finding{Check: CheckArchive, Entry: f.Name, Problem: "before its data, " + wrong})
 		}
-		at = f.data + int64(f.CompressedSize64) //nolint:gosec // what is negative does not begin there
+		if left := directory - data; left < 0 || f.CompressedSize64 > uint64(left) {
+			return fmt.Errorf("%.100q ends behind byte %d, where the directory begins", f.Name, directory)
+		}
+		at = data + int64(f.CompressedSize64) //nolint:gosec // it lies in the file
 		if f.Flags&hasDescriptor != 0 {
 			length, same := descriptorAt(r, at, f.File)
 			if length == 0 {

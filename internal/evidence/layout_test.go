@@ -7,9 +7,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"strings"
 	"testing"
 
@@ -322,23 +324,33 @@ func TestSizesOf64Bits(t *testing.T) {
 	le := binary.LittleEndian
 	places := []int{24, 20, 42} // of the size, that of what is packed, and the offset
 	for asked := range 8 {
-		for name, more := range map[string]string{"": "", "and more": "evilevil"} {
+		for name, more := range map[string]func(offset uint32) uint64{
+			"": nil, "and more": func(uint32) uint64 { return 0x6c6976656c697665 },
+			"and the offset": func(offset uint32) uint64 { return uint64(offset) }, "and another offset": func(offset uint32) uint64 { return uint64(offset) + 1<<32 },
+		} {
 			var at []int
 			for i, place := range places {
 				if asked>>i&1 == 1 {
 					at = append(at, place)
 				}
 			}
-			value := make([]byte, 8*len(at))
-			b := packed(t, f, "report.json", []byte(extra(0x0001, string(value)+more)), nil, "")
+			value := make([]byte, 8*len(at), 32)
+			if more != nil {
+				value = value[:8*len(at)+8]
+			}
+			b := packed(t, f, "report.json", []byte(extra(0x0001, string(value))), nil, "")
 			record := directory(t, b, "report.json")
+			value = record[46+len("report.json")+4:]
+			if more != nil {
+				le.PutUint64(value[8*len(at):], more(le.Uint32(record[42:])))
+			}
 			for i, place := range at {
-				le.PutUint64(record[46+len("report.json")+4+8*i:], uint64(le.Uint32(record[place:])))
+				le.PutUint64(value[8*i:], uint64(le.Uint32(record[place:])))
 				le.PutUint32(record[place:], 1<<32-1)
 			}
-			says := ""
-			if len(at) == 0 || more != "" {
-				says = "extra field 0x0001"
+			says := "extra field 0x0001"
+			if len(at) > 0 && more == nil || asked == 3 && name == "and the offset" { // as package zip writes it of large entries
+				says = ""
 			}
 			holdsExtra(t, fmt.Sprintf("%b %s", asked, name), verify(t, b, evidence.Expected{}), "in the directory, ", says)
 		}
@@ -433,4 +445,134 @@ func (e *ending) ReadAt(b []byte, at int64) (int, error) {
 		e.last = max(e.last, at)
 	}
 	return e.from.ReadAt(b, at)
+}
+
+// A record may not name another beginning of an entry, in the content of the one
+// before it, from which the same data is reached.
+func TestEntriesBeginWhereTheyAreSaidTo(t *testing.T) {
+	t.Parallel()
+	good, _ := write(t, sourceOf(t, crash(t)))
+	f := unpack(t, good)
+	const first, second = "README.txt", "definition.yaml"
+	if f.names[0] != first || f.names[1] != second {
+		t.Fatalf("the entries are %v", f.names)
+	}
+	le := binary.LittleEndian
+	fake := slices.Concat([]byte("PK\x03\x04\x14\x00\x08\x00\x08\x00"), make([]byte, 20))
+	le.PutUint16(fake[26:], 16+30+uint16(len(second))) // its name is the descriptor and the true header
+	f.content[first] = append(f.content[first], fake...)
+	f.relist(t)
+	for in, field := range map[string]string{"32": "", "64": extra(0x0001, "12345678")} {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for _, name := range f.names {
+			h := &zip.FileHeader{Name: name, Method: zip.Store}
+			to, err := z.CreateHeader(h)
+			if err == nil {
+				_, err = to.Write(f.content[name])
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == second {
+				h.Extra = []byte(field)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		file := b.Bytes()
+		record := directory(t, file, second)
+		begins := le.Uint32(record[42:])
+		for _, before := range []uint32{0, 16 + 30} {
+			if field == "" {
+				le.PutUint32(record[42:], begins-before)
+			} else {
+				le.PutUint32(record[42:], 1<<32-1)
+				le.PutUint64(record[46+len(second)+4:], uint64(begins-before))
+			}
+			r, err := evidence.Verify(t.Context(), bytes.NewReader(file), int64(len(file)), evidence.Expected{})
+			if before == 0 && (err != nil || !r.Verified) || before > 0 && (err == nil || !strings.Contains(err.Error(), `"definition.yaml" does not begin at byte`)) {
+				t.Errorf("in %s bits, %d bytes before: result %+v, error %v", in, before, r, err)
+			}
+		}
+	}
+}
+
+// sparse is a file that was written with holes in it.
+type sparse struct {
+	parts []part
+	size  int64
+}
+
+type part struct {
+	at int64
+	b  []byte // nil: zeros
+	n  int64
+}
+
+var hole [1 << 20]byte
+
+func (s *sparse) Write(b []byte) (int, error) {
+	p := part{at: s.size, n: int64(len(b))}
+	if len(b) != len(hole) {
+		p.b = bytes.Clone(b)
+	}
+	s.parts, s.size = append(s.parts, p), s.size+p.n
+	return len(b), nil
+}
+
+func (s *sparse) ReadAt(b []byte, at int64) (int, error) {
+	n := 0
+	for i := sort.Search(len(s.parts), func(i int) bool { return s.parts[i].at+s.parts[i].n > at }); n < len(b); i++ {
+		if i >= len(s.parts) {
+			return n, io.EOF
+		}
+		p := s.parts[i]
+		from := at + int64(n) - p.at
+		read := int(min(int64(len(b)-n), p.n-from))
+		if clear(b[n : n+read]); p.b != nil {
+			copy(b[n:n+read], p.b[from:])
+		}
+		n += read
+	}
+	return n, nil
+}
+
+// Package zip, which writes bundles, says in its own way how large entries of 4 GiB
+// and more are, and where those behind them begin: there is nothing odd in that.
+func TestEntriesOf4GiB(t *testing.T) {
+	t.Parallel()
+	good, _ := write(t, sourceOf(t, crash(t)))
+	f := unpack(t, good)
+	file := &sparse{}
+	z := zip.NewWriter(file)
+	for _, name := range f.names {
+		content, times := f.content[name], 1
+		h := &zip.FileHeader{Name: name, Method: zip.Store, Flags: 8, CRC32: crc32.ChecksumIEEE(content)}
+		if name == "report.html" {
+			content, times = hole[:], 4<<10+1
+		}
+		h.UncompressedSize64 = uint64(len(content) * times)
+		h.CompressedSize64 = h.UncompressedSize64
+		to, err := z.CreateRaw(h)
+		for range times {
+			if err == nil {
+				_, err = to.Write(content)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := evidence.Verify(t.Context(), file, file.size, evidence.Expected{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Findings) != 1 || r.Findings[0].Check != evidence.CheckEntries || r.Findings[0].Found != "more" {
+		t.Errorf("findings %v, want only that report.html is larger than the manifest says", r.Findings)
+	}
 }
