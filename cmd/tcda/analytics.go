@@ -322,8 +322,8 @@ type analyticsRebuild struct {
 
 // Help is what --help says beyond the settings.
 func (*analyticsRebuild) Help() string {
-	return `Figures of days whose runs were pruned are frozen, and stay as they are. The others
-are right at any time while they are made anew, one page of days after the other.
+	return `Figures are right at any time while they are made anew, one page of days after the
+other. What pruned runs contribute to them was kept, and is taken as it is.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line or settings, 3 the database's
 schema is not this program's.`
