@@ -809,7 +809,7 @@ type GetDurationPercentilesRequest struct {
 	LabelValue *string `protobuf:"bytes,5,opt,name=label_value,json=labelValue,proto3,oneof" json:"label_value,omitempty"`
 	// Percents, more than 0 and at most 100; none means 50, 90, 95 and 99.
 	Percents []float64 `protobuf:"fixed64,6,rep,packed,name=percents,proto3" json:"percents,omitempty"`
-	// Compute them from the runs themselves: exact, and slower.
+	// Compute them from the runs themselves, those that retention has left: exact, and slower.
 	Exact         bool `protobuf:"varint,7,opt,name=exact,proto3" json:"exact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
