@@ -35,10 +35,10 @@ func (c *evidenceExport) Run(ctx context.Context, term console) error {
 	if err != nil {
 		return err
 	}
-	if err := c.free(c.Output); err != nil {
-		return err
+	if _, err := os.Lstat(c.Output); err == nil && !c.Force {
+		return c.taken() // before it is fetched for long
 	}
-	file, err := beginOutput(c.Output)
+	file, err := beginOutput(c.Output, !c.Force)
 	if err != nil {
 		return err
 	}
@@ -49,11 +49,11 @@ func (c *evidenceExport) Run(ctx context.Context, term console) error {
 	}
 	if c.Output == "" {
 		c.Output = name
-		if err := c.free(c.Output); err != nil {
-			return err
-		}
 	}
-	if err := file.finish(c.Output); err != nil {
+	switch err := file.finish(c.Output); {
+	case errors.Is(err, os.ErrExist):
+		return c.taken()
+	case err != nil:
 		return err
 	}
 	if c.JSON {
@@ -71,12 +71,9 @@ type exported struct {
 	Manifest string `json:"manifest_sha256"`
 }
 
-// free tells whether a file may be written there.
-func (c *evidenceExport) free(file string) error {
-	if _, err := os.Lstat(file); file != "" && err == nil && !c.Force {
-		return &exitError{exitUsage, fmt.Errorf("%s is there already: name another file with -o, or add --force", escaped(file))}
-	}
-	return nil
+// taken is the error of a file that is there.
+func (c *evidenceExport) taken() error {
+	return &exitError{exitUsage, fmt.Errorf("%s is there already: name another file with -o, or add --force", escaped(c.Output))}
 }
 
 // bundleName is what a service may call a file here.

@@ -107,15 +107,36 @@ func TestEvidenceIsNamedByTheService(t *testing.T) {
 	}
 }
 
+// What comes while a bundle is fetched stays, unless it may be replaced.
+func TestEvidenceReplacesNothingThatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "evidence.zip")
+	path, handler := testcoordinationv1connect.NewEvidenceServiceHandler(&naming{name: "evidence-a-1.zip", meanwhile: func() error {
+		return os.WriteFile(file, []byte("another's"), 0o600)
+	}})
+	c := callerOf(t, serve(t, path, handler))
+	c.fails(2, []string{file + " is there already", "--force"}, "evidence", "export", "exec-1", "-o", file)
+	holds(t, file, "another's", 0o600)
+	c.tcda(0, "evidence", "export", "exec-1", "-o", file, "--force")
+	holds(t, file, "PK", 0o600)
+	alone(t, filepath.Dir(file), 1)
+}
+
 // naming is a service that calls its file something.
 type naming struct {
-	name   string
-	broken bool
+	name      string
+	broken    bool
+	meanwhile func() error // done between two answers
 }
 
 func (n *naming) ExportEvidence(_ context.Context, _ *connect.Request[contract.ExportEvidenceRequest], to *connect.ServerStream[contract.ExportEvidenceResponse]) error {
 	if err := to.Send(&contract.ExportEvidenceResponse{FileName: n.name, Chunk: []byte("PK")}); err != nil || n.broken {
 		return err
+	}
+	if n.meanwhile != nil {
+		if err := n.meanwhile(); err != nil {
+			return err
+		}
 	}
 	return to.Send(&contract.ExportEvidenceResponse{ManifestSha256: strings.Repeat("0", 64)})
 }

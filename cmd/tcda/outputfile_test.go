@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -47,7 +48,7 @@ func TestAFailedWriteLeavesTheFormerFile(t *testing.T) {
 			return f.finish(name)
 		},
 	} {
-		file, err := beginOutput(name)
+		file, err := beginOutput(name, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +70,7 @@ func TestAFileIsReplaced(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	name, link := filepath.Join(folder, "report.html"), filepath.Join(folder, "latest.html")
-	if err := replaceFile(name, []byte("one")); err != nil {
+	if err := writeFile(name, []byte("one"), false); err != nil {
 		t.Fatal(err)
 	}
 	plain := filepath.Join(folder, "plain")
@@ -87,7 +88,7 @@ func TestAFileIsReplaced(t *testing.T) {
 	if err := os.Symlink(name, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := replaceFile(link, []byte("two")); err != nil {
+	if err := writeFile(link, []byte("two"), false); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, name, "two", 0o600)
@@ -110,7 +111,7 @@ func TestAPipeIsWrittenTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = reader.Close() }()
-	if err := replaceFile(name, []byte("content")); err != nil {
+	if err := writeFile(name, []byte("content"), false); err != nil {
 		t.Fatal(err)
 	}
 	got := make([]byte, 100)
@@ -120,8 +121,74 @@ func TestAPipeIsWrittenTo(t *testing.T) {
 	if info, err := os.Stat(name); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
 		t.Errorf("it is %v, error %v", info, err)
 	}
-	if err := replaceFile("/dev/null", []byte("content")); err != nil {
+	if err := writeFile("/dev/null", []byte("content"), false); err != nil {
 		t.Error(err)
 	}
 	alone(t, folder, 1)
+}
+
+// A link that leads nowhere yet leads to the file then.
+func TestWhatALinkLeadsToIsMade(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "links"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(folder, "links", "latest")
+	for name, to := range map[string]string{link: "../second", filepath.Join(folder, "second"): filepath.Join(folder, "report"), filepath.Join(folder, "round"): "round"} {
+		if err := os.Symlink(to, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writeFile(link, []byte("content"), true); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a fresh file over a link: %v", err)
+	}
+	if err := writeFile(link, []byte("content"), false); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(filepath.Join(folder, "report")); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("what the link leads to is %v, error %v", info, err)
+	}
+	if text, err := os.ReadFile(link); err != nil || string(text) != "content" {
+		t.Errorf("read %q, error %v", text, err)
+	}
+	if err := writeFile(filepath.Join(folder, "round"), []byte("content"), false); err == nil {
+		t.Error("a link to itself was written to")
+	}
+	alone(t, folder, 4)
+	alone(t, filepath.Join(folder, "links"), 1)
+}
+
+// What has got the name since it was begun stays, also where there are no links.
+func TestAFreshFileReplacesNothing(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	name, part := filepath.Join(folder, "bundle.zip"), filepath.Join(folder, "part")
+	file, err := beginOutput(name, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for other, content := range map[string]string{name: "another's", part: "ours"} {
+		if err := os.WriteFile(other, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := file.finish(name); !errors.Is(err, os.ErrExist) {
+		t.Errorf("finished with error %v, want that it exists", err)
+	}
+	file.abandon()
+	if err := copyFile(part, name, os.O_EXCL); !errors.Is(err, os.ErrExist) {
+		t.Errorf("copied with error %v, want that it exists", err)
+	}
+	holds(t, name, "another's", 0o600)
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyFile(part, name, os.O_EXCL); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(name); err != nil || string(text) != "ours" {
+		t.Errorf("read %q, error %v", text, err)
+	}
+	alone(t, folder, 2)
 }

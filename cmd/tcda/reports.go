@@ -219,11 +219,7 @@ func (c *reportsExport) write(term console, answer *contract.GetReportResponse, 
 		}
 		name = filepath.Join(folder, own)
 	}
-	put := createFile
-	if c.Force {
-		put = replaceFile
-	}
-	switch err := put(name, answer.GetFile().GetContent()); {
+	switch err := writeFile(name, answer.GetFile().GetContent(), !c.Force); {
 	case errors.Is(err, os.ErrExist):
 		return fmt.Errorf("%s is there already: say --force to write over it", name)
 	case err != nil:
@@ -265,7 +261,7 @@ func (c *reportsCompare) Run(ctx context.Context, term console) error {
 	content := answer.GetFile().GetContent()
 	switch {
 	case c.Output != "":
-		return replaceFile(c.Output, content)
+		return writeFile(c.Output, content, false)
 	case c.Format != "markdown":
 		return writeAll(term.out, content)
 	}

@@ -6,10 +6,9 @@ import (
 	"io"
 	"math"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/csvtext"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore"
 )
 
@@ -49,10 +48,10 @@ func (w *csvWriter) write(cells []pgstore.Cell) error {
 func (w *csvWriter) text(kind pgstore.Kind, c *pgstore.Cell) string {
 	switch kind {
 	case pgstore.KindText, pgstore.KindJSON:
-		if !w.raw && computed(c.Bytes) {
-			return "'" + string(c.Bytes)
+		if w.raw {
+			return string(c.Bytes)
 		}
-		return string(c.Bytes)
+		return csvtext.Disarmed(string(c.Bytes))
 	case pgstore.KindNumeric:
 		return string(c.Bytes)
 	case pgstore.KindBool:
@@ -74,18 +73,6 @@ func (w *csvWriter) text(kind pgstore.Kind, c *pgstore.Cell) string {
 func (w *csvWriter) close() error {
 	w.csv.Flush()
 	return w.csv.Error()
-}
-
-// computed tells whether a spreadsheet would compute a text, or hide how it
-// begins (https://owasp.org/www-community/attacks/CSV_Injection). A text that
-// begins with an apostrophe gets another, so that one can be taken from every
-// text that begins with one to have the texts back.
-func computed(text []byte) bool {
-	if len(text) == 0 {
-		return false
-	}
-	first, _ := utf8.DecodeRune(text)
-	return strings.ContainsRune("=+-@\t\r\n'＝＋－＠", first) // those of full width are read alike by some
 }
 
 // doubleText is a double in the fewest digits that give it back; NaN, Infinity

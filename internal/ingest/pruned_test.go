@@ -421,3 +421,28 @@ func TestAPassWaitsForTheRoller(t *testing.T) {
 	}
 	w.verify()
 }
+
+// A pass that has done all it was to do was not cut off, though nobody could tell then
+// what is left.
+func TestAPassThatCannotTellWhatIsLeftIsNotCutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.history(95, func() []kafkarecord.Record { return w.fullRun("exec-1") })
+	pruner := w.pruner(thirtyDays, func(c *pruning.Config, p *pruning.Parts) {
+		c.Rules.Audit = 1000 * 24 * time.Hour
+		p.Probe = func(step string) error {
+			if step == "forget" { // the last one
+				w.exec("ALTER TABLE test_coordination.pruned_runs RENAME TO away")
+			}
+			return nil
+		}
+	})
+	if done, err := pruner.Once(t.Context()); err == nil || len(done.Pruned) == 0 {
+		t.Fatalf("pruned %v, error %v; want some, and one", done.Pruned, err)
+	}
+	var cutOff bool
+	must(t, w.db.Pool(w).QueryRow(t.Context(), "SELECT (details->>'cut_off')::bool FROM test_coordination.audit_log WHERE action = 'retention.prune'").Scan(&cutOff))
+	if cutOff {
+		t.Error("the audit log says that the pass was cut off")
+	}
+}

@@ -198,16 +198,17 @@ const auditPatience = 10 * time.Second
 // off.
 func (p *Pruner) pass(ctx context.Context) (Result, error) {
 	done := Result{Pruned: map[retention.PolicyKind]retention.Tally{}}
-	cut := p.work(ctx, &done)
-	if cut == nil {
-		cut = p.measure(ctx, &done)
+	err := p.work(ctx, &done)
+	cutOff := err != nil
+	if !cutOff {
+		err = p.measure(ctx, &done)
 	}
 	if done.didNothing() {
-		return done, cut
+		return done, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditPatience)
 	defer cancel()
-	return done, errors.Join(cut, p.Store.AuditPass(ctx, p.cfg.Actor, done.details(cut != nil), p.Now().UTC()))
+	return done, errors.Join(err, p.Store.AuditPass(ctx, p.cfg.Actor, done.details(cutOff), p.Now().UTC()))
 }
 
 // work does what a pass is to do.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/csvtext"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/report"
 )
 
@@ -47,7 +47,7 @@ func (c *csvWriter) begin() { c.row = append(c.row[:0:0], c.prefix...) }
 // text adds texts that a producer wrote.
 func (c *csvWriter) text(texts ...string) {
 	for _, s := range texts {
-		c.row = append(c.row, guarded(s))
+		c.row = append(c.row, csvtext.Disarmed(s))
 	}
 }
 
@@ -71,26 +71,14 @@ func (c *csvWriter) time(times ...*time.Time) {
 
 func (c *csvWriter) bool(b bool) { c.row = append(c.row, strconv.FormatBool(b)) }
 
-// guarded keeps a spreadsheet from taking a text for a formula: a text that
-// begins as one gets an apostrophe before it (OWASP, "CSV Injection"), and so does
-// one that begins with apostrophes before such a character, so that taking one
-// apostrophe away always gives the text back.
-func guarded(s string) string {
-	first, size := utf8.DecodeRuneInString(strings.TrimLeft(s, "'"))
-	if size > 0 && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
-		return "'" + s
-	}
-	return s
-}
-
 func identityColumns(more ...string) []string {
 	return append([]string{"report_sha256", "report_schema", "report_builder", "provisional", "execution_id", "run"}, more...)
 }
 
 func identity(r *report.Report) []string {
 	return []string{
-		guarded(r.SHA256), guarded(r.Schema), guarded(r.Builder), strconv.FormatBool(r.Provisional),
-		guarded(string(r.Run.ExecutionID)), strconv.FormatInt(int64(r.Run.Number), 10),
+		csvtext.Disarmed(r.SHA256), csvtext.Disarmed(r.Schema), csvtext.Disarmed(r.Builder), strconv.FormatBool(r.Provisional),
+		csvtext.Disarmed(string(r.Run.ExecutionID)), strconv.FormatInt(int64(r.Run.Number), 10),
 	}
 }
 
@@ -171,9 +159,9 @@ func compareCSV(w io.Writer, x *report.Comparison) error {
 		"comparison_sha256", "comparison_schema", "report_sha256_a", "report_sha256_b", "execution_id_a", "run_a", "execution_id_b", "run_b",
 		"kind", "name", "detail", "a", "b", "change", "relative",
 	},
-		guarded(x.SHA256), guarded(x.Schema), guarded(x.A.SHA256), guarded(x.B.SHA256),
-		guarded(string(x.A.ExecutionID)), strconv.FormatInt(int64(x.A.Run), 10),
-		guarded(string(x.B.ExecutionID)), strconv.FormatInt(int64(x.B.Run), 10))
+		csvtext.Disarmed(x.SHA256), csvtext.Disarmed(x.Schema), csvtext.Disarmed(x.A.SHA256), csvtext.Disarmed(x.B.SHA256),
+		csvtext.Disarmed(string(x.A.ExecutionID)), strconv.FormatInt(int64(x.A.Run), 10),
+		csvtext.Disarmed(string(x.B.ExecutionID)), strconv.FormatInt(int64(x.B.Run), 10))
 	figures := func(kind, name, detail string, a, b *float64) {
 		if a == nil && b == nil {
 			return

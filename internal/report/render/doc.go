@@ -8,8 +8,8 @@
 //	report.Report ──► Encode ──► JSON, the frozen bytes
 //
 // Texts come from producers and may hold anything. They stay text in each format:
-// markup is escaped by html/template, encoding/xml and encoding/json, formulas and
-// Markdown are escaped here, and what would be illegal or invisible (control
+// markup is escaped by html/template, encoding/xml and encoding/json, formulas by
+// csvtext, Markdown here, and what would be illegal or invisible (control
 // characters, overrides of the writing direction) is shown instead of obeyed; see
 // visible. The exact texts are in the JSON.
 //

@@ -178,10 +178,7 @@ func readCSV(text []byte) (d document, err error) {
 			if cell != "" && strings.ContainsRune("=+@\t\r\n＝＋－＠", []rune(cell)[0]) {
 				return d, fmt.Errorf("a spreadsheet takes this for a formula: %q", cell)
 			}
-			if rest := strings.TrimLeft(cell, "'"); len(rest) < len(cell) && rest != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(rest)[0]) {
-				cell = cell[1:]
-			}
-			d.texts = append(d.texts, cell)
+			d.texts = append(d.texts, strings.TrimPrefix(cell, "'"))
 		}
 	}
 	return d, nil
