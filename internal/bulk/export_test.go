@@ -345,23 +345,24 @@ func TestMemoryIsBounded(t *testing.T) { //nolint:paralleltest // it measures th
 	if testing.Short() {
 		t.Skip("200,000 rows")
 	}
-	const rows, most = 200_000, 48 << 20
+	const rows, most = 200_000, 16 << 20
 	w := newWorld(t)
 	w.runs(1, rows)
 	w.exec("ANALYZE test_coordination.executions")
 	for _, format := range []bulk.Format{bulk.Parquet, bulk.CSV, bulk.JSONL} {
-		runtime.GC() // twice: what pools hold outlives the first
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		before, peak, n := m.HeapAlloc, uint64(0), 0
+		inUse := func() uint64 {
+			runtime.GC() // twice: what pools hold outlives the first
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		before, peak, n := inUse(), uint64(0), 0
 		o := w.options("executions", format)
 		o.Dir = t.TempDir()
 		o.Progress = func(bulk.Progress) {
 			if n++; n%7 == 0 {
-				runtime.GC() // what is left is in use
-				runtime.ReadMemStats(&m)
-				peak = max(peak, m.HeapAlloc)
+				peak = max(peak, inUse())
 			}
 		}
 		began := time.Now()
