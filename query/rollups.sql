@@ -32,7 +32,7 @@ SELECT (SELECT count(*) FROM (SELECT FROM test_coordination.rollup_dirty LIMIT 1
 FROM test_coordination.rollup_dirty AS d ORDER BY d.id LIMIT 1;
 
 -- GroupDays are the days on which groups are counted, and will be: that of the
--- last attempt, and the one in the rollups, or else, of a group that these do not
+-- last attempt that has its results, and the one in the rollups, or else, of a group that these do not
 -- know, those of all attempts.
 -- name: GroupDays :many
 SELECT u.scenario_id::text AS scenario_id, u.group_id::text AS group_id, d.day::date AS day, d.present::boolean AS present
@@ -40,6 +40,7 @@ FROM ROWS FROM (unnest(sqlc.arg(scenario_ids)::text[]), unnest(sqlc.arg(group_id
 CROSS JOIN LATERAL (
   (SELECT (coalesce(l.started_at, l.requested_at, l.created_at) AT TIME ZONE 'UTC')::date AS day, true AS present FROM test_coordination.executions AS l
    WHERE l.scenario_id = u.scenario_id AND l.group_id = u.group_id AND l.group_id <> '' AND l.ended_at IS NOT NULL AND l.dry_run IS NOT TRUE
+     AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = l.execution_id AND p.run = l.run AND 'results' = ANY (p.kinds))
    ORDER BY coalesce(l.attempt, 1) DESC, coalesce(l.started_at, l.requested_at, l.created_at) DESC, l.execution_id DESC, l.run DESC LIMIT 1)
   UNION ALL
   (SELECT g.day, false FROM test_coordination.rollup_groups AS g WHERE g.scenario_id = u.scenario_id AND g.group_id = u.group_id)
@@ -56,7 +57,7 @@ SELECT u.scenario_id, u.group_id, u.day
 FROM ROWS FROM (unnest(sqlc.arg(scenario_ids)::text[]), unnest(sqlc.arg(group_ids)::text[]), unnest(sqlc.arg(days)::date[])) AS u(scenario_id, group_id, day)
 ON CONFLICT (scenario_id, group_id) DO UPDATE SET day = excluded.day WHERE rollup_groups.day <> excluded.day;
 
--- RemoveGroups forgets groups of which no attempt is left.
+-- RemoveGroups forgets groups of which no attempt counts any more.
 -- name: RemoveGroups :exec
 DELETE FROM test_coordination.rollup_groups AS g
 USING ROWS FROM (unnest(sqlc.arg(scenario_ids)::text[]), unnest(sqlc.arg(group_ids)::text[])) AS u(scenario_id, group_id)
@@ -204,12 +205,13 @@ FROM (SELECT DISTINCT environment FROM test_coordination.rollup_runs WHERE scena
 WHERE NOT EXISTS (SELECT FROM test_coordination.rollup_environments AS e WHERE e.scenario_id = sqlc.arg(scenario_id) AND e.environment = r.environment);
 
 -- MisplacedGroups are groups that the rollups count on another day than that of
--- their last attempt.
+-- their last attempt that has its results.
 -- name: MisplacedGroups :many
 SELECT g.group_id, g.day AS stored, l.day::date AS computed FROM test_coordination.rollup_groups AS g
 CROSS JOIN LATERAL (
   SELECT (coalesce(l.started_at, l.requested_at, l.created_at) AT TIME ZONE 'UTC')::date AS day FROM test_coordination.executions AS l
   WHERE l.scenario_id = g.scenario_id AND l.group_id = g.group_id AND l.group_id <> '' AND l.ended_at IS NOT NULL AND l.dry_run IS NOT TRUE
+    AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = l.execution_id AND p.run = l.run AND 'results' = ANY (p.kinds))
   ORDER BY coalesce(l.attempt, 1) DESC, coalesce(l.started_at, l.requested_at, l.created_at) DESC, l.execution_id DESC, l.run DESC LIMIT 1
 ) AS l
 WHERE g.scenario_id = sqlc.arg(scenario_id) AND l.day <> g.day LIMIT sqlc.arg(page);

@@ -1503,20 +1503,44 @@ COMMENT ON FUNCTION "test_coordination"."rollup_microseconds"(double precision) 
 -- pruned runs have left, whatever is stored of them. The roller stores it, and verify
 -- compares it.
 
-CREATE FUNCTION "test_coordination"."rollup_units"(scenario_ids text[], days date[], only_ids text[], only_runs integer[]) RETURNS SETOF "test_coordination"."analytics_units"
+CREATE FUNCTION "test_coordination"."rollup_attempts"(scenario_id text, group_id text, only_ids text[], only_runs integer[]) RETURNS SETOF "test_coordination"."executions"
 LANGUAGE sql STABLE
 AS $$
-  SELECT u.* FROM unnest(scenario_ids, days) AS k(scenario_id, day)
-  JOIN test_coordination.analytics_units AS u ON u.scenario_id = k.scenario_id
-    AND u.ran_at >= k.day::timestamp AT TIME ZONE 'UTC' AND u.ran_at < (k.day + 1)::timestamp AT TIME ZONE 'UTC'
-  WHERE only_ids IS NULL AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = u.execution_id AND p.run = u.run AND 'results' = ANY (p.kinds))
-  UNION ALL
-  SELECT u.* FROM unnest(only_ids, only_runs) AS g(execution_id, run)
-  JOIN test_coordination.analytics_units AS u ON u.execution_id = g.execution_id AND u.run = g.run
-  WHERE NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = u.execution_id AND p.run = u.run AND 'results' = ANY (p.kinds));
+  SELECT a.* FROM test_coordination.executions AS a
+  WHERE a.scenario_id = $1 AND a.group_id = $2 AND a.group_id <> '' AND a.ended_at IS NOT NULL AND a.dry_run IS NOT TRUE
+    AND ($3 IS NULL OR (a.execution_id, a.run) IN (SELECT g.execution_id, g.run FROM unnest($3, $4) AS g(execution_id, run)))
+    AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = a.execution_id AND p.run = a.run AND 'results' = ANY (p.kinds));
+$$;
+REVOKE EXECUTE ON FUNCTION "test_coordination"."rollup_attempts"(text, text, text[], integer[]) FROM PUBLIC;
+COMMENT ON FUNCTION "test_coordination"."rollup_attempts"(text, text, text[], integer[]) IS 'The attempts of a group that have their results, or, where runs are given (only_ids), those of them that are these.';
+
+CREATE FUNCTION "test_coordination"."rollup_units"(scenario_ids text[], days date[], only_ids text[], only_runs integer[])
+RETURNS TABLE (scenario_id text, day date, environment text, scenario_version text, execution_id text, run integer, status text, attempts bigint, passed_after_retries boolean, duration_seconds double precision, resilience_score double precision)
+LANGUAGE sql STABLE
+AS $$
+  SELECT e.scenario_id, e.day, e.environment, e.scenario_version, e.execution_id, e.run, e.status,
+         CASE WHEN e.group_id = '' THEN 1 ELSE (SELECT count(*) FROM test_coordination.rollup_attempts(e.scenario_id, e.group_id, only_ids, only_runs) AS a) END,
+         e.status = 'passed' AND e.group_id <> '' AND EXISTS (
+           SELECT FROM test_coordination.rollup_attempts(e.scenario_id, e.group_id, only_ids, only_runs) AS a WHERE a.status IN ('failed', 'error', 'timeout')),
+         CASE WHEN e.duration_seconds >= 0 THEN e.duration_seconds END, e.resilience_score
+  FROM (
+    SELECT e.* FROM unnest(scenario_ids, days) AS k(scenario_id, day)
+    JOIN test_coordination.analytics_executions AS e ON e.scenario_id = k.scenario_id
+      AND coalesce(e.started_at, e.requested_at, e.first_seen_at) >= k.day::timestamp AT TIME ZONE 'UTC'
+      AND coalesce(e.started_at, e.requested_at, e.first_seen_at) < (k.day + 1)::timestamp AT TIME ZONE 'UTC'
+    WHERE only_ids IS NULL
+    UNION ALL
+    SELECT e.* FROM unnest(only_ids, only_runs) AS g(execution_id, run)
+    JOIN test_coordination.analytics_executions AS e ON e.execution_id = g.execution_id AND e.run = g.run
+  ) AS e
+  WHERE e.ended_at IS NOT NULL AND e.dry_run IS NOT TRUE
+    AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = e.execution_id AND p.run = e.run AND 'results' = ANY (p.kinds))
+    AND (e.group_id = '' OR (e.execution_id, e.run) = (
+      SELECT l.execution_id, l.run FROM test_coordination.rollup_attempts(e.scenario_id, e.group_id, only_ids, only_runs) AS l
+      ORDER BY coalesce(l.attempt, 1) DESC, coalesce(l.started_at, l.requested_at, l.created_at) DESC, l.execution_id DESC, l.run DESC LIMIT 1));
 $$;
 REVOKE EXECUTE ON FUNCTION "test_coordination"."rollup_units"(text[], date[], text[], integer[]) FROM PUBLIC;
-COMMENT ON FUNCTION "test_coordination"."rollup_units"(text[], date[], text[], integer[]) IS 'The units of pairs of scenario and day that rollups are made from: all that have their results, or, where runs are given (only_ids), those of them that are these, whatever their day.';
+COMMENT ON FUNCTION "test_coordination"."rollup_units"(text[], date[], text[], integer[]) IS 'The units of pairs of scenario and day that rollups are made from, as analytics_units has them, but of runs that have their results: attempts that lost them are a unit that was, and one that comes later is another. Where runs are given (only_ids), the units that these are, whatever their days.';
 
 CREATE FUNCTION "test_coordination"."compute_rollup_runs"(scenario_ids text[], days date[], only_ids text[], only_runs integer[]) RETURNS SETOF "test_coordination"."rollup_runs"
 LANGUAGE sql STABLE

@@ -106,6 +106,7 @@ func TestHardenedInstallation(t *testing.T) {
 			useAsService(t, writer)
 			exec(t, writer, `INSERT INTO test_coordination.later VALUES (1)`)
 			exec(t, writer, `INSERT INTO test_coordination.rollup_runs SELECT * FROM test_coordination.compute_rollup_runs(ARRAY['s'], ARRAY['2026-01-01'::date], NULL, NULL)`)
+			exec(t, writer, `SELECT test_coordination.keep_rollups(ARRAY['s'], ARRAY['2026-01-01'::date], ARRAY['e'], ARRAY[1])`)
 			mustDeny(t, writer, `CREATE TABLE test_coordination.mine (id integer)`)
 			mustDeny(t, writer, `DROP TABLE test_coordination.executions`)
 			mustDeny(t, writer, `TRUNCATE test_coordination.executions`)

@@ -105,8 +105,7 @@ func (tx *Tx) pruneRuns(ctx context.Context, r PruneRequest) ([]retention.Due, e
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
-	figures := keysOf(slices.DeleteFunc(slices.Clone(due), func(d retention.Due) bool { return !countsInRollups(d) }))
-	if err := tx.keepRollups(ctx, daysOf(due, unchanged), figures); err != nil {
+	if err := tx.keepRollups(ctx, due, unchanged); err != nil {
 		return nil, err
 	}
 	return due, tx.mark(ctx, due)
@@ -233,21 +232,6 @@ func keyOf(d *retention.Due) RunKey { return RunKey{d.ExecutionID, d.Number} }
 func sortedSet(ids []string) []string {
 	slices.Sort(ids)
 	return slices.Compact(ids)
-}
-
-// daysOf are the keys whose rollups are made from what goes, each once.
-func daysOf(due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) []RollupKey {
-	var days []RollupKey
-	seen := map[RollupKey]bool{}
-	for _, d := range due {
-		row := rows[keyOf(&d)]
-		day := RollupKey{row.ScenarioID, row.Day.UTC().Truncate(24 * time.Hour)}
-		if countsInRollups(d) && !seen[day] {
-			seen[day] = true
-			days = append(days, day)
-		}
-	}
-	return days
 }
 
 // mark writes the tombstones, and removes the rows of runs that go whole.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgstore/internal/dbsqlc"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/retention"
 )
 
 // RollupKey names the rollups of a scenario on a day.
@@ -186,16 +187,26 @@ func (tx *Tx) MakeSummaries(ctx context.Context, scenarios []string, today time.
 	return tx.queued.InsertSummaries(ctx, scenarios, today)
 }
 
-// keepRollups keeps what runs contribute to the rollups of keys, which are those of their
-// days, before their results go: under LockRollups, and before their tombstones are
-// written. The rollups themselves stay as they are, and may be behind: what changed of
-// these runs lately is in what is kept.
-func (tx *Tx) keepRollups(ctx context.Context, keys []RollupKey, runs prunedKeys) error {
-	if len(keys) == 0 {
+// keepRollups keeps what runs contribute to the rollups of their days before their results
+// go: under LockRollups, and before their tombstones are written. The rollups themselves
+// stay as they are, and may be behind: what changed of these runs lately is in what is
+// kept.
+func (tx *Tx) keepRollups(ctx context.Context, due []retention.Due, rows map[RunKey]dbsqlc.DueRunsRow) error {
+	var p dbsqlc.KeepRollupsParams
+	days := map[RollupKey]bool{}
+	for i := range due {
+		if !due[i].Go.Has(retention.Results) {
+			continue
+		}
+		row := rows[keyOf(&due[i])]
+		days[RollupKey{row.ScenarioID, row.Day.UTC().Truncate(24 * time.Hour)}] = true
+		p.Ids, p.Runs = append(p.Ids, row.ExecutionID), append(p.Runs, row.Run)
+	}
+	if len(days) == 0 {
 		return nil
 	}
-	scenarios, days := columnsOf(keys)
-	return interpret("keep what runs contribute to rollups", tx.q.KeepRollups(ctx, dbsqlc.KeepRollupsParams{ScenarioIds: scenarios, Days: days, Ids: runs.ids, Runs: runs.runs}))
+	p.ScenarioIds, p.Days = columnsOf(slices.SortedFunc(maps.Keys(days), RollupKey.compare))
+	return interpret("keep what runs contribute to rollups", tx.q.KeepRollups(ctx, p))
 }
 
 // MarkAllDirty notes that the rollups of a scenario (empty: of all) since a day

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"slices"
 	"time"
+	"unique"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 )
@@ -42,9 +43,10 @@ type Due struct {
 	Policy      string // that has its most go: of the row, or else of the first kind
 	Sizes       Rows   // of the run
 
-	by     policiesOfKinds
-	reason Reason // why not all goes that policies would have go
-	group  *group // nil: it goes by itself
+	by       policiesOfKinds
+	reason   Reason                // why not all goes that policies would have go
+	scenario unique.Handle[string] // many runs are of one
+	group    *group                // nil: it goes by itself
 }
 
 // policiesOfKinds are the places of the policies that kinds go by.
@@ -67,11 +69,11 @@ func (d *Due) first() time.Time {
 	return d.Bucket
 }
 
-func (d *Due) groupKey() groupKey {
+func (d *Due) groupID() string {
 	if d.group != nil {
-		return d.group.groupKey
+		return d.group.id
 	}
-	return groupKey{}
+	return ""
 }
 
 // andByTheSamePolicy adds to kinds that are to stay, if results are among them, whatever
@@ -87,9 +89,10 @@ func (d *Due) andByTheSamePolicy(kinds Kinds) Kinds {
 	return kinds
 }
 
-// compare is the order in which runs go: the oldest first, groups together.
+// compare is the order in which runs go: the oldest first, those of a scenario and of a
+// group together.
 func (d *Due) compare(other *Due) int {
-	return cmp.Or(d.first().Compare(other.first()), d.groupKey().compare(other.groupKey()),
+	return cmp.Or(d.first().Compare(other.first()), cmp.Compare(d.scenario.Value(), other.scenario.Value()), cmp.Compare(d.groupID(), other.groupID()),
 		d.Bucket.Compare(other.Bucket), cmp.Compare(d.ExecutionID, other.ExecutionID), cmp.Compare(d.Number, other.Number))
 }
 
@@ -103,10 +106,6 @@ type group struct {
 }
 
 type groupKey struct{ scenario, id string }
-
-func (k groupKey) compare(other groupKey) int {
-	return cmp.Or(cmp.Compare(k.scenario, other.scenario), cmp.Compare(k.id, other.id))
-}
 
 // Rows is how many rows go, as the run counts them.
 func (d *Due) Rows() int64 { return d.Sizes.Of(d.Go) }
@@ -171,6 +170,7 @@ func (p *Plan) Add(r *Stored, v Verdict) {
 		place = len(p.Due)
 		p.Due = append(p.Due, Due{
 			ExecutionID: r.ExecutionID, Number: r.Number, Version: r.Version, Bucket: r.Bucket, Go: v.Go, Sizes: r.Rows, reason: v.Reason,
+			scenario: unique.Make(r.ScenarioID),
 		})
 		for kind, policy := range v.By {
 			*p.Due[place].by.of(kind) = int32(policy) //nolint:gosec // a place in a file that a person wrote

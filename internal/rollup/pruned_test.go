@@ -231,6 +231,62 @@ func TestAGroupOfWhichAnAttemptChangesStays(t *testing.T) {
 	}
 }
 
+// An attempt that comes when others of its group have lost their results counts as a unit
+// of its own, on its own day, whatever its number; what was kept of them is the unit that
+// they were.
+func TestAnAttemptThatComesAfterOthersHaveGone(t *testing.T) {
+	t.Parallel()
+	for name, attempt := range map[string]int32{"a further one": 3, "one between": 1, "without a number": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q := newQuiet(t)
+			heard := noon.AddDate(0, 0, -8)
+			q.Now = func() time.Time { return heard }
+			q.run("a", 9, "g", 1, "failed")
+			q.run("b", 8, "g", 2, "passed")
+			q.drain()
+			policies := func(data retention.Kinds) []retention.Policy {
+				return []retention.Policy{{Name: "old", Keep: retention.Keep{Age: 3 * 24 * time.Hour}, Data: data}}
+			}
+			prune := func(data retention.Kinds) {
+				q.rows(`UPDATE test_coordination.executions SET settled_change_at = created_at RETURNING ''`) // by PostgreSQL's clock it is just now
+				if _, err := pruning.New(pruning.Config{Rules: retention.Rules{Policies: policies(data)}, Actor: "test", Pace: -1}, pruning.Parts{Store: q.Store, Now: func() time.Time { return q.now }}).Once(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			prune(retention.Events | retention.Results)
+			was := "2026-03-07: 1 units of 2 runs, 1 passed, 1 after retries"
+			q.drain()
+			q.wants("what they were", []string{was}, days)
+			heard = noon
+			q.run("c", 1, "g", attempt, "passed")
+			q.run("d", 0, "g", attempt, "failed") // later, so the last of the two
+			for _, gone := range []retention.Kinds{0, retention.Run} {
+				q.now = q.now.AddDate(0, 0, 10)
+				if gone != 0 {
+					prune(gone)
+					q.wants("runs", nil, `SELECT execution_id FROM test_coordination.executions`)
+				}
+				q.drain()
+				q.wants("with those that came", []string{was, "2026-03-15: 1 units of 2 runs, 0 passed, 0 after retries"}, days)
+				q.clean()
+			}
+		})
+	}
+}
+
+// What attempts contribute that go is kept also if a later one, of which nobody knew when
+// it was decided, is stored by then.
+func TestALaterAttemptDoesNotHideThoseThatGo(t *testing.T) {
+	t.Parallel()
+	q := newQuiet(t)
+	for i, id := range []string{"a", "b", "c"} {
+		q.run(id, 9-i, "g", int32(i+1), "passed")
+	}
+	q.rows(`SELECT test_coordination.keep_rollups(ARRAY['s', 's'], ARRAY['2026-03-06', '2026-03-07']::date[], ARRAY['a', 'b'], ARRAY[1, 1])::text`)
+	q.wants("kept", []string{"2026-03-07: 1 units of 2 runs"}, `SELECT format('%s: %s units of %s runs', day, units, runs) FROM test_coordination.pruned_rollup_runs`)
+}
+
 // The latest run of an id keeps its row while that of an older one stays, also when this
 // is so only since it was decided what goes; and what stays for its sake, too.
 func TestTheLatestRunStaysWithAnOlderOne(t *testing.T) {

@@ -214,6 +214,7 @@ FROM ROWS FROM (unnest($1::text[]), unnest($2::text[])) AS u(scenario_id, group_
 CROSS JOIN LATERAL (
   (SELECT (coalesce(l.started_at, l.requested_at, l.created_at) AT TIME ZONE 'UTC')::date AS day, true AS present FROM test_coordination.executions AS l
    WHERE l.scenario_id = u.scenario_id AND l.group_id = u.group_id AND l.group_id <> '' AND l.ended_at IS NOT NULL AND l.dry_run IS NOT TRUE
+     AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = l.execution_id AND p.run = l.run AND 'results' = ANY (p.kinds))
    ORDER BY coalesce(l.attempt, 1) DESC, coalesce(l.started_at, l.requested_at, l.created_at) DESC, l.execution_id DESC, l.run DESC LIMIT 1)
   UNION ALL
   (SELECT g.day, false FROM test_coordination.rollup_groups AS g WHERE g.scenario_id = u.scenario_id AND g.group_id = u.group_id)
@@ -232,7 +233,7 @@ type GroupDaysRow struct {
 }
 
 // GroupDays are the days on which groups are counted, and will be: that of the
-// last attempt, and the one in the rollups, or else, of a group that these do not
+// last attempt that has its results, and the one in the rollups, or else, of a group that these do not
 // know, those of all attempts.
 func (q *Queries) GroupDays(ctx context.Context, scenarioIds []string, groupIds []string) ([]GroupDaysRow, error) {
 	rows, err := q.db.Query(ctx, groupDays, scenarioIds, groupIds)
@@ -363,6 +364,7 @@ SELECT g.group_id, g.day AS stored, l.day::date AS computed FROM test_coordinati
 CROSS JOIN LATERAL (
   SELECT (coalesce(l.started_at, l.requested_at, l.created_at) AT TIME ZONE 'UTC')::date AS day FROM test_coordination.executions AS l
   WHERE l.scenario_id = g.scenario_id AND l.group_id = g.group_id AND l.group_id <> '' AND l.ended_at IS NOT NULL AND l.dry_run IS NOT TRUE
+    AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = l.execution_id AND p.run = l.run AND 'results' = ANY (p.kinds))
   ORDER BY coalesce(l.attempt, 1) DESC, coalesce(l.started_at, l.requested_at, l.created_at) DESC, l.execution_id DESC, l.run DESC LIMIT 1
 ) AS l
 WHERE g.scenario_id = $1 AND l.day <> g.day LIMIT $2
@@ -375,7 +377,7 @@ type MisplacedGroupsRow struct {
 }
 
 // MisplacedGroups are groups that the rollups count on another day than that of
-// their last attempt.
+// their last attempt that has its results.
 func (q *Queries) MisplacedGroups(ctx context.Context, scenarioID string, page int32) ([]MisplacedGroupsRow, error) {
 	rows, err := q.db.Query(ctx, misplacedGroups, scenarioID, page)
 	if err != nil {
@@ -416,7 +418,7 @@ USING ROWS FROM (unnest($1::text[]), unnest($2::text[])) AS u(scenario_id, group
 WHERE g.scenario_id = u.scenario_id AND g.group_id = u.group_id
 `
 
-// RemoveGroups forgets groups of which no attempt is left.
+// RemoveGroups forgets groups of which no attempt counts any more.
 func (q *Queries) RemoveGroups(ctx context.Context, scenarioIds []string, groupIds []string) error {
 	_, err := q.db.Exec(ctx, removeGroups, scenarioIds, groupIds)
 	return err
