@@ -16,6 +16,7 @@ type outputFile struct {
 	*os.File
 	fresh  bool  // nothing may have its name yet
 	direct bool  // what has its name is written to: a device, a pipe, a file that cannot be replaced
+	kept   bool  // it is all that there is: what it was to be copied to is a part
 	size   int64 // written so far
 }
 
@@ -111,7 +112,10 @@ func (o *outputFile) finish(name string) error {
 	}
 	if err = errors.Join(err, o.Sync(), o.Close()); err == nil {
 		if err = place(o.Name(), name); notAllowed(err) {
-			err = copyFile(o.Name(), name, orCopy)
+			if err = copyFile(o.Name(), name, orCopy); err != nil && !o.fresh {
+				o.kept = true
+				err = fmt.Errorf("%w; all of it is in %s", err, o.Name())
+			}
 		}
 	}
 	return wrapOutput(err)
@@ -139,13 +143,13 @@ func copyFile(from, to string, flag int) error {
 // abandon takes away what is not finished, and the part of what is.
 func (o *outputFile) abandon() {
 	_ = o.Close()
-	if !o.direct {
+	if !o.direct && !o.kept {
 		_ = os.Remove(o.Name()) // not there any more when it was renamed
 	}
 }
 
-// writeFile writes a file whole, or leaves what has its name as it was. A fresh one must
-// not be there yet: the error is os.ErrExist.
+// writeFile writes a file whole, or leaves what has its name as it was, if that can be
+// replaced. A fresh one must not be there yet: the error is os.ErrExist.
 func writeFile(name string, content []byte, fresh bool) error {
 	file, err := beginOutput(name, fresh)
 	if err != nil {

@@ -52,6 +52,9 @@ func (s *evidences) ExportEvidence(ctx context.Context, r *connect.Request[contr
 		err = buffered.Flush()
 	}
 	if err != nil {
+		if gone := s.eventsKept(ctx, &run); gone != nil { // meanwhile
+			err = gone
+		}
 		return evidenceFailure(err)
 	}
 	return lasting.send(&contract.ExportEvidenceResponse{ReportSha256: manifest.Report.SHA256, ManifestSha256: manifest.SHA256()})
@@ -61,15 +64,10 @@ func (s *evidences) ExportEvidence(ctx context.Context, r *connect.Request[contr
 // built from.
 func (s *evidences) source(ctx context.Context, run *execution.Run, revision int32) (evidence.Source, error) {
 	source := evidence.Source{Events: s.events(ctx, run), Compared: s.compared}
-	k := pgstore.RunKey{ID: run.ID, Number: run.Number}
-	removed, err := s.Store.Removed(ctx, k)
-	if err != nil {
+	if err := s.eventsKept(ctx, run); err != nil {
 		return source, err
 	}
-	if removed.Kinds.Has(retention.Events) { // or they are about to go; no report follows
-		return source, pgstore.ErrPruned
-	}
-	frozen, err := s.Store.Report(ctx, k, revision)
+	frozen, err := s.Store.Report(ctx, pgstore.RunKey{ID: run.ID, Number: run.Number}, revision)
 	if errors.Is(err, pgstore.ErrNotFound) {
 		return source, noReport(run, revision)
 	}
@@ -104,6 +102,16 @@ func (s *evidences) source(ctx context.Context, run *execution.Run, revision int
 	}
 	source.Definition = []byte(version.Text)
 	return source, nil
+}
+
+// eventsKept is pgstore.ErrPruned when the events of a run are gone, or about to go: no
+// further revision of its report follows.
+func (s *evidences) eventsKept(ctx context.Context, run *execution.Run) error {
+	removed, err := s.Store.Removed(ctx, pgstore.RunKey{ID: run.ID, Number: run.Number})
+	if err == nil && removed.Kinds.Has(retention.Events) {
+		err = pgstore.ErrPruned
+	}
+	return err
 }
 
 // compared is a report that another one speaks of; nil when it is kept no more.
