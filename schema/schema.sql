@@ -1464,7 +1464,7 @@ WHERE e.ended_at IS NOT NULL AND e.dry_run IS NOT TRUE
     SELECT l.execution_id, l.run FROM "test_coordination"."executions" AS l
     WHERE l.scenario_id = e.scenario_id AND l.group_id = e.group_id AND l.group_id <> '' AND l.ended_at IS NOT NULL AND l.dry_run IS NOT TRUE
     ORDER BY coalesce(l.attempt, 1) DESC, coalesce(l.started_at, l.requested_at, l.created_at) DESC, l.execution_id DESC, l.run DESC LIMIT 1));
-COMMENT ON VIEW "test_coordination"."analytics_units" IS 'What all figures count: each run that has ended and was no dry run, the attempts of a group of one scenario as one, by its last attempt (the greatest attempt, 1 where it has none; then the latest; then the greatest id and run).';
+COMMENT ON VIEW "test_coordination"."analytics_units" IS 'What figures count: each run that has ended and was no dry run, the attempts of a group of one scenario as one, by its last attempt (the greatest attempt, 1 where it has none; then the latest; then the greatest id and run). Of runs whose rows retention has left.';
 
 -- rollup_bucket is the bucket of a log histogram that a value belongs to: i for
 -- those in (g^(i-1), g^i], g = 1.01/0.99, so that 2 g^i / (g + 1) is at most 1 %
@@ -1523,16 +1523,16 @@ AS $$
          e.status = 'passed' AND e.group_id <> '' AND EXISTS (
            SELECT FROM test_coordination.rollup_attempts(e.scenario_id, e.group_id, only_ids, only_runs) AS a WHERE a.status IN ('failed', 'error', 'timeout')),
          CASE WHEN e.duration_seconds >= 0 THEN e.duration_seconds END, e.resilience_score
-  FROM (
-    SELECT e.* FROM unnest(scenario_ids, days) AS k(scenario_id, day)
-    JOIN test_coordination.analytics_executions AS e ON e.scenario_id = k.scenario_id
-      AND coalesce(e.started_at, e.requested_at, e.first_seen_at) >= k.day::timestamp AT TIME ZONE 'UTC'
-      AND coalesce(e.started_at, e.requested_at, e.first_seen_at) < (k.day + 1)::timestamp AT TIME ZONE 'UTC'
-    WHERE only_ids IS NULL
+  FROM ( -- keys alone, so that no score is computed of what is left out below
+    SELECT x.execution_id, x.run FROM unnest(scenario_ids, days) AS k(scenario_id, day)
+    JOIN test_coordination.executions AS x ON x.scenario_id = k.scenario_id
+      AND coalesce(x.started_at, x.requested_at, x.created_at) >= k.day::timestamp AT TIME ZONE 'UTC'
+      AND coalesce(x.started_at, x.requested_at, x.created_at) < (k.day + 1)::timestamp AT TIME ZONE 'UTC'
+    WHERE only_ids IS NULL AND x.ended_at IS NOT NULL AND x.dry_run IS NOT TRUE
     UNION ALL
-    SELECT e.* FROM unnest(only_ids, only_runs) AS g(execution_id, run)
-    JOIN test_coordination.analytics_executions AS e ON e.execution_id = g.execution_id AND e.run = g.run
-  ) AS e
+    SELECT g.execution_id, g.run FROM unnest(only_ids, only_runs) AS g(execution_id, run)
+  ) AS u
+  JOIN test_coordination.analytics_executions AS e ON e.execution_id = u.execution_id AND e.run = u.run
   WHERE e.ended_at IS NOT NULL AND e.dry_run IS NOT TRUE
     AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = e.execution_id AND p.run = e.run AND 'results' = ANY (p.kinds))
     AND (e.group_id = '' OR (e.execution_id, e.run) = (

@@ -16,7 +16,7 @@ type outputFile struct {
 	*os.File
 	fresh  bool  // nothing may have its name yet
 	direct bool  // what has its name is written to: a device, a pipe, a file that cannot be replaced
-	kept   bool  // it is all that there is: what it was to be copied to is a part
+	kept   bool  // it could not be copied to its place, which may be a part now
 	size   int64 // written so far
 }
 

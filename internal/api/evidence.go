@@ -52,7 +52,7 @@ func (s *evidences) ExportEvidence(ctx context.Context, r *connect.Request[contr
 		err = buffered.Flush()
 	}
 	if err != nil {
-		if gone := s.eventsKept(ctx, &run); gone != nil { // meanwhile
+		if gone := s.eventsKept(ctx, &run); errors.Is(gone, pgstore.ErrPruned) { // meanwhile
 			err = gone
 		}
 		return evidenceFailure(err)

@@ -90,7 +90,8 @@ func (d *Due) andByTheSamePolicy(kinds Kinds) Kinds {
 }
 
 // compare is the order in which runs go: the oldest first, those of a scenario and of a
-// group together.
+// group together. So runs of one id that are of several scenarios may come in another
+// order than their numbers, and the latest waits for the next pass.
 func (d *Due) compare(other *Due) int {
 	return cmp.Or(d.first().Compare(other.first()), cmp.Compare(d.scenario.Value(), other.scenario.Value()), cmp.Compare(d.groupID(), other.groupID()),
 		d.Bucket.Compare(other.Bucket), cmp.Compare(d.ExecutionID, other.ExecutionID), cmp.Compare(d.Number, other.Number))

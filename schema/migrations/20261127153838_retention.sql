@@ -219,16 +219,16 @@ AS $$
          e.status = 'passed' AND e.group_id <> '' AND EXISTS (
            SELECT FROM test_coordination.rollup_attempts(e.scenario_id, e.group_id, only_ids, only_runs) AS a WHERE a.status IN ('failed', 'error', 'timeout')),
          CASE WHEN e.duration_seconds >= 0 THEN e.duration_seconds END, e.resilience_score
-  FROM (
-    SELECT e.* FROM unnest(scenario_ids, days) AS k(scenario_id, day)
-    JOIN test_coordination.analytics_executions AS e ON e.scenario_id = k.scenario_id
-      AND coalesce(e.started_at, e.requested_at, e.first_seen_at) >= k.day::timestamp AT TIME ZONE 'UTC'
-      AND coalesce(e.started_at, e.requested_at, e.first_seen_at) < (k.day + 1)::timestamp AT TIME ZONE 'UTC'
-    WHERE only_ids IS NULL
+  FROM ( -- keys alone, so that no score is computed of what is left out below
+    SELECT x.execution_id, x.run FROM unnest(scenario_ids, days) AS k(scenario_id, day)
+    JOIN test_coordination.executions AS x ON x.scenario_id = k.scenario_id
+      AND coalesce(x.started_at, x.requested_at, x.created_at) >= k.day::timestamp AT TIME ZONE 'UTC'
+      AND coalesce(x.started_at, x.requested_at, x.created_at) < (k.day + 1)::timestamp AT TIME ZONE 'UTC'
+    WHERE only_ids IS NULL AND x.ended_at IS NOT NULL AND x.dry_run IS NOT TRUE
     UNION ALL
-    SELECT e.* FROM unnest(only_ids, only_runs) AS g(execution_id, run)
-    JOIN test_coordination.analytics_executions AS e ON e.execution_id = g.execution_id AND e.run = g.run
-  ) AS e
+    SELECT g.execution_id, g.run FROM unnest(only_ids, only_runs) AS g(execution_id, run)
+  ) AS u
+  JOIN test_coordination.analytics_executions AS e ON e.execution_id = u.execution_id AND e.run = u.run
   WHERE e.ended_at IS NOT NULL AND e.dry_run IS NOT TRUE
     AND NOT EXISTS (SELECT FROM test_coordination.pruned_runs AS p WHERE p.execution_id = e.execution_id AND p.run = e.run AND 'results' = ANY (p.kinds))
     AND (e.group_id = '' OR (e.execution_id, e.run) = (
