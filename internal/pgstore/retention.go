@@ -59,7 +59,7 @@ func storedForRetention(r *dbsqlc.RetentionRunsRow) retention.Stored {
 			CreatedAt: r.CreatedAt.UTC(), EndedAt: timeOf(r.EndedAt), LastEventAt: timeOf(r.LastEventAt), ChangedAt: timeOf(r.SettledChangeAt),
 			Gone: goneOf(r.Kinds, r.SettledChangeAt, r.PrunedAt),
 		},
-		Version: r.Version, Bucket: r.Bucket.UTC(),
+		Version: r.Version, Bucket: r.Bucket.UTC(), Several: r.Several,
 		Rows: retention.Rows{Logs: r.LogLines, Snapshots: r.Snapshots, Events: r.Events, Results: r.Results, Reports: r.Reports},
 	}
 }

@@ -30,6 +30,7 @@ type Stored struct {
 
 	Version int64 // of its row: it is decided on this, and nothing newer
 	Bucket  time.Time
+	Several bool // other runs of its id are stored, too
 	Rows    Rows
 }
 
@@ -146,7 +147,7 @@ type Plan struct {
 	Kept     map[Reason]int64 // runs that a policy would have lose something, by why they do not
 
 	policies []Policy
-	latest   map[execution.ID]int // of ids with several runs: place in Due of the youngest that is stored; -1: it stays
+	ids      map[execution.ID]*runsOfID // of which several are stored
 	groups   map[groupKey]*group
 	recheck  []*group // whose attempts may have to keep more
 }
@@ -155,7 +156,7 @@ type Plan struct {
 func NewPlan(rules *Rules) *Plan {
 	return &Plan{
 		ByPolicy: map[PolicyMonth]Tally{}, Months: map[MonthKind]Split{}, Kept: map[Reason]int64{},
-		policies: rules.Policies, latest: map[execution.ID]int{}, groups: map[groupKey]*group{},
+		policies: rules.Policies, ids: map[execution.ID]*runsOfID{}, groups: map[groupKey]*group{},
 	}
 }
 
@@ -182,7 +183,9 @@ func (p *Plan) Add(r *Stored, v Verdict) {
 	if r.GroupID != "" {
 		p.ofGroup(r, v, place)
 	}
-	p.keepLatest(r, v, place)
+	if r.Several {
+		p.ofID(r, v, place)
+	}
 }
 
 // ofGroup notes what of an attempt the others of its group may lose, too.
@@ -200,15 +203,38 @@ func (p *Plan) ofGroup(r *Stored, v Verdict, place int) {
 	}
 }
 
-// keepLatest keeps the row of the latest run of an id as long as that of an older
-// one is kept: who asks for the execution without a number asks for it. A run with a
-// number above 1 is met before the older ones of its id.
-func (p *Plan) keepLatest(r *Stored, v Verdict, place int) {
-	switch latest, known := p.latest[r.ExecutionID]; {
-	case !known && r.Number > 1:
-		p.latest[r.ExecutionID] = place
-	case known && latest >= 0 && !v.Go.Has(Run):
-		p.hold(latest, Run, Needed)
+// runsOfID is what is known of the runs of an id.
+type runsOfID struct {
+	latest execution.RunNumber
+	place  int  // in Due of the latest; -1: its row stays
+	stay   bool // the row of another one does
+}
+
+// ofID notes whether the row of a run stays, for the sake of the latest of its id. Runs
+// need not be met in the order of their numbers: clocks differ.
+func (p *Plan) ofID(r *Stored, v Verdict, place int) {
+	if !v.Go.Has(Run) {
+		place = -1
+	}
+	id := p.ids[r.ExecutionID]
+	switch {
+	case id == nil:
+		p.ids[r.ExecutionID] = &runsOfID{latest: r.Number, place: place}
+	case r.Number > id.latest:
+		id.stay = id.stay || id.place < 0
+		id.latest, id.place = r.Number, place
+	default:
+		id.stay = id.stay || place < 0
+	}
+}
+
+// keepLatest keeps the row of the latest run of an id as long as that of another one is
+// kept: who asks for the execution without a number asks for it.
+func (p *Plan) keepLatest() {
+	for place := range p.Due {
+		if id := p.ids[p.Due[place].ExecutionID]; id != nil && id.stay && id.place == place {
+			p.hold(place, Run, Needed)
+		}
 	}
 }
 
@@ -230,8 +256,12 @@ func (p *Plan) hold(place int, kinds Kinds, why Reason) {
 		d.group.goes &^= kinds
 		p.recheck = append(p.recheck, d.group)
 	}
-	if latest, known := p.latest[d.ExecutionID]; known && latest >= 0 && kinds.Has(Run) {
-		p.hold(latest, Run, Needed)
+	if id := p.ids[d.ExecutionID]; id != nil && kinds.Has(Run) {
+		if d.Number == id.latest {
+			id.place = -1
+		} else if id.stay = true; id.place >= 0 {
+			p.hold(id.place, Run, Needed)
+		}
 	}
 }
 
@@ -253,9 +283,11 @@ func (p *Plan) goes(d *Due, kind Kinds) {
 	p.ByPolicy[by] = t
 }
 
-// Finish ends the plan, when all runs were added: attempts keep what others of their
-// groups keep, what goes is counted, and put in order.
+// Finish ends the plan, when all runs were added: the latest runs of ids keep their rows
+// if others do, attempts what others of their groups keep; what goes is counted, and put
+// in order.
 func (p *Plan) Finish() {
+	p.keepLatest()
 	for len(p.recheck) > 0 {
 		g := p.recheck[0]
 		p.recheck = p.recheck[1:]
@@ -286,7 +318,7 @@ func (p *Plan) Finish() {
 	}
 	p.Due = slices.DeleteFunc(p.Due, func(d Due) bool { return d.Go == 0 })
 	slices.SortFunc(p.Due, func(a, b Due) int { return a.compare(&b) })
-	p.latest, p.groups = nil, nil
+	p.ids, p.groups = nil, nil
 }
 
 // MonthOf is the first day of the month of a bucket.

@@ -14,7 +14,7 @@ import (
 
 // attempt is a run of group "g" that passed so many days ago, with one row of each kind.
 func attempt(id string, days int, change ...func(*retention.Stored)) retention.Stored {
-	r := retention.Stored{RunFacts: old(days), Version: 1, Rows: retention.Rows{Logs: 1, Snapshots: 1, Events: 1, Results: 1, Reports: 1}}
+	r := retention.Stored{RunFacts: old(days), Version: 1, Several: true, Rows: retention.Rows{Logs: 1, Snapshots: 1, Events: 1, Results: 1, Reports: 1}}
 	r.ExecutionID, r.GroupID = execution.ID(id), "g"
 	for _, c := range change {
 		c(&r)
@@ -104,6 +104,10 @@ func TestAttemptsOfAGroupGoTogether(t *testing.T) {
 			policies: retention.ForDays("results", retention.Results, 30), runs: []retention.Stored{attempt("b", 31, pinned), attempt("a", 32, gone(retention.Events))},
 			goes: map[string]string{}, kept: map[retention.Reason]int64{retention.Group: 1},
 		},
+		"the latest was heard of before": {
+			policies: all, runs: []retention.Stored{attempt("", 31, number("x", 1), pinned, group("")), attempt("", 32, number("x", 2), group(""))},
+			goes: map[string]string{"x/2": noRow}, kept: map[retention.Reason]int64{retention.Pinned: 1, retention.Needed: 1},
+		},
 		// x2 keeps its row, for that of x1 stays, and with it y1 of its group; so on.
 		"from group to group by ids": {
 			policies: all, runs: []retention.Stored{
@@ -169,7 +173,11 @@ func TestPlansKeepGroupsAndCountAll(t *testing.T) {
 		}), 1, 14).Draw(t, "runs")
 		slices.SortStableFunc(runs, func(a, b retention.Stored) int { return b.CreatedAt.Compare(a.CreatedAt) })
 		numbers := map[execution.ID]execution.RunNumber{}
-		for i := len(runs) - 1; i >= 0; i-- {
+		places := make([]int, len(runs))
+		for i := range places {
+			places[i] = i
+		}
+		for _, i := range rapid.Permutation(places).Draw(t, "numbered") {
 			numbers[runs[i].ExecutionID]++
 			runs[i].Number = numbers[runs[i].ExecutionID]
 		}
@@ -224,7 +232,7 @@ func modelOf(rules *retention.Rules, required []string, runs []retention.Stored)
 	for i := range runs {
 		verdict := decider.Decide(&runs[i].RunFacts)
 		goes[i], by[i] = verdict.Go, verdict.By
-		if _, known := latest[runs[i].ExecutionID]; !known {
+		if at, known := latest[runs[i].ExecutionID]; !known || runs[at].Number < runs[i].Number {
 			latest[runs[i].ExecutionID] = i
 		}
 	}

@@ -709,6 +709,7 @@ SELECT e.execution_id, e.run, e.version, e.bucket, e.scenario_id, e.group_id, e.
   (e.events + e.own_events)::bigint AS events, e.log_lines, e.snapshots::bigint AS snapshots,
   (e.phases_total + e.steps_total + e.faults_total + e.validations_passed + e.validations_failed + e.validations_skipped + e.validations_error)::bigint AS results,
   (e.ended_at IS NOT NULL)::integer::bigint AS reports, -- about: most have one revision
+  EXISTS (SELECT FROM test_coordination.executions AS o WHERE o.execution_id = e.execution_id AND o.run <> e.run)::boolean AS several,
   d.labels, coalesce(p.kinds, '{}')::text[] AS kinds, p.pruned_at
 FROM test_coordination.executions AS e
 LEFT JOIN test_coordination.pruned_runs AS p ON p.execution_id = e.execution_id AND p.run = e.run
@@ -744,6 +745,7 @@ type RetentionRunsRow struct {
 	Snapshots       int64
 	Results         int64
 	Reports         int64
+	Several         bool
 	Labels          json.RawMessage
 	Kinds           []string
 	PrunedAt        *time.Time
@@ -785,6 +787,7 @@ func (q *Queries) RetentionRuns(ctx context.Context, arg RetentionRunsParams) ([
 			&i.Snapshots,
 			&i.Results,
 			&i.Reports,
+			&i.Several,
 			&i.Labels,
 			&i.Kinds,
 			&i.PrunedAt,
