@@ -7,7 +7,7 @@ import (
 
 // Patience is how long anything may take that must happen, on a machine that is
 // busy with other tests as well.
-const Patience = 2 * time.Minute
+const Patience = 4 * time.Minute
 
 // Eventually waits until holds is true, and fails the test when that takes
 // longer than Patience. It is for what happens in another process, where no
