@@ -56,33 +56,38 @@ func toLeader(topic string, partition int32) route {
 
 // exchange does one round trip with messages of kmsg over the connections of
 // kafka-go, through its public seam for messages that write themselves. While
-// the cluster is not known yet it waits, up to the timeout. The response's byte fields are parts of the answer's body.
+// the cluster is not known yet it waits, up to the timeout, and then says why
+// that was so. The response's byte fields are parts of the answer's body.
 func (c *Client) exchange(ctx context.Context, request kmsg.Request, to route, timeout time.Duration) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	for {
+	failed := func(err error) error { return fmt.Errorf("%s request: %w", kmsg.NameForKey(request.Key()), err) }
+	for waited := false; ; waited = true {
 		response, err := c.transport.RoundTrip(ctx, c.address, &message{client: c, request: request, to: to})
-		if err == nil {
+		switch {
+		case err == nil:
 			return response.(*answer), nil
-		}
-		if !errors.Is(err, errNoCluster) {
-			return nil, fmt.Errorf("%s request: %w", kmsg.NameForKey(request.Key()), err)
+		case waited && ctx.Err() != nil:
+			return nil, failed(errors.Join(err, c.whyNoCluster(ctx)))
+		case !errors.Is(err, errNoCluster):
+			return nil, failed(err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%s request: %w", kmsg.NameForKey(request.Key()), errors.Join(ctx.Err(), c.whyNoCluster(ctx)))
+			return nil, failed(errors.Join(ctx.Err(), c.whyNoCluster(ctx)))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
 // whyNoCluster returns the error of kafka-go's last attempt to get metadata,
-// which it tells only to a request for metadata, without sending that.
+// which it tells only to a request for metadata, without sending that. It is
+// nil when the cluster has become known.
 func (c *Client) whyNoCluster(ctx context.Context) error {
 	if _, err := c.transport.RoundTrip(context.WithoutCancel(ctx), c.address, new(metadata.Request)); err != nil {
 		return fmt.Errorf("%w: %w", errNoCluster, err)
 	}
-	return errNoCluster
+	return nil
 }
 
 // message is a request on its way. A round trip that was given up goes on

@@ -211,13 +211,27 @@ func TestSilentBrokerMeetsTheDeadline(t *testing.T) {
 	}
 }
 
+// TestUnreachableBrokersAreNamedInTheEnd has deadlines pass at every moment of
+// the wait for a broker, also while it is looked whether one is known.
 func TestUnreachableBrokersAreNamedInTheEnd(t *testing.T) {
 	t.Parallel()
-	client := open(t, []string{unusedAddress(t)}, func(c *kafkalog.Config) { c.RequestTimeout = 2 * time.Second })
-	_, err := client.Offsets(t.Context(), "topic", 0)
-	if err == nil || !strings.Contains(err.Error(), "refused") || !kafkalog.IsRetriable(err) {
-		t.Errorf("got %v, want the cause, retriable", err)
+	client := open(t, []string{unusedAddress(t)}, func(c *kafkalog.Config) { c.RequestTimeout = 5 * time.Second })
+	named := func(ctx context.Context) {
+		_, err := client.Offsets(ctx, "topic", 0)
+		if err == nil || !strings.Contains(err.Error(), "refused") || !kafkalog.IsRetriable(err) {
+			t.Errorf("got %v, want the cause, retriable", err)
+		}
 	}
+	named(t.Context()) // from here on the cause is known at once
+	var asking sync.WaitGroup
+	for i := range 200 {
+		asking.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second+time.Duration(i)*200*time.Microsecond)
+			defer cancel()
+			named(ctx)
+		})
+	}
+	asking.Wait()
 }
 
 // TestReadersShareNoBuffer has two readers of one client take turns, each of
