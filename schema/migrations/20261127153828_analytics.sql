@@ -238,7 +238,7 @@ WHERE e.ended_at IS NOT NULL AND e.dry_run IS NOT TRUE
     SELECT l.execution_id, l.run FROM "test_coordination"."executions" AS l
     WHERE l.scenario_id = e.scenario_id AND l.group_id = e.group_id AND l.group_id <> '' AND l.ended_at IS NOT NULL AND l.dry_run IS NOT TRUE
     ORDER BY coalesce(l.attempt, 1) DESC, coalesce(l.started_at, l.requested_at, l.created_at) DESC, l.execution_id DESC, l.run DESC LIMIT 1));
-COMMENT ON VIEW "test_coordination"."analytics_units" IS 'What figures count: each run that has ended and was no dry run, the attempts of a group of one scenario as one, by its last attempt (the greatest attempt, 1 where it has none; then the latest; then the greatest id and run). Runs whose results retention has removed are not in it; the rollups still count them.';
+COMMENT ON VIEW "test_coordination"."analytics_units" IS 'What figures count: each run that has ended and was no dry run, the attempts of a group of one scenario as one, by its last attempt (the greatest attempt, 1 where it has none; then the latest; then the greatest id and run). Runs that retention has removed whole are not in it any more; the rollups still count them.';
 
 -- rollup_bucket is the bucket of a log histogram that a value belongs to: i for
 -- those in (g^(i-1), g^i], g = 1.01/0.99, so that 2 g^i / (g + 1) is at most 1 %
