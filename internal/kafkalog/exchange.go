@@ -67,9 +67,8 @@ func (c *Client) exchange(ctx context.Context, request kmsg.Request, to route, t
 		switch {
 		case err == nil:
 			return response.(*answer), nil
-		case waited && ctx.Err() != nil:
-			return nil, failed(errors.Join(err, c.whyNoCluster(ctx)))
-		case !errors.Is(err, errNoCluster):
+		case errors.Is(err, errNoCluster), waited && errors.Is(err, ctx.Err()): // the time was over while it looked again
+		default:
 			return nil, failed(err)
 		}
 		select {
