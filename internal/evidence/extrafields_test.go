@@ -167,6 +167,12 @@ func TestSizesOf64Bits(t *testing.T) {
 		"one of them":       {unknown + unknown, extra(0x0001, size), "before its data, extra field 0x0001 of 8 bytes"},
 		"and more":          {unknown + unknown, extra(0x0001, size+small+"evilevil"), "before its data, extra field 0x0001 of 24 bytes"},
 		"only one asked":    {none[:4] + unknown, extra(0x0001, size), "before its data, extra field 0x0001 of 8 bytes"},
+		"said twice":        {small[:4] + size[:4], extra(0x0001, size+small), ""},
+		"nothing twice":     {none, extra(0x0001, none+none), ""},
+		"twice, otherwise":  {small[:4] + size[:4], extra(0x0001, "evilevil"+small), "before its data, extra field 0x0001 of 16 bytes"},
+		"twice, and packed": {small[:4] + size[:4], extra(0x0001, size+"evilevil"), "before its data, extra field 0x0001 of 16 bytes"},
+		"one of them twice": {small[:4] + size[:4], extra(0x0001, size), "before its data, extra field 0x0001 of 8 bytes"},
+		"twice, and more":   {small[:4] + size[:4], extra(0x0001, size+small+"evilevil"), "before its data, extra field 0x0001 of 24 bytes"},
 		"only one, no more": {none[:4] + unknown, "", "the ZIP says two things of its size"},
 	} {
 		b := packed(t, f, "report.json", nil, []byte(c.extra), "")

@@ -234,8 +234,14 @@ func readHeader(r io.ReaderAt, at int64) (*header, error) {
 	}
 	fields, _ := fieldsOf(h.extra)
 	for _, f := range fields {
-		if f.id == fieldWide && h.wide > 0 && len(f.value) == h.wide {
-			h.size, h.packed = le.Uint64(f.value), le.Uint64(f.value[8:])
+		if f.id != fieldWide || len(f.value) != 16 {
+			continue
+		}
+		switch size, packed := le.Uint64(f.value), le.Uint64(f.value[8:]); {
+		case h.wide > 0:
+			h.size, h.packed = size, packed
+		case h.size == size && h.packed == packed: // as Python before 3.11.4 writes it
+			h.wide = 16
 		}
 	}
 	return h, nil
