@@ -19,10 +19,15 @@ import (
 // the directory and before its data, and this comment.
 func packed(t testing.TB, f *files, of string, directory, header []byte, comment string) []byte {
 	t.Helper()
+	return packedBy(t, zip.Deflate, f, of, directory, header, comment)
+}
+
+func packedBy(t testing.TB, method uint16, f *files, of string, directory, header []byte, comment string) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, name := range f.names {
-		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
+		h := &zip.FileHeader{Name: name, Method: method}
 		if name == of {
 			h.Extra, h.Comment = header, comment
 		}

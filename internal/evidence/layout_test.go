@@ -295,25 +295,7 @@ func TestEntriesBeginWhereTheyAreSaidTo(t *testing.T) {
 	f.content[first] = append(f.content[first], fake...)
 	f.relist(t)
 	for in, field := range map[string]string{"32": "", "64": extra(0x0001, "12345678")} {
-		var b bytes.Buffer
-		z := zip.NewWriter(&b)
-		for _, name := range f.names {
-			h := &zip.FileHeader{Name: name, Method: zip.Store}
-			to, err := z.CreateHeader(h)
-			if err == nil {
-				_, err = to.Write(f.content[name])
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if name == second {
-				h.Extra = []byte(field)
-			}
-		}
-		if err := z.Close(); err != nil {
-			t.Fatal(err)
-		}
-		file := b.Bytes()
+		file := packedBy(t, zip.Store, f, second, []byte(field), nil, "")
 		record := directory(t, file, second)
 		begins := le.Uint32(record[42:])
 		for _, before := range []uint32{0, 16 + 30} {

@@ -236,21 +236,7 @@ func unpack(t testing.TB, b []byte) *files {
 
 func (f *files) pack(t testing.TB) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, name := range f.names {
-		to, err := z.Create(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := to.Write(f.content[name]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return packed(t, f, "", nil, nil, "")
 }
 
 func (f *files) manifest(t testing.TB) *evidence.Manifest {
