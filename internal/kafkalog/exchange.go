@@ -67,7 +67,9 @@ func (c *Client) exchange(ctx context.Context, request kmsg.Request, to route, t
 		switch {
 		case err == nil:
 			return response.(*answer), nil
-		case errors.Is(err, errNoCluster), waited && errors.Is(err, ctx.Err()): // the time was over while it looked again
+		case errors.Is(err, errNoCluster):
+		case waited && errors.Is(err, ctx.Err()): // the time was over while it looked again
+			return nil, failed(errors.Join(err, c.whyNoCluster(ctx)))
 		default:
 			return nil, failed(err)
 		}
@@ -81,12 +83,16 @@ func (c *Client) exchange(ctx context.Context, request kmsg.Request, to route, t
 
 // whyNoCluster returns the error of kafka-go's last attempt to get metadata,
 // which it tells only to a request for metadata, without sending that. It is
-// nil when the cluster has become known.
+// nil when a broker has become known.
 func (c *Client) whyNoCluster(ctx context.Context) error {
-	if _, err := c.transport.RoundTrip(context.WithoutCancel(ctx), c.address, new(metadata.Request)); err != nil {
+	response, err := c.transport.RoundTrip(context.WithoutCancel(ctx), c.address, new(metadata.Request))
+	if err != nil {
 		return fmt.Errorf("%w: %w", errNoCluster, err)
 	}
-	return nil
+	if known, ok := response.(*metadata.Response); ok && len(known.Brokers) > 0 {
+		return nil
+	}
+	return errNoCluster
 }
 
 // message is a request on its way. A round trip that was given up goes on

@@ -234,6 +234,20 @@ func TestUnreachableBrokersAreNamedInTheEnd(t *testing.T) {
 	asking.Wait()
 }
 
+// A broker that knows of no brokers, itself included, is said to be the cause.
+func TestNoBrokersInTheClusterAreNamed(t *testing.T) {
+	t.Parallel()
+	cluster := startKfake(t)
+	cluster.ControlKey(int16(kmsg.Metadata), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		return request.ResponseKind(), nil, true
+	})
+	client := open(t, cluster.ListenAddrs(), func(c *kafkalog.Config) { c.RequestTimeout = time.Second })
+	if _, err := client.Offsets(t.Context(), "topic", 0); err == nil || !strings.Contains(err.Error(), "no broker has answered yet") || !kafkalog.IsRetriable(err) {
+		t.Errorf("got %v, want that no broker is known, retriable", err)
+	}
+}
+
 // TestReadersShareNoBuffer has two readers of one client take turns, each of
 // them with a response half read while the other fetches.
 func TestReadersShareNoBuffer(t *testing.T) {
