@@ -165,6 +165,7 @@ func TestSizesOf64Bits(t *testing.T) {
 	small := string(le.AppendUint64(nil, uint64(le.Uint32(record[20:]))))
 	for name, c := range map[string]struct{ sizes, extra, says string }{ // before the data: that of what is packed, and the size
 		"behind the data":   {unknown + unknown, extra(0x0001, none+none), ""},
+		"nothing twice":     {none, extra(0x0001, none+none), ""},
 		"the sizes":         {unknown + unknown, extra(0x0001, size+small), ""},
 		"other sizes":       {unknown + unknown, extra(0x0001, "evilevil"+small), "the ZIP says two things of its size"},
 		"the other way":     {unknown + unknown, extra(0x0001, small+size), "the ZIP says two things of its size"},
@@ -173,20 +174,48 @@ func TestSizesOf64Bits(t *testing.T) {
 		"and more":          {unknown + unknown, extra(0x0001, size+small+"evilevil"), "before its data, extra field 0x0001 of 24 bytes"},
 		"only one asked":    {none[:4] + unknown, extra(0x0001, size), "before its data, extra field 0x0001 of 8 bytes"},
 		"said twice":        {small[:4] + size[:4], extra(0x0001, size+small), ""},
-		"nothing twice":     {none, extra(0x0001, none+none), ""},
 		"twice, otherwise":  {small[:4] + size[:4], extra(0x0001, "evilevil"+small), "before its data, extra field 0x0001 of 16 bytes"},
 		"twice, and packed": {small[:4] + size[:4], extra(0x0001, size+"evilevil"), "before its data, extra field 0x0001 of 16 bytes"},
 		"one of them twice": {small[:4] + size[:4], extra(0x0001, size), "before its data, extra field 0x0001 of 8 bytes"},
 		"twice, and more":   {small[:4] + size[:4], extra(0x0001, size+small+"evilevil"), "before its data, extra field 0x0001 of 24 bytes"},
 		"only one, no more": {none[:4] + unknown, "", "the ZIP says two things of its size"},
 	} {
-		b := packed(t, f, "report.json", nil, []byte(c.extra), "")
+		b := widened(t, packed(t, f, "report.json", nil, []byte(c.extra), ""), "report.json")
 		copy(b[le.Uint32(directory(t, b, "report.json")[42:])+18:], c.sizes)
 		r := verify(t, b, evidence.Expected{})
 		if r.Verified != (c.says == "") || c.says != "" && !slices.ContainsFunc(r.Findings, func(f evidence.Finding) bool {
 			return f.Check == evidence.CheckArchive && f.Entry == "report.json" && strings.HasPrefix(f.Problem, c.says)
 		}) {
 			t.Errorf("%s: findings %v", name, r.Findings)
+		}
+	}
+}
+
+// widened is a ZIP in which the sizes behind the data of an entry have 64 bits.
+func widened(t testing.TB, b []byte, of string) []byte {
+	t.Helper()
+	le := binary.LittleEndian
+	record := directory(t, b, of)
+	begins, small, size := le.Uint32(record[42:]), le.Uint32(record[20:]), le.Uint32(record[24:])
+	at := int(begins) + 30 + int(le.Uint16(b[begins+26:])) + int(le.Uint16(b[begins+28:])) + int(small) + 8
+	b = inserted(t, b, at, "8 bytes.")
+	le.PutUint64(b[at:], uint64(small))
+	le.PutUint64(b[at+8:], uint64(size))
+	return b
+}
+
+// Where sizes stand in an extra field before the data, those behind the data have 64
+// bits, too: who reads the file as a stream would take a part of the next entry.
+func TestSizesBehindTheDataAreAsWide(t *testing.T) {
+	t.Parallel()
+	good, _ := write(t, sourceOf(t, crash(t)))
+	f := unpack(t, good)
+	none := strings.Repeat("\x00", 8)
+	for _, sizes := range []string{"\xff\xff\xff\xff\xff\xff\xff\xff", none} {
+		b := packed(t, f, "report.json", nil, []byte(extra(0x0001, none+none)), "") // of 32 bits behind it
+		copy(b[binary.LittleEndian.Uint32(directory(t, b, "report.json")[42:])+18:], sizes)
+		if r, err := evidence.Verify(t.Context(), bytes.NewReader(b), int64(len(b)), evidence.Expected{}); err == nil || !strings.Contains(err.Error(), `behind the data of "report.json"`) {
+			t.Errorf("sizes %q: result %+v, error %v", sizes, r, err)
 		}
 	}
 }

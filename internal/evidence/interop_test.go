@@ -90,9 +90,13 @@ with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as z:
 	for name, command := range map[string][]string{
 		"python3":             {"python3", "-I", "-c", fmt.Sprintf(python, "z.write(name)"), "../packed.zip"},
 		"python3, in 64 bits": {"python3", "-I", "-c", fmt.Sprintf(python, `z.open(name, "w", force_zip64=True).write(open(name, "rb").read())`), "../packed.zip"},
-		"zip":                 {"zip", "-q", "../packed.zip"},
-		"zip, in 64 bits":     {"zip", "-q", "-fz", "../packed.zip"},
-		"zip, to a stream":    {"sh", "-c", `zip -q - "$@" | cat >../packed.zip`, "sh"},
+		"python3, to a stream": {"sh", "-c", `python3 -I -c 'import sys, zipfile
+with zipfile.ZipFile(sys.stdout.buffer, "w", zipfile.ZIP_DEFLATED) as z:
+    for name in sys.argv[1:]:
+        z.open(name, "w", force_zip64=True).write(open(name, "rb").read())' "$@" | cat >../packed.zip`, "sh"},
+		"zip":              {"zip", "-q", "../packed.zip"},
+		"zip, in 64 bits":  {"zip", "-q", "-fz", "../packed.zip"},
+		"zip, to a stream": {"sh", "-c", `zip -q - "$@" | cat >../packed.zip`, "sh"},
 		"zip, then Python": {"sh", "-c", `zip -q ../infozip.zip "$@" && python3 -I -c 'import zipfile
 z = zipfile.ZipFile("../infozip.zip")
 with zipfile.ZipFile("../packed.zip", "w") as to:

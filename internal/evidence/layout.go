@@ -184,7 +184,7 @@ func holdLayout(r io.ReaderAt, entries []placed, directory int64, result *Result
 		}
 		at = data + int64(f.CompressedSize64) //nolint:gosec // it lies in the file
 		if f.Flags&hasDescriptor != 0 {
-			length, same := descriptorAt(r, at, f.File)
+			length, same := descriptorAt(r, at, f.File, h.wide > 0)
 			if length == 0 {
 				return fmt.Errorf("behind the data of %.100q, at byte %d, are not its CRC and its size, and the next entry behind them", f.Name, at)
 			}
@@ -207,7 +207,7 @@ type header struct {
 	packed, size  uint64
 	name          string
 	extra         []byte
-	wide          int // bytes of the sizes that stand in an extra field
+	wide          int // bytes of the sizes that stand in an extra field, there alone or once more
 	length        int64
 }
 
@@ -240,7 +240,7 @@ func readHeader(r io.ReaderAt, at int64) (*header, error) {
 		switch size, packed := le.Uint64(f.value), le.Uint64(f.value[8:]); {
 		case h.wide > 0:
 			h.size, h.packed = size, packed
-		case h.size == size && h.packed == packed: // as Python before 3.11.4 writes it
+		case h.size == size && h.packed == packed && max(size, packed) < in64: // as Python before 3.11.4 writes it
 			h.wide = 16
 		}
 	}
@@ -321,13 +321,18 @@ func isOwner(v []byte) bool {
 
 // descriptorAt is the length of what stands behind the data of an entry, and tells
 // whether it says what the directory does; 0 where there is something else, or no
-// part of a ZIP behind it.
-func descriptorAt(r io.ReaderAt, at int64, f *zip.File) (length int64, same bool) {
+// part of a ZIP behind it. Its sizes are wide where those before the data are, 4.3.9.2:
+// who reads it as a stream takes them so.
+func descriptorAt(r io.ReaderAt, at int64, f *zip.File, onlyWide bool) (length int64, same bool) {
 	le := binary.LittleEndian
 	said := le.AppendUint32([]byte(descriptorSignature), f.CRC32)
 	wide := le.AppendUint64(le.AppendUint64(bytes.Clone(said), f.CompressedSize64), f.UncompressedSize64)
 	narrow := le.AppendUint32(le.AppendUint32(said, uint32(f.CompressedSize64)), uint32(f.UncompressedSize64)) //nolint:gosec // larger ones are written wide
-	for _, said := range [][]byte{wide, narrow} {
+	forms := [][]byte{wide, narrow}
+	if onlyWide {
+		forms = forms[:1]
+	}
+	for _, said := range forms {
 		b := make([]byte, len(said)+4)
 		if _, err := r.ReadAt(b, at); err != nil || string(b[:4]) != descriptorSignature {
 			continue
