@@ -22,6 +22,7 @@ func packed(t testing.TB, f *files, of string, directory, header []byte, comment
 	return packedBy(t, zip.Deflate, f, of, directory, header, comment)
 }
 
+// packedBy is packed, by a method of package zip.
 func packedBy(t testing.TB, method uint16, f *files, of string, directory, header []byte, comment string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -180,7 +181,10 @@ func TestSizesOf64Bits(t *testing.T) {
 		"twice, and more":   {small[:4] + size[:4], extra(0x0001, size+small+"evilevil"), "before its data, extra field 0x0001 of 24 bytes"},
 		"only one, no more": {none[:4] + unknown, "", "the ZIP says two things of its size"},
 	} {
-		b := widened(t, packed(t, f, "report.json", nil, []byte(c.extra), ""), "report.json")
+		b := packed(t, f, "report.json", nil, []byte(c.extra), "")
+		if c.sizes == unknown+unknown || c.says == "" { // they have 64 bits
+			b = widened(t, b, "report.json")
+		}
 		copy(b[le.Uint32(directory(t, b, "report.json")[42:])+18:], c.sizes)
 		r := verify(t, b, evidence.Expected{})
 		if r.Verified != (c.says == "") || c.says != "" && !slices.ContainsFunc(r.Findings, func(f evidence.Finding) bool {
@@ -204,18 +208,25 @@ func widened(t testing.TB, b []byte, of string) []byte {
 	return b
 }
 
-// Where sizes stand in an extra field before the data, those behind the data have 64
-// bits, too: who reads the file as a stream would take a part of the next entry.
+// The sizes behind the data have 64 bits where those in an extra field before it do,
+// and only there: who reads the file as a stream would take a part of the next entry
+// otherwise, or what is left of the sizes for it.
 func TestSizesBehindTheDataAreAsWide(t *testing.T) {
 	t.Parallel()
 	good, _ := write(t, sourceOf(t, crash(t)))
 	f := unpack(t, good)
 	none := strings.Repeat("\x00", 8)
-	for _, sizes := range []string{"\xff\xff\xff\xff\xff\xff\xff\xff", none} {
-		b := packed(t, f, "report.json", nil, []byte(extra(0x0001, none+none)), "") // of 32 bits behind it
-		copy(b[binary.LittleEndian.Uint32(directory(t, b, "report.json")[42:])+18:], sizes)
+	narrow := packed(t, f, "report.json", nil, []byte(extra(0x0001, none+none)), "")
+	inField := bytes.Clone(narrow)
+	copy(inField[binary.LittleEndian.Uint32(directory(t, narrow, "report.json")[42:])+18:], strings.Repeat("\xff", 8))
+	for name, b := range map[string][]byte{
+		"wide before, narrow behind":  inField,
+		"said twice, narrow behind":   narrow,
+		"narrow before, wide behind":  widened(t, f.pack(t), "report.json"),
+		"narrow, wide in other field": widened(t, packed(t, f, "report.json", nil, []byte(extra(0x5455, "\x01four")), ""), "report.json"),
+	} {
 		if r, err := evidence.Verify(t.Context(), bytes.NewReader(b), int64(len(b)), evidence.Expected{}); err == nil || !strings.Contains(err.Error(), `behind the data of "report.json"`) {
-			t.Errorf("sizes %q: result %+v, error %v", sizes, r, err)
+			t.Errorf("%s: result %+v, error %v", name, r, err)
 		}
 	}
 }

@@ -184,7 +184,7 @@ func holdLayout(r io.ReaderAt, entries []placed, directory int64, result *Result
 		}
 		at = data + int64(f.CompressedSize64) //nolint:gosec // it lies in the file
 		if f.Flags&hasDescriptor != 0 {
-			length, same := descriptorAt(r, at, f.File, h.wide > 0)
+			length, same := descriptorAt(r, at, f.File, h)
 			if length == 0 {
 				return fmt.Errorf("behind the data of %.100q, at byte %d, are not its CRC and its size, and the next entry behind them", f.Name, at)
 			}
@@ -321,25 +321,25 @@ func isOwner(v []byte) bool {
 
 // descriptorAt is the length of what stands behind the data of an entry, and tells
 // whether it says what the directory does; 0 where there is something else, or no
-// part of a ZIP behind it. Its sizes are wide where those before the data are, 4.3.9.2:
-// who reads it as a stream takes them so.
-func descriptorAt(r io.ReaderAt, at int64, f *zip.File, onlyWide bool) (length int64, same bool) {
+// part of a ZIP behind it. Its sizes are as wide as those before the data, 4.3.9.2, for
+// who reads it as a stream takes them so; but those of 4 GiB and more are always wide,
+// as package zip writes them, which does not know them before.
+func descriptorAt(r io.ReaderAt, at int64, f *zip.File, before *header) (length int64, same bool) {
 	le := binary.LittleEndian
 	said := le.AppendUint32([]byte(descriptorSignature), f.CRC32)
-	wide := le.AppendUint64(le.AppendUint64(bytes.Clone(said), f.CompressedSize64), f.UncompressedSize64)
-	narrow := le.AppendUint32(le.AppendUint32(said, uint32(f.CompressedSize64)), uint32(f.UncompressedSize64)) //nolint:gosec // larger ones are written wide
-	forms := [][]byte{wide, narrow}
-	if onlyWide {
-		forms = forms[:1]
-	}
-	for _, said := range forms {
-		b := make([]byte, len(said)+4)
-		if _, err := r.ReadAt(b, at); err != nil || string(b[:4]) != descriptorSignature {
-			continue
-		}
-		if next := string(b[len(said):]); next == headerSignature || next == directorySignature {
-			return int64(len(said)), bytes.Equal(b[:len(said)], said)
+	for _, size := range []uint64{f.CompressedSize64, f.UncompressedSize64} {
+		if before.wide > 0 || max(f.CompressedSize64, f.UncompressedSize64) >= in64 {
+			said = le.AppendUint64(said, size)
+		} else {
+			said = le.AppendUint32(said, uint32(size)) //nolint:gosec // it is smaller
 		}
 	}
-	return 0, false
+	b := make([]byte, len(said)+4)
+	if _, err := r.ReadAt(b, at); err != nil || string(b[:4]) != descriptorSignature {
+		return 0, false
+	}
+	if next := string(b[len(said):]); next != headerSignature && next != directorySignature {
+		return 0, false
+	}
+	return int64(len(said)), bytes.Equal(b[:len(said)], said)
 }
