@@ -17,8 +17,8 @@ import (
 // route chooses the broker that a request goes to.
 type route func(protocol.Cluster) (protocol.Broker, error)
 
-// errNoCluster is a routing error: none of the brokers has told its metadata yet.
-var errNoCluster = errors.New("no broker has answered yet")
+// errNoCluster is a routing error: no metadata has named a broker yet.
+var errNoCluster = errors.New("no broker is known yet")
 
 func toAnyBroker(protocol.Cluster) (protocol.Broker, error) { return protocol.Broker{ID: -1}, nil }
 
@@ -81,9 +81,9 @@ func (c *Client) exchange(ctx context.Context, request kmsg.Request, to route, t
 	}
 }
 
-// whyNoCluster returns the error of kafka-go's last attempt to get metadata,
-// which it tells only to a request for metadata, without sending that. It is
-// nil when a broker has become known.
+// whyNoCluster returns errNoCluster, with the error of kafka-go's last attempt
+// to get metadata if that failed, which it tells only to a request for metadata,
+// without sending that. It is nil when a broker has become known.
 func (c *Client) whyNoCluster(ctx context.Context) error {
 	response, err := c.transport.RoundTrip(context.WithoutCancel(ctx), c.address, new(metadata.Request))
 	if err != nil {
