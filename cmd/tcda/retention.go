@@ -84,8 +84,8 @@ type retentionPlan struct {
 // Help is what --help says beyond the settings.
 func (*retentionPlan) Help() string {
 	return `Rows are counted as runs count them. RETURNED is what goes to the operating system
-with partitions of which nothing stays, or little that is copied; REUSABLE stays
-with the tables for rows to come. Sizes are shares of what the partitions take.` + retentionExitCodes
+with partitions of which nothing stays, or little that is copied; what is REUSABLE stays
+with the others, for late rows of their days. Sizes are shares of what the partitions take.` + retentionExitCodes
 }
 
 // planLine is what goes by a policy of a kind.

@@ -15,7 +15,7 @@ type Estimate struct {
 	Runs       int64
 	Rows       int64 // as the runs count them
 	Returned   int64 // bytes that go to the operating system, with partitions that are dropped
-	Reusable   int64 // bytes that stay with the table, for rows to come
+	Reusable   int64 // bytes that stay with partitions, for late rows of their days
 	Partitions int   // that are dropped; those that several policies share count for each
 }
 
