@@ -39,6 +39,9 @@ type DB struct {
 	// ServerURL leads to the database "postgres" on the same server, for tests
 	// that create databases themselves.
 	ServerURL string
+
+	mu    sync.Mutex
+	pools map[string]*pgxpool.Pool // by the test that asked
 }
 
 // Postgres gives the test a database of its own with all migrations applied, on a
@@ -55,14 +58,36 @@ func EmptyPostgres(t testing.TB) *DB {
 	return newDatabase(t, "template0")
 }
 
-// Pool connects to the database until the test ends.
+// Pool connects to the database until the test ends; one that asks again has the
+// same pool, for the server has connections for some hundreds. It takes no notice of
+// connections that were ended meanwhile, so a test may restart the server.
 func (db *DB) Pool(t testing.TB) *pgxpool.Pool {
 	t.Helper()
-	pool, err := pgxpool.New(t.Context(), db.URL)
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	name := t.Name()
+	if pool := db.pools[name]; pool != nil {
+		return pool
+	}
+	config, err := pgxpool.ParseConfig(db.URL)
 	if err != nil {
 		t.Fatalf("connect to database %s: %v", db.Name, err)
 	}
-	t.Cleanup(pool.Close)
+	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatalf("connect to database %s: %v", db.Name, err)
+	}
+	if db.pools == nil {
+		db.pools = map[string]*pgxpool.Pool{}
+	}
+	db.pools[name] = pool
+	t.Cleanup(func() {
+		db.mu.Lock()
+		delete(db.pools, name)
+		db.mu.Unlock()
+		pool.Close()
+	})
 	return pool
 }
 

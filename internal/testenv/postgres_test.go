@@ -80,6 +80,9 @@ func TestPostgresServerComesBack(t *testing.T) {
 	if tables == 0 {
 		t.Error("the database is empty")
 	}
+	if got := countConnections(t, db); got != 2 {
+		t.Errorf("%d connections, want those of the test and of its pool", got)
+	}
 	if err := server.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +95,36 @@ func TestPostgresServerComesBack(t *testing.T) {
 	if after := countTables(t, db.URL); after != tables {
 		t.Errorf("%d tables after the restart, %d before", after, tables)
 	}
+	if got := countConnections(t, db); got != 2 {
+		t.Errorf("%d connections after the restart, want those of the test and of its pool", got)
+	}
+}
+
+// A test that looks again and again once used up all connections of the server.
+func TestAPoolIsTheSameForATest(t *testing.T) { //nolint:tparallel // it looks at what its subtest left
+	t.Parallel()
+	db := testenv.Postgres(t)
+	for range 20 {
+		if got := countConnections(t, db); got != 1 {
+			t.Fatalf("%d connections, want that which looks", got)
+		}
+	}
+	t.Run("in a test of its own", func(t *testing.T) {
+		if got := countConnections(t, db); got != 2 {
+			t.Errorf("%d connections, want the parent's, too", got)
+		}
+	})
+	testenv.Eventually(t, "the pool of the test within has gone", func() bool { return countConnections(t, db) == 1 })
+}
+
+// countConnections counts those to the database that pools of the test have.
+func countConnections(t *testing.T, db *testenv.DB) (n int) {
+	t.Helper()
+	row := db.Pool(t).QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'")
+	if err := row.Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func countTables(t *testing.T, url string) (n int) {
