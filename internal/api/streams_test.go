@@ -40,18 +40,26 @@ func newShown(t testing.TB, change ...func(*api.Parts)) *shown {
 	t.Helper()
 	s := &shown{server: testenv.Redis(t, adapterACL)}
 	s.client = s.server.Client(t)
-	var err error
-	s.live, err = redisstore.Open(t.Context(), redisstore.Config{URL: "redis://test-adapter:pw@" + s.server.Addr(), RetryAfter: 10 * time.Millisecond}, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.live.Close() })
+	s.live = s.open(t, time.Second)
 	s.world = newWorld(t, append(change, func(p *api.Parts) {
 		p.Redis = s.live
 		s.parts = *p
 	})...)
 	s.own()
 	return s
+}
+
+// open opens the store in Redis, which is waited for so long.
+func (s *shown) open(t testing.TB, budget time.Duration) *redisstore.Store {
+	t.Helper()
+	live, err := redisstore.Open(t.Context(), redisstore.Config{
+		URL: "redis://test-adapter:pw@" + s.server.Addr(), Budget: budget, RetryAfter: 10 * time.Millisecond,
+	}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = live.Close() })
+	return live
 }
 
 // own says that what Redis holds is of this database, as a sweep does at its end.

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -112,15 +113,27 @@ func TestAStateIsTheSameFromEitherStore(t *testing.T) {
 	if err := s.show("a"); err != nil {
 		t.Fatal(err)
 	}
-	fromRedis := follow(t, s.executions.WatchExecutions, quick("a")).next()
-	if n := s.asked(); n != "1" {
-		t.Fatalf("Redis was asked for %s states, want 1", n)
+	present := func(live *redisstore.Store) *contract.WatchExecutionsResponse {
+		t.Helper()
+		parts := s.parts
+		parts.Redis = live
+		f := follow(t, clients(t, serve(t, parts, nil))["gRPC"].WatchExecutions, quick("a"))
+		defer f.close()
+		return f.next()
 	}
-	if err := s.client.FlushAll(t.Context()).Err(); err != nil {
+	tx, err := s.db.Pool(t).Begin(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	other := clients(t, serve(t, s.parts, nil))["gRPC"]
-	fromPostgres := follow(t, other.WatchExecutions, quick("a")).next()
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE test_coordination.executions"); err != nil { // PostgreSQL cannot tell
+		t.Fatal(err)
+	}
+	fromRedis := present(s.open(t, testenv.Patience))
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	fromPostgres := present(nil)
 	if diff := cmp.Diff(fromPostgres, fromRedis, protocmp.Transform()); diff != "" {
 		t.Errorf("from PostgreSQL and from Redis (-want +got):\n%s", diff)
 	}
