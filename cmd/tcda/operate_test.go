@@ -38,13 +38,15 @@ func install(t *testing.T) *installation {
 	t.Helper()
 	i := &installation{TB: t, db: testenv.Postgres(t), kafka: testenv.Kafka(t), redis: testenv.Redis(t)}
 	i.env = map[string]string{
-		"TEST_COORDINATOR_ADAPTER_INSTANCE":             "test-1",
-		"TEST_COORDINATOR_ADAPTER_POSTGRES_URL":         i.db.URL,
-		"TEST_COORDINATOR_ADAPTER_REDIS_URL":            i.redis.URL(),
-		"TEST_COORDINATOR_ADAPTER_KAFKA_BROKERS":        i.kafka.Brokers[0],
-		"TEST_COORDINATOR_ADAPTER_KAFKA_FETCH_MAX_WAIT": "20ms",
-		"TEST_COORDINATOR_ADAPTER_RECONCILE_INTERVAL":   "1s",
-		"TEST_COORDINATOR_ADAPTER_HTTP_LISTEN":          "127.0.0.1:0",
+		"TEST_COORDINATOR_ADAPTER_INSTANCE":              "test-1",
+		"TEST_COORDINATOR_ADAPTER_POSTGRES_URL":          i.db.URL,
+		"TEST_COORDINATOR_ADAPTER_REDIS_URL":             i.redis.URL(),
+		"TEST_COORDINATOR_ADAPTER_REDIS_TIMEOUT":         "1m", // nobody makes up for what it does not take before a service stops
+		"TEST_COORDINATOR_ADAPTER_REDIS_CONNECT_TIMEOUT": "1m",
+		"TEST_COORDINATOR_ADAPTER_KAFKA_BROKERS":         i.kafka.Brokers[0],
+		"TEST_COORDINATOR_ADAPTER_KAFKA_FETCH_MAX_WAIT":  "20ms",
+		"TEST_COORDINATOR_ADAPTER_RECONCILE_INTERVAL":    "1s",
+		"TEST_COORDINATOR_ADAPTER_HTTP_LISTEN":           "127.0.0.1:0",
 	}
 	i.kafka.CreateTopic(t, "test-coordination.scenarios", 1, nil)
 	i.kafka.CreateTopic(t, executions, 1, nil)

@@ -89,7 +89,7 @@ func TestAHundredFollowersWhileRedisIsFlushed(t *testing.T) {
 				flush++
 				failed = errors.Join(failed, s.client.FlushAll(context.WithoutCancel(t.Context())).Err())
 				if flush%2 == 0 { // a sweep comes, and then again one does not
-					failed = errors.Join(failed, s.live.SetSentinel(context.WithoutCancel(t.Context()), s.epoch()))
+					failed = errors.Join(failed, s.writer.SetSentinel(context.WithoutCancel(t.Context()), s.epoch()))
 				}
 			}
 		}

@@ -41,7 +41,9 @@ func withLocks(t *testing.T, test func(*lockWorld)) {
 					return
 				}
 				server := testenv.Redis(t)
-				live, err := redisstore.Open(t.Context(), redisstore.Config{URL: server.URL()}, zerolog.Nop())
+				live, err := redisstore.Open(t.Context(), redisstore.Config{
+					URL: server.URL(), Budget: testenv.Patience, HintBudget: testenv.Patience, DialTimeout: testenv.Patience,
+				}, zerolog.Nop())
 				if err != nil {
 					t.Fatal(err)
 				}

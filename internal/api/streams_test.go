@@ -27,8 +27,9 @@ type shown struct {
 	*world
 	parts  api.Parts
 	server *testenv.RedisServer
-	client *redis.Client // around the store
-	live   *redisstore.Store
+	client *redis.Client     // around the store
+	live   *redisstore.Store // the API's
+	writer *redisstore.Store // the test's, to which no server is too slow
 }
 
 // adapterACL is the user of the ecosystem's shared Redis, as it is there.
@@ -40,7 +41,7 @@ func newShown(t testing.TB, change ...func(*api.Parts)) *shown {
 	t.Helper()
 	s := &shown{server: testenv.Redis(t, adapterACL)}
 	s.client = s.server.Client(t)
-	s.live = s.open(t, time.Second)
+	s.live, s.writer = s.open(t, time.Second), s.open(t, testenv.Patience)
 	s.world = newWorld(t, append(change, func(p *api.Parts) {
 		p.Redis = s.live
 		s.parts = *p
@@ -53,7 +54,7 @@ func newShown(t testing.TB, change ...func(*api.Parts)) *shown {
 func (s *shown) open(t testing.TB, budget time.Duration) *redisstore.Store {
 	t.Helper()
 	live, err := redisstore.Open(t.Context(), redisstore.Config{
-		URL: "redis://test-adapter:pw@" + s.server.Addr(), Budget: budget, RetryAfter: 10 * time.Millisecond,
+		URL: "redis://test-adapter:pw@" + s.server.Addr(), Budget: budget, DialTimeout: budget, RetryAfter: 10 * time.Millisecond,
 	}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +66,7 @@ func (s *shown) open(t testing.TB, budget time.Duration) *redisstore.Store {
 // own says that what Redis holds is of this database, as a sweep does at its end.
 func (s *shown) own() {
 	s.Helper()
-	if err := s.live.SetSentinel(s.Context(), s.epoch()); err != nil {
+	if err := s.writer.SetSentinel(s.Context(), s.epoch()); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -93,7 +94,7 @@ func (s *shown) show(ids ...execution.ID) error {
 	for i := range runs {
 		states[i] = runs[i].Live()
 	}
-	_, err = s.live.ApplyStates(s.Context(), states, timeline)
+	_, err = s.writer.ApplyStates(s.Context(), states, timeline)
 	return err
 }
 
@@ -241,7 +242,7 @@ func TestAStreamOutlivesTheDeadlinesOfItsServer(t *testing.T) {
 	s := newShown(t)
 	s.say(started("a"))
 	s.say(logged("a", 1, time.Now()))
-	url := serve(t, s.parts, func(server *http.Server) { server.ReadTimeout, server.WriteTimeout = time.Second, time.Second })
+	url := serve(t, s.parts, func(server *http.Server) { server.ReadTimeout, server.WriteTimeout = 5*time.Second, 5*time.Second })
 	for name, client := range clients(t, url) {
 		t.Run(name+" states", func(t *testing.T) {
 			t.Parallel()

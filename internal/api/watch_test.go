@@ -129,7 +129,7 @@ func TestAStateIsTheSameFromEitherStore(t *testing.T) {
 	if _, err := tx.Exec(t.Context(), "LOCK TABLE test_coordination.executions"); err != nil { // PostgreSQL cannot tell
 		t.Fatal(err)
 	}
-	fromRedis := present(s.open(t, testenv.Patience))
+	fromRedis := present(s.writer)
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestStatesThatPostgreSQLDoesNotHoldAreNotTold(t *testing.T) {
 			lost.Version, lost.Status = lost.Version+100, execution.StatusFailed
 			switch {
 			case sentinel != nil:
-				err = s.live.SetSentinel(t.Context(), sentinel(s.epoch()))
+				err = s.writer.SetSentinel(t.Context(), sentinel(s.epoch()))
 			case name == "without a sentinel":
 				err = s.client.Del(t.Context(), "test:epoch").Err()
 			default:
@@ -175,7 +175,7 @@ func TestStatesThatPostgreSQLDoesNotHoldAreNotTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.live.ApplyStates(t.Context(), []execution.Live{lost}, timeline); err != nil {
+			if _, err := s.writer.ApplyStates(t.Context(), []execution.Live{lost}, timeline); err != nil {
 				t.Fatal(err)
 			}
 			f := follow(t, s.executions.WatchExecutions, quick("a"))
@@ -346,7 +346,7 @@ func TestAWatchOutlivesRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	heard("started empty", true)
-	testenv.Eventually(t, "Redis is known again", func() bool { return s.live.SetSentinel(t.Context(), s.epoch()) == nil })
+	testenv.Eventually(t, "Redis is known again", func() bool { return s.writer.SetSentinel(t.Context(), s.epoch()) == nil })
 	heard("swept", true)
 	if err := s.server.Pause(); err != nil {
 		t.Fatal(err)

@@ -31,6 +31,8 @@ func TestServiceLivesInItsWorld(t *testing.T) {
 	w := worldOf(t, testenv.Broker(t), redis, map[string]string{
 		"POSTGRES_URL": strings.Replace(eco.as("test_coordinator_adapter"), "postgres://", "postgresql+asyncpg://", 1),
 		"REDIS_URL":    "redis://test-coordinator-adapter:" + ecosystemPassword + "@" + redis.Addr() + "/0",
+		// A busy machine is nothing to complain about.
+		"REDIS_TIMEOUT": "1m", "REDIS_CONNECT_TIMEOUT": "1m",
 	})
 
 	eco.mustDeny("test_coordinator_adapter", "CREATE SCHEMA another")
@@ -76,9 +78,7 @@ func TestServiceLivesInItsWorld(t *testing.T) {
 	service = w.serve()
 	w.ingest(ledger, records[half:])
 	for _, path := range []string{"/api/v1/health", "/api/v1/ready"} {
-		if report, code := w.report(path); code != http.StatusOK || report.Status != opshttp.OK {
-			t.Errorf("GET %s with every right: %d %+v", path, code, report)
-		}
+		w.becomes(path, opshttp.OK)
 	}
 	if said := complaints(t, service); len(said) > 0 {
 		t.Errorf("complaints with every right: %q", said)

@@ -27,21 +27,13 @@ func TestServiceIsOperated(t *testing.T) {
 	w.drain()
 
 	for _, path := range []string{"/livez", "/api/v1/health", "/readyz", "/api/v1/ready"} {
-		if report, code := w.report(path); code != http.StatusOK || report.Status != opshttp.OK {
-			t.Errorf("GET %s: %d %+v", path, code, report)
-		}
+		w.becomes(path, opshttp.OK)
 	}
 
 	if err := w.redis.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Eventually(t, "readiness is degraded without Redis", func() bool {
-		report, code := w.report("/readyz")
-		if code != http.StatusOK {
-			t.Fatalf("not ready without Redis: %d %+v", code, report)
-		}
-		return report.Status == opshttp.Degraded
-	})
+	w.becomes("/readyz", opshttp.Degraded)
 	if err := w.send(t.Context(), amid(nil, golden[half:]), 0, ledger.note); err != nil {
 		t.Fatal(err)
 	}
@@ -49,10 +41,7 @@ func TestServiceIsOperated(t *testing.T) {
 	if err := w.redis.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Eventually(t, "readiness is whole with Redis back", func() bool {
-		report, _ := w.report("/api/v1/ready")
-		return report.Status == opshttp.OK
-	})
+	w.becomes("/api/v1/ready", opshttp.OK)
 	w.verify() // the live states in Redis too
 
 	testenv.Eventually(t, "the metrics say what was done", func() bool {

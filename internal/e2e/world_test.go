@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -208,6 +209,23 @@ func (w *world) report(path string) (opshttp.Report, int) {
 	return report, code
 }
 
+// becomes waits until the service is ready, and of a status, by one answer: a check
+// that a busy machine kept from answering in time is made again.
+func (w *world) becomes(path string, status opshttp.Status) {
+	w.Helper()
+	var last string
+	defer func() {
+		if w.Failed() {
+			w.Logf("GET %s: %s", path, last)
+		}
+	}()
+	testenv.Eventually(w, path+" is "+string(status), func() bool {
+		report, code := w.report(path)
+		last = fmt.Sprintf("%d %+v", code, report)
+		return code == http.StatusOK && report.Status == status
+	})
+}
+
 // partition names a partition of a topic.
 type partition struct {
 	topic  string
@@ -277,5 +295,5 @@ func (w *world) drain() {
 // live state that Redis did not take in time is written by reconciliation.
 func (w *world) verify() {
 	w.Helper()
-	start(w, w.env, "tcda", "verify", "--live-grace="+testenv.Patience.String()).wantSuccess()
+	start(w, w.with("REDIS_TIMEOUT", "1m", "REDIS_CONNECT_TIMEOUT", "1m"), "tcda", "verify", "--live-grace="+testenv.Patience.String()).wantSuccess()
 }

@@ -40,7 +40,14 @@ type world struct {
 // adapterACL is the user of the ecosystem's shared Redis, as it is there.
 const adapterACL = "user test-adapter on >pw ~test:* +@read +@write +@keyspace -@dangerous"
 
+// newWorld has a Redis to which no machine is too busy.
 func newWorld(t testing.TB, withRedis bool) *world {
+	t.Helper()
+	return newWorldWithin(t, withRedis, testenv.Patience)
+}
+
+// newWorldWithin is newWorld, where Redis is waited for so long.
+func newWorldWithin(t testing.TB, withRedis bool, budget time.Duration) *world {
 	t.Helper()
 	w := &world{TB: t, db: testenv.Postgres(t), history: &history{began: time.Now()}}
 	store, err := pgstore.Open(t.Context(), pgstore.Config{URL: w.db.URL, MaxConns: 4, LockTimeout: testenv.Patience})
@@ -50,8 +57,9 @@ func newWorld(t testing.TB, withRedis bool) *world {
 	if withRedis {
 		w.redis = testenv.Redis(t, adapterACL)
 		w.shown = w.redis.Client(t)
-		// A busy machine is no outage.
-		w.live, err = redisstore.Open(t.Context(), redisstore.Config{URL: "redis://test-adapter:pw@" + w.redis.Addr(), Budget: 2 * time.Second, HintBudget: 2 * time.Second, RetryAfter: 10 * time.Millisecond}, zerolog.Nop())
+		w.live, err = redisstore.Open(t.Context(), redisstore.Config{
+			URL: "redis://test-adapter:pw@" + w.redis.Addr(), Budget: budget, HintBudget: budget, DialTimeout: budget, RetryAfter: 10 * time.Millisecond,
+		}, zerolog.Nop())
 		must(t, err)
 		t.Cleanup(func() { _ = w.live.Close() })
 	}

@@ -29,7 +29,7 @@ const (
 	holderDatabase = "TCDA_TEST_HOLDER_DATABASE"
 	holderRedis    = "TCDA_TEST_HOLDER_REDIS"    // empty: there is none
 	holderCareless = "TCDA_TEST_HOLDER_CARELESS" // set: it writes without a check of its token
-	holderIdle     = "TCDA_TEST_HOLDER_IDLE"     // how long PostgreSQL lets it be silent in a transaction; a second by default
+	holderIdle     = "TCDA_TEST_HOLDER_IDLE"     // how long PostgreSQL lets it be silent in a transaction; 5 s by default
 )
 
 // execution is the lock that all of them want.
@@ -110,7 +110,7 @@ func outcomeOf(l lock.Lock, err error) outcome {
 // its standard output what came of it.
 func hold() error {
 	ctx := context.Background()
-	idle, err := time.ParseDuration(cmp.Or(os.Getenv(holderIdle), "1s"))
+	idle, err := time.ParseDuration(cmp.Or(os.Getenv(holderIdle), "5s"))
 	if err != nil {
 		return err
 	}

@@ -154,7 +154,7 @@ func TestLocksWorkWithoutRedis(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, fault != nil)
+			w := newWorldWithin(t, fault != nil, 2*time.Second)
 			first := w.acquire("a")
 			if fault != nil {
 				w.shows("a")

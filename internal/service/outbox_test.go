@@ -53,9 +53,7 @@ func TestOtherProgramsAreTold(t *testing.T) {
 	if diff := cmp.Diff(bad.Headers, letter.Headers[:len(bad.Headers)]); diff != "" || string(letter.Key) != string(bad.Key) || string(letter.Value) != string(bad.Value) {
 		t.Errorf("dead letter has key %q, value %q and headers (-want +got):\n%s", letter.Key, letter.Value, diff)
 	}
-	if code, report := tcda.report(t); code != http.StatusOK || check(report, "outbox").Status != opshttp.OK {
-		t.Errorf("readiness is %d %+v", code, report)
-	}
+	tcda.becomes(t, "the outbox is well", func(r opshttp.Report) bool { return check(r, "outbox").Status == opshttp.OK })
 }
 
 // readOne waits for the first record of a topic.

@@ -53,9 +53,10 @@ func TestASettledRunIsReported(t *testing.T) {
 	if code, body := page(t, url+"/reports/exec-1/0.html"); code != http.StatusOK || !bytes.Contains(body, []byte(told.SHA256)) {
 		t.Errorf("page: %d %.200s", code, body)
 	}
-	if code, body := page(t, url+"/metrics"); code != http.StatusOK || !bytes.Contains(body, []byte("tcda_report_revisions_total 1\n")) || !bytes.Contains(body, []byte("tcda_reports_built_total 1\n")) {
-		t.Errorf("metrics: %d, and they do not count one report", code)
-	}
+	testenv.Eventually(t, "the metrics count one report", func() bool {
+		code, body := page(t, url+"/metrics")
+		return code == http.StatusOK && bytes.Contains(body, []byte("tcda_report_revisions_total 1\n")) && bytes.Contains(body, []byte("tcda_reports_built_total 1\n"))
+	})
 }
 
 // readTyped waits for the first record of a type.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/opshttp"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgmigrate"
@@ -55,12 +57,11 @@ func (b *buffer) String() string {
 
 func startWaiting(t testing.TB, s settings) waiting {
 	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	port, err := childproc.FreePort(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	ctx, stop := context.WithCancel(t.Context())
 	ready, ended, log := make(chan service.Started, 1), make(chan error, 1), &buffer{}
 	cfg := s.with("HTTP_LISTEN", address).load(t)
@@ -216,10 +217,9 @@ func TestWithoutRedisItWorks(t *testing.T) {
 		_, err := store.Run(t.Context(), pgstore.RunKey{ID: "exec-1", Number: 1})
 		return err == nil
 	})
-	code, report := tcda.report(t)
-	if code != http.StatusOK || report.Status != opshttp.Degraded || !strings.HasPrefix(check(report, "redis").Detail, "no answer: ") {
-		t.Errorf("readiness is %d %+v", code, report)
-	}
+	tcda.becomes(t, "readiness is degraded without Redis", func(r opshttp.Report) bool {
+		return r.Status == opshttp.Degraded && strings.HasPrefix(check(r, "redis").Detail, "no answer: ")
+	})
 }
 
 // A partition that waits for an operator is seen in readiness, with the reason.
@@ -240,10 +240,10 @@ func TestAStoppedPartitionDegrades(t *testing.T) {
 	if err := store.Stop(t.Context(), all[0], "a test", time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	code, report := tcda.report(t)
-	if got := check(report, "partitions"); code != http.StatusOK || got.Status != opshttp.Degraded || !strings.Contains(got.Detail, "is stopped: a test; see tcda partitions list") {
-		t.Errorf("readiness is %d %+v", code, report)
-	}
+	tcda.becomes(t, "the stopped partition is told", func(r opshttp.Report) bool {
+		found := check(r, "partitions")
+		return found.Status == opshttp.Degraded && strings.Contains(found.Detail, "is stopped: a test; see tcda partitions list")
+	})
 }
 
 // A quarantine over its soft limit is seen in readiness, until there is room
@@ -262,22 +262,16 @@ func TestAFullQuarantineDegrades(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	quarantine := func() opshttp.Result {
-		code, report := tcda.report(t)
-		if code != http.StatusOK {
-			t.Errorf("readiness is %d %+v", code, report)
-		}
-		return check(report, "quarantine")
-	}
-	testenv.Eventually(t, "readiness is degraded", func() bool { return quarantine().Status == opshttp.Degraded })
-	if detail := quarantine().Detail; !strings.Contains(detail, "the soft limit is 1048576: only the beginnings of further ones are kept; requeue or discard some") {
-		t.Errorf("readiness says %q", detail)
-	}
+	tcda.becomes(t, "the full quarantine is told", func(r opshttp.Report) bool {
+		found := check(r, "quarantine")
+		return found.Status == opshttp.Degraded &&
+			strings.Contains(found.Detail, "the soft limit is 1048576: only the beginnings of further ones are kept; requeue or discard some")
+	})
 	store := openStore(t, cfg)
 	if _, err := store.DiscardOpen(t.Context(), pgstore.Discard{UpTo: 1 << 60, Most: 100, By: "operator", Why: "a test", At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Eventually(t, "readiness is well again", func() bool { return quarantine().Status == opshttp.OK })
+	tcda.becomes(t, "readiness is well again", func(r opshttp.Report) bool { return check(r, "quarantine").Status == opshttp.OK })
 }
 
 // A role that needs no Kafka is played without one.
@@ -286,9 +280,7 @@ func TestRolesApart(t *testing.T) {
 	s := settingsFor(testenv.Postgres(t), testenv.Redis(t), testenv.Kafka(t)).with("KAFKA_BROKERS", "127.0.0.1:1")
 	for _, role := range []string{config.RoleMaintain, config.RoleReconcile} {
 		tcda := start(t, s.with("ROLES", role).load(t))
-		if code, report := tcda.report(t); code != http.StatusOK || check(report, "kafka").Name != "" {
-			t.Errorf("%s: readiness is %d %+v", role, code, report)
-		}
+		tcda.becomes(t, role+" is ready without Kafka", func(r opshttp.Report) bool { return check(r, "kafka").Name == "" })
 		if err := tcda.stop(); err != nil {
 			t.Errorf("%s: stop: %v", role, err)
 		}

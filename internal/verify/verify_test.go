@@ -50,6 +50,7 @@ func fill(t testing.TB) *filled {
 	env := map[string]string{
 		"INSTANCE": "test-1", "POSTGRES_URL": f.db.URL, "REDIS_URL": f.redis.URL(), "KAFKA_BROKERS": kafka.Brokers[0],
 		"KAFKA_FETCH_MAX_WAIT": "20ms", "RECONCILE_INTERVAL": "1s", "HTTP_LISTEN": "127.0.0.1:0",
+		"REDIS_TIMEOUT": "1m", "REDIS_CONNECT_TIMEOUT": "1m", // nobody makes up for what it does not take before the service stops
 	}
 	cfg, err := config.Load(func(name string) (string, bool) {
 		value, ok := env[strings.TrimPrefix(name, config.EnvPrefix)]
