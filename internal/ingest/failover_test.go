@@ -73,11 +73,12 @@ func TestADatabaseOfAnEarlierTimelineIsBelievedWhenAnOperatorSaysSo(t *testing.T
 	must(t, err)
 	later := redisstore.Epoch{System: cluster.SystemIdentifier, Timeline: cluster.Timeline + 1}
 	remedy := "redis-cli SET test:epoch none:0:0"
+	patient := w.patientLive()
 	testenv.Eventually(t, "the remedy is told", func() bool {
 		// Again until it is seen: a pass that has asked before renews its own at its end.
 		told := w.said.says("error", "of a later timeline", remedy)
 		if !told {
-			must(t, w.live.SetSentinel(t.Context(), later))
+			must(t, patient.SetSentinel(t.Context(), later))
 		}
 		return told
 	})
@@ -123,8 +124,9 @@ func TestARestoreIsNotForgottenWhenAPassFails(t *testing.T) {
 			must(t, err)
 			const lost = 32 << 20 // more than the service writes by itself
 			ahead := redisstore.Epoch{System: cluster.SystemIdentifier, Timeline: cluster.Timeline, Position: int64(position) + lost}
-			must(t, w.live.SetSentinel(t.Context(), ahead))
-			_, err = w.live.ApplyStates(t.Context(), []execution.Live{{ExecutionID: "exec-lost", Run: 1, Version: 9, Status: execution.StatusRunning}}, cluster.Timeline)
+			patient := w.patientLive()
+			must(t, patient.SetSentinel(t.Context(), ahead))
+			_, err = patient.ApplyStates(t.Context(), []execution.Live{{ExecutionID: "exec-lost", Run: 1, Version: 9, Status: execution.StatusRunning}}, cluster.Timeline)
 			must(t, err)
 
 			row.obstruct(w)
@@ -132,7 +134,7 @@ func TestARestoreIsNotForgottenWhenAPassFails(t *testing.T) {
 			if row.running {
 				testenv.Eventually(t, "a pass fails", func() bool {
 					if failed() == 0 { // a pass that has asked before renews its own at its end
-						must(t, w.live.SetSentinel(t.Context(), ahead))
+						must(t, patient.SetSentinel(t.Context(), ahead))
 					}
 					return failed() > 0
 				})

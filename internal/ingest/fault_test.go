@@ -332,7 +332,7 @@ func TestADeadRunIsSupersededAndALaterWordRevivesIt(t *testing.T) {
 
 func TestAReplayIsRecognisedByHintsAndTheStore(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := patientWorld(t)
 	for range 20 {
 		w.produce(w.say(&contract.ExecutionHeartbeat{ExecutionId: "exec-1"}))
 	}

@@ -215,8 +215,9 @@ func (w *world) redisBehind(harm func(*testenv.NetworkProxy, ...testenv.Directio
 // ended since are running again in it, and the sentinel is there.
 func (w *world) redisGoesBack(url string) *fault {
 	w.live = w.openLive(url)
+	patient := w.patientLive()
 	passes := func() int64 {
-		n, err := w.live.Passes(w.Context())
+		n, err := patient.Passes(w.Context())
 		must(w, err)
 		return n
 	}

@@ -174,6 +174,7 @@ func (w *world) openLive(url string) *redisstore.Store {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { _ = live.Close() })
+	w.liveURL = url
 	return live
 }
 
@@ -299,7 +300,7 @@ func (w *world) wantPromises(l *faultLoad, c *caller, f *fault) {
 	if _, err := rollup.New(rollup.Config{}, rollup.Parts{Store: w.store}).Drain(w.Context(), nil); err != nil {
 		w.Fatal(err)
 	}
-	report, err := verify.Run(w.Context(), w.store, w.live, verify.Options{LiveGrace: testenv.Patience})
+	report, err := verify.Run(w.Context(), w.store, w.patientLive(), verify.Options{LiveGrace: testenv.Patience})
 	if err != nil {
 		w.Fatal(err)
 	}

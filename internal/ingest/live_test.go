@@ -7,16 +7,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rs/zerolog"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/event"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/execution"
 	contract "github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/gen/testcoordination/v1"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/ingest"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/redisstore"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/telemetry"
-	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/verify"
 )
 
@@ -24,10 +21,7 @@ import (
 func patientWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
-	live, err := redisstore.Open(t.Context(), redisstore.Config{URL: w.redis.URL(), Budget: testenv.Patience, DialTimeout: testenv.Patience}, zerolog.Nop())
-	must(t, err)
-	t.Cleanup(func() { _ = live.Close() })
-	w.live = live
+	w.live = w.patientLive()
 	return w
 }
 

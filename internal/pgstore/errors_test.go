@@ -138,6 +138,7 @@ var errorCases = []errorCase{
 		other.must("SET deadlock_timeout = '1h'", "BEGIN", "SELECT pg_advisory_xact_lock(2)")
 		done := make(chan error, 1)
 		go func() { done <- other.fails("SELECT pg_advisory_xact_lock(1)") }()
+		waiting(s.t, s.db, 1) // who comes last finds it: nobody looks a second time
 		err := s.fails("SELECT pg_advisory_xact_lock(2)")
 		s.must("ROLLBACK")
 		if err := <-done; err != nil {

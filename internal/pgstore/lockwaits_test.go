@@ -48,7 +48,7 @@ func TestAGuardedTransactionEndsBeforeItsTenure(t *testing.T) {
 			_, err := s.RenewLock(t.Context(), "exec-1", 1, time.Hour)
 			return err
 		}, ""},
-		"another, after the lease": {time.Second, func(t *testing.T, s *pgstore.Store) error {
+		"another, after the lease": {4 * time.Second, func(t *testing.T, s *pgstore.Store) error {
 			testenv.Eventually(t, "the lease has run out", func() bool {
 				l, err := s.Lock(t.Context(), "exec-1")
 				return err == nil && l.State == lock.Expired
@@ -104,7 +104,7 @@ func TestARenewalIsJudgedWhenItsTurnComes(t *testing.T) {
 	db := testenv.Postgres(t)
 	s := openStore(t, db)
 	a := ask("exec-1", "a")
-	a.Lease = time.Second
+	a.Lease = 4 * time.Second
 	acquire(t, s, a)
 	var renewal errgroup.Group
 	must(t, s.Batch(t.Context(), now, func(tx *pgstore.Tx) error {

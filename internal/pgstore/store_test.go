@@ -3,6 +3,7 @@ package pgstore_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -201,7 +202,7 @@ func TestACanceledBatchRollsBack(t *testing.T) {
 func TestAProcessFrozenWhileItSendsRowsKeepsNothing(t *testing.T) {
 	t.Parallel()
 	db := testenv.Postgres(t)
-	const idle = 300 * time.Millisecond
+	const idle = 3 * time.Second
 	open := func(name string, idle time.Duration) *pgstore.Store {
 		s, err := pgstore.Open(t.Context(), pgstore.Config{URL: db.URL, ApplicationName: name, LockTimeout: 100 * time.Millisecond, IdleTimeout: idle})
 		if err != nil {
@@ -217,8 +218,8 @@ func TestAProcessFrozenWhileItSendsRowsKeepsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.RuntimeParams["application_name"] = "tcda"
-	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = "300"
-	cfg.RuntimeParams["statement_timeout"] = "300"
+	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idle.Milliseconds(), 10)
+	cfg.RuntimeParams["statement_timeout"] = strconv.FormatInt(idle.Milliseconds(), 10)
 	frozen, err := pgconn.ConnectConfig(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -166,12 +166,15 @@ func TestAnotherBuilderTakesOver(t *testing.T) {
 	p := play{id: "exec-1"}
 	w.perform(p)
 	w.settle("exec-1")
-	claimed, err := w.Store.ClaimReport(t.Context(), 50*time.Millisecond)
+	claimed, err := w.Store.ClaimReport(t.Context(), time.Hour)
 	if err != nil || claimed.ID != "exec-1" || claimed.Attempts != 1 {
 		t.Fatalf("claimed %+v, %v", claimed, err)
 	}
 	if _, err := w.Store.ClaimReport(t.Context(), time.Hour); !errors.Is(err, pgstore.ErrNotFound) {
 		t.Errorf("a claimed run is given again: %v", err)
+	}
+	if err := w.Store.PutOffReport(t.Context(), claimed, 0, ""); err != nil { // its lease ends
+		t.Fatal(err)
 	}
 	slow, err := w.reports.Build(t.Context(), claimed.RunKey)
 	if err != nil {
