@@ -2,6 +2,7 @@ package kafkalog_test
 
 import (
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
 )
 
@@ -27,11 +29,11 @@ func listen(t *testing.T) net.Listener {
 // unusedAddress is one that nobody listens at.
 func unusedAddress(t *testing.T) string {
 	t.Helper()
-	listener := listen(t)
-	if err := listener.Close(); err != nil {
+	port, err := childproc.FreePort(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	return listener.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // TestSilenceDuringSASLEnds: kafka-go has no deadline there, neither in its
@@ -41,7 +43,7 @@ func TestSilenceDuringSASLEnds(t *testing.T) {
 	t.Parallel()
 	impatient := func(c *kafkalog.Config) {
 		c.SASL = &kafkalog.SASL{Mechanism: kafkalog.Plain, User: "user", Password: "password"}
-		c.DialTimeout = 200 * time.Millisecond
+		c.DialTimeout = 2 * time.Second
 	}
 	t.Run("transport", func(t *testing.T) {
 		t.Parallel()

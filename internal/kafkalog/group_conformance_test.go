@@ -232,11 +232,18 @@ func testHandlerError(t *testing.T, brokers []string) {
 		cause error
 	}
 	var once sync.Once
+	beside := make(chan struct{})
+	both := sync.OnceFunc(func() { close(beside) })
 	calls, ends := make(chan call, 10), make(chan call, 10)
 	stop := member(t, client, kafkalog.GroupConfig{ID: "group-" + topic, Topics: []string{topic}}, func(ctx context.Context, a kafkalog.Assignment) (err error) {
 		calls <- call{Assignment: a}
 		if a.Partition == 0 {
-			once.Do(func() { err = errors.New("a failure") })
+			once.Do(func() {
+				<-beside // else the generation may end before the other has begun
+				err = errors.New("a failure")
+			})
+		} else {
+			both()
 		}
 		if err == nil {
 			<-ctx.Done()

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -15,12 +16,24 @@ import (
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkalog"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/kafkarecord"
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
+	code := m.Run()
+	if code == 0 {
 		// An Apache Kafka of the tests runs until the process ends.
-		goleak.IgnoreAnyFunction("github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc.(*Process).run"))
+		apache := goleak.IgnoreAnyFunction("github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/devstack/childproc.(*Process).run")
+		err := goleak.Find(apache)
+		for limit := time.Now().Add(time.Minute); err != nil && time.Now().Before(limit); { // each looks for half a second
+			err = goleak.Find(apache)
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "goroutines are left: %v\n", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 // startKfake starts a cluster in this process, with sessions as short as the
@@ -221,7 +234,7 @@ func receive[T any](t testing.TB, what string, from <-chan T) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(30 * time.Second):
+	case <-time.After(testenv.Patience):
 		t.Fatalf("gave up waiting for %s", what)
 		panic("unreachable")
 	}

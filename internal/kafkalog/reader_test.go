@@ -198,14 +198,16 @@ func TestOldBrokerIsNamed(t *testing.T) {
 
 func TestSilentBrokerMeetsTheDeadline(t *testing.T) {
 	t.Parallel()
-	client := open(t, []string{listen(t).Addr().String()}, func(c *kafkalog.Config) {
-		c.DialTimeout, c.RequestTimeout = 50*time.Millisecond, 50*time.Millisecond
-	})
-	_, err := client.NewPartitionReader("topic", 0, 0, kafkalog.ReadConfig{MaxWait: time.Millisecond}).Next(t.Context())
+	silent := []string{listen(t).Addr().String()}
+	within := func(limit time.Duration) *kafkalog.Client {
+		return open(t, silent, func(c *kafkalog.Config) { c.DialTimeout, c.RequestTimeout = limit, limit })
+	}
+	_, err := within(50*time.Millisecond).NewPartitionReader("topic", 0, 0, kafkalog.ReadConfig{MaxWait: time.Millisecond}).Next(t.Context())
 	if !errors.Is(err, context.DeadlineExceeded) || !kafkalog.IsRetriable(err) {
 		t.Errorf("fetch: got %v, want an exceeded deadline, retriable", err)
 	}
-	failed := asError[*kafkalog.PreflightError](t, client.Preflight(t.Context()))
+	// This one must have the time to connect.
+	failed := asError[*kafkalog.PreflightError](t, within(2*time.Second).Preflight(t.Context()))
 	if failed.Stage != kafkalog.StageProtocol {
 		t.Errorf("preflight failed at %s, want %s", failed.Stage, kafkalog.StageProtocol)
 	}
@@ -226,7 +228,7 @@ func TestUnreachableBrokersAreNamedInTheEnd(t *testing.T) {
 	var asking sync.WaitGroup
 	for i := range 200 {
 		asking.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second+time.Duration(i)*200*time.Microsecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second+time.Duration(i)*200*time.Microsecond)
 			defer cancel()
 			named(ctx)
 		})

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/pgserver"
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/testenv"
@@ -43,9 +42,7 @@ func TestStalePIDFile(t *testing.T) {
 func TestDataDirectoryInUse(t *testing.T) {
 	t.Parallel()
 	server := start(t, pgserver.Options{})
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	_, err := pgserver.Start(ctx, pgserver.Options{DataDir: server.DataDir(), Installation: server.Installation()})
+	_, err := pgserver.Start(t.Context(), pgserver.Options{DataDir: server.DataDir(), Installation: server.Installation()})
 	if err == nil || !strings.Contains(err.Error(), "another server") {
 		t.Errorf("a second server on the same data: got %v", err)
 	}

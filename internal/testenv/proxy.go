@@ -81,9 +81,16 @@ func (p *NetworkProxy) Heal() {
 	if p.proxy.Enabled {
 		return
 	}
-	if err := p.proxy.Start(); err != nil {
-		p.Fatalf("start a proxy again: %v", err)
-	}
+	var err error
+	defer func() {
+		if err != nil {
+			p.Logf("start a proxy again: %v", err)
+		}
+	}()
+	Eventually(p, "the proxy is started again", func() bool { // another may have its port for a moment
+		err = p.proxy.Start()
+		return err == nil
+	})
 }
 
 // Redirect cuts all connections and lets the address lead to another server, as
