@@ -173,8 +173,12 @@ func TestAnotherBuilderTakesOver(t *testing.T) {
 	if _, err := w.Store.ClaimReport(t.Context(), time.Hour); !errors.Is(err, pgstore.ErrNotFound) {
 		t.Errorf("a claimed run is given again: %v", err)
 	}
-	if err := w.Store.PutOffReport(t.Context(), claimed, 0, ""); err != nil { // its lease ends
+	if err := w.Store.PutOffReport(t.Context(), claimed, 0, ""); err != nil {
 		t.Fatal(err)
+	}
+	claimed, err = w.Store.ClaimReport(t.Context(), 50*time.Millisecond) // a lease that ends by itself
+	if err != nil || claimed.ID != "exec-1" || claimed.Attempts != 2 {
+		t.Fatalf("claimed again: %+v, %v", claimed, err)
 	}
 	slow, err := w.reports.Build(t.Context(), claimed.RunKey)
 	if err != nil {

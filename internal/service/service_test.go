@@ -110,7 +110,8 @@ func (r running) report(t testing.TB) (int, opshttp.Report) {
 }
 
 // becomes waits until the service is ready, and as wanted, by one answer: a check that
-// a busy machine kept from answering in time is made again.
+// a busy machine kept from answering in time is made again. Redis never stands in the
+// way.
 func (r running) becomes(t testing.TB, what string, wanted func(opshttp.Report) bool) {
 	t.Helper()
 	var last string
@@ -122,6 +123,9 @@ func (r running) becomes(t testing.TB, what string, wanted func(opshttp.Report) 
 	testenv.Eventually(t, what, func() bool {
 		code, report := r.report(t)
 		last = fmt.Sprintf("%d %+v", code, report)
+		if check(report, "redis").Status == opshttp.Unavailable {
+			t.Fatal("Redis makes the service unavailable")
+		}
 		return code == http.StatusOK && wanted(report)
 	})
 }
