@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -231,17 +232,20 @@ func testHandlerError(t *testing.T, brokers []string) {
 		kafkalog.Assignment
 		cause error
 	}
-	var once sync.Once
+	var failed atomic.Bool
 	beside := make(chan struct{})
 	both := sync.OnceFunc(func() { close(beside) })
 	calls, ends := make(chan call, 10), make(chan call, 10)
 	stop := member(t, client, kafkalog.GroupConfig{ID: "group-" + topic, Topics: []string{topic}}, func(ctx context.Context, a kafkalog.Assignment) (err error) {
 		calls <- call{Assignment: a}
 		if a.Partition == 0 {
-			once.Do(func() {
-				<-beside // else the generation may end before the other has begun
-				err = errors.New("a failure")
-			})
+			select {
+			case <-beside: // else the generation may end before the other has begun
+				if !failed.Swap(true) {
+					err = errors.New("a failure")
+				}
+			case <-ctx.Done():
+			}
 		} else {
 			both()
 		}
