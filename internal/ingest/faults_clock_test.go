@@ -71,7 +71,7 @@ func (w *world) jumpingClock(offset *atomic.Int64) *fault {
 // and is right while Redis misses what is stored, of which it keeps what it has.
 func (w *world) ourClockBackWithoutRedis() *fault {
 	proxy := testenv.Proxy(w, w.redis.Addr())
-	w.live = w.openLive("redis://" + proxy.Addr())
+	w.useLive("redis://" + proxy.Addr())
 	passes := func() int {
 		n, err := w.redis.Client(w).Get(w.Context(), "test:passes").Int()
 		if err != nil {

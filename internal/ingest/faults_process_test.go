@@ -46,8 +46,8 @@ func TestTwoOwnersOfOnePartitionBothGoOn(t *testing.T) {
 		registries[name] = w.metrics
 	}
 	of := func(name, metric string) float64 {
-		w.metrics = registries[name]
-		return w.metric(metric)
+		t.Helper()
+		return w.metricOf(registries[name], metric)
 	}
 	const fenced = "tcda_fenced_total"
 	testenv.Eventually(t, "each has overtaken the other", func() bool { return of("a", fenced) > 0 && of("b", fenced) > 0 })

@@ -44,7 +44,7 @@ func TestFaultsOfRedis(t *testing.T) {
 	for name, row := range map[string]func(*world) *fault{
 		"down at start": func(w *world) *fault {
 			must(w, w.redis.Kill())
-			w.live = w.openLive(w.redis.URL())
+			w.useLive(w.redis.URL())
 			return &fault{
 				early:   true,
 				inject:  func() {},
@@ -110,7 +110,7 @@ func TestFaultsOfRedis(t *testing.T) {
 		"a replica": func(w *world) *fault {
 			primary := testenv.Redis(w, "repl-diskless-sync-delay 0")
 			w.replicate(primary)
-			w.live = w.openLive(w.redis.URL())
+			w.useLive(w.redis.URL())
 			return &fault{
 				early:   true,
 				inject:  func() {},
@@ -154,14 +154,14 @@ func TestFaultsOfRedis(t *testing.T) {
 			}
 		},
 		"scripts forbidden": func(w *world) *fault {
-			w.live = w.openLive(w.redisUser("~test:* +@all &*"))
+			w.useLive(w.redisUser("~test:* +@all &*"))
 			return &fault{
 				inject:  func() { w.redisDo("ACL", "SETUSER", "adapter", "-eval", "-evalsha") },
 				noticed: func() bool { return w.said.says("warn", "may not run EVAL", "ACL SETUSER adapter +eval +evalsha") },
 			}
 		},
 		"writing forbidden": func(w *world) *fault {
-			w.live = w.openLive(w.redisUser("~test:* +@all &*"))
+			w.useLive(w.redisUser("~test:* +@all &*"))
 			return &fault{
 				inject:  func() { w.redisDo("ACL", "SETUSER", "adapter", "-@write") },
 				noticed: func() bool { return w.said.says("warn", "may not run SET", "ACL SETUSER adapter +set") },
@@ -169,7 +169,7 @@ func TestFaultsOfRedis(t *testing.T) {
 			}
 		},
 		"user removed": func(w *world) *fault {
-			w.live = w.openLive(w.redisUser("~test:* +@all &*"))
+			w.useLive(w.redisUser("~test:* +@all &*"))
 			return &fault{
 				inject:  func() { w.redisDo("ACL", "DELUSER", "adapter") },
 				noticed: func() bool { return w.said.says("warn", "refuses the credentials of user adapter") },
@@ -177,7 +177,7 @@ func TestFaultsOfRedis(t *testing.T) {
 			}
 		},
 		"the ecosystem's ACL and policy": func(w *world) *fault {
-			w.live = w.openLive(w.ecosystemRedis())
+			w.useLive(w.ecosystemRedis())
 			return &fault{
 				early:  true,
 				inject: func() {},
@@ -203,7 +203,7 @@ func (w *world) redisIsAway() bool { return w.metric("tcda_redis_up") == 0 }
 // redisBehind is a fault of the network between the service and Redis.
 func (w *world) redisBehind(harm func(*testenv.NetworkProxy, ...testenv.Direction)) *fault {
 	proxy := testenv.Proxy(w, w.redis.Addr())
-	w.live = w.openLive("redis://" + proxy.Addr())
+	w.useLive("redis://" + proxy.Addr())
 	return &fault{
 		inject:  func() { harm(proxy) },
 		noticed: w.redisIsAway,
@@ -214,7 +214,7 @@ func (w *world) redisBehind(harm func(*testenv.NetworkProxy, ...testenv.Directio
 // redisGoesBack is a Redis that restarts from a file of before: runs that have
 // ended since are running again in it, and the sentinel is there.
 func (w *world) redisGoesBack(url string) *fault {
-	w.live = w.openLive(url)
+	w.useLive(url)
 	patient := w.patientLive()
 	passes := func() int64 {
 		n, err := patient.Passes(w.Context())

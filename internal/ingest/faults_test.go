@@ -155,7 +155,7 @@ func (w *world) underFault(f *fault) func(*settings) {
 func newFaultWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
-	w.live = w.openLive(w.redis.URL())
+	w.useLive(w.redis.URL())
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("logged:\n%s", w.said.tail())
@@ -164,8 +164,8 @@ func newFaultWorld(t *testing.T) *world {
 	return w
 }
 
-// openLive opens a Redis store that tries again soon and logs into w.said.
-func (w *world) openLive(url string) *redisstore.Store {
+// useLive opens a Redis store that tries again soon and logs into w.said.
+func (w *world) useLive(url string) {
 	w.Helper()
 	live, err := redisstore.Open(w.Context(), redisstore.Config{
 		URL: url, RetryAfter: 50 * time.Millisecond, CheckEvery: 100 * time.Millisecond,
@@ -174,8 +174,7 @@ func (w *world) openLive(url string) *redisstore.Store {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { _ = live.Close() })
-	w.liveURL = url
-	return live
+	w.live, w.liveURL = live, url
 }
 
 // watchRedis does what the service does beside the engine.

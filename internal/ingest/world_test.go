@@ -390,7 +390,13 @@ func (w *world) liveStatus(id execution.ID) execution.Status {
 // are scraped.
 func (w *world) metric(name string) float64 {
 	w.Helper()
-	families, err := w.metrics.Gather()
+	return w.metricOf(w.metrics, name)
+}
+
+// metricOf is metric, of any engine.
+func (w *world) metricOf(registry *prometheus.Registry, name string) float64 {
+	w.Helper()
+	families, err := registry.Gather()
 	if err != nil {
 		w.Fatal(err)
 	}
