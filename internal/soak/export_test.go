@@ -1,6 +1,8 @@
 package soak
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -67,4 +69,27 @@ func InVain(standstill, duration time.Duration, seen ...Seen) (time.Duration, st
 		}
 	}
 	return 0, ""
+}
+
+// ForgetGroup lets an in-process Kafka in a new folder know the group of a soak,
+// and has it deleted that many times, as the fault does it.
+func ForgetGroup(ctx context.Context, dir string, times int) (err error) {
+	broker, err := newInProcess(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, broker.Kill()) }()
+	w := &world{kafka: broker}
+	if err := w.createTopics(ctx); err != nil {
+		return err
+	}
+	if err := w.asOutsider(ctx, w.commitOffsets(func(_, end int64) int64 { return end })); err != nil {
+		return err
+	}
+	for range times {
+		if err := w.asOutsider(ctx, w.deleteGroup); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package soak_test
 
 import (
 	"cmp"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +41,17 @@ func TestServiceOutlivesEveryKindOfFault(t *testing.T) {
 	summary.Write(writer{t})
 	if !summary.Passed {
 		t.Errorf("not passed; seed %d", seed)
+	}
+}
+
+// Kafka may have deleted the group and be struck before it says so. Asked again, it
+// knows no such group, and without workers it would never know one.
+func TestAGroupThatIsGoneIsDeleted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := soak.ForgetGroup(ctx, filepath.Join(t.TempDir(), "kafka"), 2); err != nil {
+		t.Error(err)
 	}
 }
 
