@@ -24,7 +24,7 @@ const (
 	callGap       = 80 * time.Millisecond  // between two requests of one of them, on average
 	callLimit     = 5 * time.Second        // for one try
 	callAgain     = 150 * time.Millisecond // after one in vain
-	callGrace     = 2 * time.Minute        // for an answer, when nothing strikes any more
+	callGrace     = 5 * time.Minute        // for an answer, when no more faults begin; the last ones are mended in it
 	callerName    = "anonymous"            // what the service calls who has no name
 )
 

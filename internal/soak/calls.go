@@ -61,9 +61,9 @@ func scenarioService(to *api) testcoordinationv1connect.ScenarioServiceClient { 
 func executionService(to *api) testcoordinationv1connect.ExecutionServiceClient { return to.executions }
 
 // settle sends a request, to one worker after the other, until it is answered. It
-// gives up only when nothing has struck for long.
+// gives up only when no fault has begun for long.
 func (c *caller) settle(ctx context.Context, x *call, first int) {
-	var calm time.Time // since when
+	var calm time.Time // since when no more faults begin
 	if x.sent.IsZero() {
 		x.sent = time.Now()
 	}
@@ -85,7 +85,7 @@ func (c *caller) settle(ctx context.Context, x *call, first int) {
 		case calm.IsZero():
 			calm = time.Now()
 		case time.Since(calm) > callGrace:
-			c.problem(fmt.Sprintf("request %s is not answered for %v, though nothing strikes any more: %v", x.id, callGrace, err))
+			c.problem(fmt.Sprintf("request %s is not answered for %v, though no more faults begin: %v", x.id, callGrace, err))
 			return
 		}
 		if !wait(ctx, between(c.random, callAgain/2, callAgain)) {

@@ -21,16 +21,15 @@ import (
 // commits. They were acknowledged, and they are gone: it counts only if there
 // were some.
 func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
-	// Where the database is large it takes long, and the other faults wait for it.
 	begun := time.Now()
 	if begun.Before(w.nextFailover) {
 		return false, nil
 	}
-	defer func() { w.nextFailover = time.Now().Add(10 * time.Since(begun)) }()
 	standby, err := w.newStandby(ctx)
 	if err != nil {
 		return false, err
 	}
+	copying := time.Since(begun)
 	// What it will miss is gone for ever, unless somebody says it again. Kafka's
 	// records are read again. Callers and the service itself say nothing until it is
 	// promoted, and what they said before reaches it: else commands would have been
@@ -49,18 +48,15 @@ func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
 	if err := standby.Stop(); err != nil {
 		return false, err
 	}
-	before, err := readPosition(ctx, w.databaseURL(false))
+	followed, err := w.mustRead(ctx)
 	if err != nil {
 		return false, err
 	}
-	for range 100 { // until something has been missed
-		now, err := readPosition(ctx, w.databaseURL(false))
-		if err == nil && now.sum() >= before.sum()+missed {
-			before = now
-			break
-		}
-		wait(ctx, 100*time.Millisecond)
-	}
+	before := followed
+	w.await(ctx, missingLimit, func(p position) bool {
+		before = p
+		return p.sum() >= followed.sum()+missed
+	})
 	old := w.primary()
 	if err := old.Kill(); err != nil {
 		return false, err
@@ -70,18 +66,25 @@ func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
 		return false, err
 	}
 	w.setPrimary(standby)
-	after, err := readPosition(ctx, w.databaseURL(false))
+	after, err := w.mustRead(ctx)
 	if err != nil {
 		return false, err
 	}
 	w.postgresProxy.LeadTo(standby.Addr())
-	lost := before.sum() - after.sum()
-	w.lostTail.Add(max(0, lost))
+	lost := max(0, before.sum()-after.sum())
+	w.lostTail.Add(lost)
+	if lost > 0 {
+		// A large database is copied for long, and the other faults wait for it.
+		w.nextFailover = time.Now().Add(10 * copying)
+	}
 	return lost > 0, os.RemoveAll(old.DataDir())
 }
 
-// missed is how many records the standby must have missed.
-const missed = 200
+// What the standby is to miss.
+const (
+	missed       = 200         // records
+	missingLimit = time.Minute // for that; fewer are enough then
+)
 
 // reached waits until a standby has all that the primary has by now.
 func (w *world) reached(ctx context.Context, standby *pgserver.Server) error {

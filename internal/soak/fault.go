@@ -3,8 +3,10 @@ package soak
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -35,6 +37,9 @@ type faults struct {
 	lanes []lane
 	seed  uint64
 
+	vain    chan struct{} // closed when the soak is in vain: they are to end
+	abandon func()        // closes vain, at the first call
+
 	mu      sync.Mutex
 	counts  map[string]int
 	total   int
@@ -42,7 +47,8 @@ type faults struct {
 }
 
 func newFaults(w *world) (*faults, error) {
-	f := &faults{world: w, seed: w.options.Seed, counts: map[string]int{}, present: map[string]bool{}}
+	f := &faults{world: w, seed: w.options.Seed, vain: make(chan struct{}), counts: map[string]int{}, present: map[string]bool{}}
+	f.abandon = sync.OnceFunc(func() { close(f.vain) })
 	for _, l := range w.lanes() {
 		if only := w.options.Only; only != nil {
 			l.faults = slices.DeleteFunc(l.faults, func(x fault) bool { return !slices.Contains(only, x.kind) })
@@ -72,6 +78,7 @@ func (f *faults) run(ctx context.Context) error {
 		lanes.Go(func() {
 			if err := f.drive(ctx, l, rand.New(rand.NewPCG(f.seed, uint64(i)))); err != nil { //nolint:gosec // chance that can be repeated is the point
 				errs <- err
+				f.abandon()
 				cancel()
 			}
 		})
@@ -115,14 +122,24 @@ func (f *faults) drive(ctx context.Context, l lane, random *rand.Rand) error {
 	}
 }
 
-// strikeLimit bounds one fault with its mending. What takes longest is the copy
-// of a large database, for a failover.
-const strikeLimit = 20 * time.Minute
+// What bounds one fault with its mending.
+const (
+	strikeLimit = 20 * time.Minute // what takes longest is the copy of a large database, for a failover
+	mendLimit   = 3 * time.Minute  // when the soak is in vain
+)
 
 func (f *faults) strike(ctx context.Context, x fault, random *rand.Rand) (happened bool, err error) {
 	// What was begun is mended, also when it is enough.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), strikeLimit)
 	defer cancel()
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-f.vain:
+			wait(ctx, mendLimit)
+			cancel()
+		}
+	}()
 	f.mu.Lock()
 	f.present[x.kind] = true
 	f.mu.Unlock()
@@ -135,6 +152,13 @@ func (f *faults) strike(ctx context.Context, x fault, random *rand.Rand) (happen
 		f.total++
 	}
 	return happened, err
+}
+
+// presentKinds are those that strike at this moment.
+func (f *faults) presentKinds() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strings.Join(slices.Sorted(maps.Keys(f.present)), " ")
 }
 
 func (f *faults) count(kind string) int {

@@ -46,7 +46,7 @@ func (w *world) killBusyWorkers(ctx context.Context, _ *rand.Rand) (bool, error)
 	w.postgresProxy.Hold(true)
 	defer w.postgresProxy.Hold(false)
 	wait(ctx, 1500*time.Millisecond) // long enough to do something about them
-	busy := atWork && w.postgresProxy.Held() > 0 && w.recordsLeft(ctx)
+	busy := atWork && w.postgresProxy.Held() > 0
 	for _, x := range w.workers {
 		if err := x.kill(); err != nil {
 			return false, err
@@ -54,6 +54,7 @@ func (w *world) killBusyWorkers(ctx context.Context, _ *rand.Rand) (bool, error)
 	}
 	w.postgresProxy.Cut()
 	w.postgresProxy.Hold(false)
+	busy = busy && w.recordsLeft(ctx)
 	for _, x := range w.workers {
 		if err := x.start(); err != nil {
 			return false, err
@@ -73,7 +74,7 @@ func (w *world) atWork(ctx context.Context) bool {
 
 // recordsLeft tells whether there is more in Kafka than was taken.
 func (w *world) recordsLeft(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	ends, err := w.kafkaLog().Ends(ctx)
 	if err != nil {

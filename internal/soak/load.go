@@ -208,13 +208,15 @@ func (l *load) transactions(ctx context.Context, number int) error {
 
 // endOpenTransaction lets no transaction keep readers from the end of the log.
 func (l *load) endOpenTransaction(ctx context.Context) error {
-	producer, err := l.producer("", "soak-transactions")
-	if err != nil {
-		return err
-	}
-	defer producer.Close()
 	for ctx.Err() == nil {
-		if err := producer.TakeOver(ctx); err == nil {
+		// One that has failed may fail for ever.
+		producer, err := l.producer("", "soak-transactions")
+		if err != nil {
+			return err
+		}
+		err = producer.TakeOver(ctx)
+		producer.Close()
+		if err == nil {
 			return nil
 		}
 		wait(ctx, 200*time.Millisecond)

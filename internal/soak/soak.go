@@ -64,7 +64,14 @@ func Run(ctx context.Context, o Options) (summary *Summary, err error) {
 	if s.world, err = newWorld(ctx, o); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.close(o.KeepFailed && (summary == nil || !summary.Passed))) }()
+	defer func() {
+		if err != nil { // what else is amiss may be why
+			for _, problem := range s.noted() {
+				err = errors.Join(err, errors.New(problem))
+			}
+		}
+		err = errors.Join(err, s.close(o.KeepFailed && (summary == nil || !summary.Passed)))
+	}()
 	s.load = &load{world: s.world, enough: make(chan struct{})}
 	s.callers = newCallers(s.world, s.load)
 	if s.faults, err = newFaults(s.world); err != nil {
@@ -117,6 +124,7 @@ func (s *soak) suffer(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	striking, calm := context.WithCancel(ctx)
 	defer calm()
+	defer context.AfterFunc(ctx, s.faults.abandon)()
 	all.Go(func() error { return s.load.send(ctx) })
 	all.Go(func() error { return s.callers.run(ctx) })
 	all.Go(func() error {
@@ -124,10 +132,7 @@ func (s *soak) suffer(ctx context.Context) error {
 	})
 	all.Go(func() error {
 		// A service at work is struck, not one that is about to begin.
-		for s.load.taken.Load() == 0 {
-			if !wait(striking, 100*time.Millisecond) {
-				return nil
-			}
+		for s.load.taken.Load() == 0 && wait(striking, 100*time.Millisecond) {
 		}
 		return s.faults.run(striking)
 	})
@@ -156,7 +161,8 @@ func (s *soak) watch(ctx context.Context, calm func()) error {
 		switch {
 		case vain != "":
 			close(s.load.enough)
-			s.problem(fmt.Sprintf("%s; worker a said:\n%s", vain, s.workers[0].tail()))
+			s.faults.abandon()
+			s.problem(fmt.Sprintf("%s, while there was [%s]; worker a said:\n%s", vain, s.faults.presentKinds(), s.workers[0].tail()))
 			s.tell("giving up: %s", vain)
 			return nil
 		case struck && sent:
@@ -215,12 +221,9 @@ func (s *soak) look(ctx context.Context) {
 func (s *soak) tellProgress() {
 	sent := s.load.ledger.len()
 	s.faults.mu.Lock()
-	total, kinds := s.faults.total, make([]string, 0, len(s.faults.present))
-	for kind := range s.faults.present {
-		kinds = append(kinds, kind)
-	}
+	total := s.faults.total
 	s.faults.mu.Unlock()
-	s.tell("sent %8d  ingested %8d  lag %7d  calls %6d  faults %4d  %s", sent, s.last.taken, max(0, sent-s.last.taken), s.callers.counted().Answered, total, strings.Join(kinds, " "))
+	s.tell("sent %8d  ingested %8d  lag %7d  calls %6d  faults %4d  %s", sent, s.last.taken, max(0, sent-s.last.taken), s.callers.counted().Answered, total, s.faults.presentKinds())
 }
 
 // drain waits until the service has taken everything.

@@ -40,9 +40,7 @@ func (s *soak) sumUp(report *checker.Report) *Summary {
 	for _, x := range s.workers {
 		sum.Starts += x.starts
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sum.Problems = slices.Clone(s.problems)
+	sum.Problems = s.noted()
 	for _, kind := range slices.Sorted(maps.Keys(sum.Faults)) {
 		if sum.Faults[kind] == 0 {
 			sum.Problems = append(sum.Problems, "fault "+kind+" never happened")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/config"
@@ -96,6 +98,13 @@ func (w *world) problem(what string) {
 	w.problems = append(w.problems, what)
 }
 
+// noted are the problems so far.
+func (w *world) noted() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.problems)
+}
+
 // newWorld starts the servers and makes topics and schema. On an error what has
 // been started ends with this process.
 func newWorld(ctx context.Context, o Options) (*world, error) {
@@ -148,7 +157,7 @@ func (w *world) close(keep bool) error {
 
 // postgresSettings are those of each cluster. Commits wait for the disk; the
 // rest is as small as one machine for everything wants it.
-var postgresSettings = map[string]string{"timezone": "Canada/Newfoundland", "max_connections": "100", "max_wal_size": "2GB", "wal_keep_size": "512MB"}
+var postgresSettings = map[string]string{"timezone": "Canada/Newfoundland", "max_connections": "300", "max_wal_size": "2GB", "wal_keep_size": "512MB"}
 
 func (w *world) startPostgres(ctx context.Context) error {
 	server, err := pgserver.Start(ctx, pgserver.Options{DataDir: w.nextCluster(), Durable: true, Settings: postgresSettings, Progress: w.options.Progress})
@@ -198,7 +207,8 @@ func (w *world) createTopics(ctx context.Context) error {
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	for topic, partitions := range map[string]int32{topics.Executions: executionPartitions, topics.Scenarios: scenarioPartitions, commandsTopic: commandsPartitions, reportsTopic: 1} {
-		if _, err := admin.CreateTopic(ctx, partitions, 1, nil, topic); err != nil {
+		// Who asks again, since the answer was lost, finds it there.
+		if _, err := admin.CreateTopic(ctx, partitions, 1, nil, topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 			return fmt.Errorf("create topic %s: %w", topic, err)
 		}
 	}
@@ -280,7 +290,7 @@ func (w *world) environment(instance, listen string) []string {
 
 // admin is a Redis client for faults, beside the proxy.
 func (w *world) admin() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true})
+	return redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true, ReadTimeout: time.Minute})
 }
 
 // position is how far the service is.
@@ -346,6 +356,15 @@ func (w *world) await(ctx context.Context, limit time.Duration, wanted func(posi
 			return position{}, false
 		}
 	}
+}
+
+// mustRead reads the position of a database that answers, if not at once.
+func (w *world) mustRead(ctx context.Context) (position, error) {
+	p, ok := w.await(ctx, time.Minute, readable)
+	if !ok {
+		return p, errors.New("the database does not tell the position for a minute")
+	}
+	return p, nil
 }
 
 // readable is any position.

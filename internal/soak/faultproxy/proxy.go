@@ -161,7 +161,7 @@ func (p *Proxy) serve(client net.Conn) {
 	back.Wait()
 	p.mu.Lock()
 	delete(p.links, l)
-	if l.deaf { // it came to no COMMIT
+	if l.deaf && p.delivered { // it came to no COMMIT, and one is still to be cut
 		p.commits++
 	}
 	p.mu.Unlock()
