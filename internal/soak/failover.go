@@ -36,9 +36,9 @@ func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
 	// published that nobody knows of afterwards.
 	w.calling.Lock()
 	defer w.calling.Unlock()
-	quiet, err := w.quieten(ctx)
+	mute, err := w.mute(ctx)
 	if err == nil {
-		defer func() { _ = quiet.Close(context.WithoutCancel(ctx)) }()
+		defer func() { _ = mute.Close(context.WithoutCancel(ctx)) }()
 		err = w.reached(ctx, standby)
 	}
 	if err != nil {

@@ -10,15 +10,28 @@ import (
 
 // quieten keeps the loop of every instance that says something of runs by itself
 // from its work, by the lock that its leader takes, for as long as the connection
-// lasts. What the loop was doing it has finished before.
+// lasts. What the loop was doing it has finished before, where nothing strikes: who
+// has lost the session that held the lock finishes the pass without it.
 func (w *world) quieten(ctx context.Context) (*pgx.Conn, error) {
+	return w.hold(ctx, "SELECT pg_advisory_lock(hashtextextended('tcda:liveness', 0))")
+}
+
+// mute keeps every instance from taking anything more into the outbox, also while
+// faults strike, for as long as the connection lasts. What was taken before is
+// committed.
+func (w *world) mute(ctx context.Context) (*pgx.Conn, error) {
+	return w.hold(ctx, "BEGIN; LOCK TABLE test_coordination.outbox IN SHARE MODE")
+}
+
+// hold takes a lock on a connection of its own.
+func (w *world) hold(ctx context.Context, lock string) (*pgx.Conn, error) {
 	conn, err := pgx.Connect(ctx, w.databaseURL(false))
 	if err != nil {
-		return nil, fmt.Errorf("keep the liveness loop quiet: %w", err)
+		return nil, fmt.Errorf("keep the service quiet: %w", err)
 	}
-	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock(hashtextextended('tcda:liveness', 0))"); err != nil {
+	if _, err := conn.Exec(ctx, lock); err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
-		return nil, fmt.Errorf("keep the liveness loop quiet: %w", err)
+		return nil, fmt.Errorf("keep the service quiet: %w", err)
 	}
 	return conn, nil
 }
