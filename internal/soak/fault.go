@@ -23,6 +23,7 @@ type fault struct {
 // other; lanes do not wait for each other.
 type lane struct {
 	gap    time.Duration // between two faults, on average
+	stalls bool          // they keep the service from taking records; see letRecover
 	faults []fault
 }
 
@@ -101,9 +102,10 @@ func (f *faults) drive(ctx context.Context, l lane, random *rand.Rand) error {
 			byWeight = append(byWeight, x)
 		}
 	}
+	taken := int64(-1) // when the last fault was mended
 	for {
 		gap := time.Duration(random.Float64() * 2 * float64(l.gap) * f.options.Rest)
-		if !wait(ctx, gap) {
+		if !wait(ctx, gap) || l.stalls && !f.letRecover(ctx, taken) {
 			return nil
 		}
 		var x fault
@@ -116,10 +118,27 @@ func (f *faults) drive(ctx context.Context, l lane, random *rand.Rand) error {
 		if err != nil {
 			return fmt.Errorf("fault %s: %w", x.kind, err)
 		}
+		taken = f.taken.Load()
 		if !happened && f.count(x.kind) == 0 {
 			due = append(due, x)
 		}
 	}
+}
+
+// recoverLimit is how long a fault waits for the service to be at work again.
+const recoverLimit = 20 * time.Second
+
+// letRecover lets the service take something after a fault, before the next one strikes:
+// on a slow machine it would else never come to it, and who does nothing cannot be
+// struck at work. A service that does not recover is struck nevertheless. False is
+// for the end of ctx.
+func (f *faults) letRecover(ctx context.Context, taken int64) bool {
+	for until := time.Now().Add(recoverLimit); f.taken.Load() == taken && time.Now().Before(until); {
+		if !wait(ctx, 100*time.Millisecond) {
+			return false
+		}
+	}
+	return true
 }
 
 // What bounds one fault with its mending.

@@ -12,9 +12,9 @@ import (
 func (w *world) kafkaFaults() lane {
 	restart := fault{"kafka.restart", 1, w.restartKafka}
 	if w.options.Kafka == Kfake {
-		return lane{gap: 6 * time.Second, faults: []fault{restart}}
+		return lane{gap: 6 * time.Second, stalls: true, faults: []fault{restart}}
 	}
-	return lane{gap: 6 * time.Second, faults: []fault{
+	return lane{gap: 6 * time.Second, stalls: true, faults: []fault{
 		restart,
 		{"kafka.kill", 1, w.killKafka},
 		{"kafka.freeze", 2, w.freezeKafka},

@@ -11,7 +11,7 @@ import (
 )
 
 func (w *world) postgresFaults() lane {
-	return lane{gap: 2 * time.Second, faults: []fault{
+	return lane{gap: 2 * time.Second, stalls: true, faults: []fault{
 		{"postgres.terminate", 6, w.terminateBackends},
 		{"postgres.restart", 2, w.restartPostgres},
 		{"postgres.crash", 2, w.crashPostgres},

@@ -13,7 +13,7 @@ import (
 )
 
 func (w *world) workerFaults() lane {
-	return lane{gap: 5 * time.Second, faults: []fault{
+	return lane{gap: 5 * time.Second, stalls: true, faults: []fault{
 		{"worker.kill", 4, w.killWorker},
 		{"worker.kill-busy", 2, w.killBusyWorkers},
 		{"worker.stop", 2, w.stopWorker},

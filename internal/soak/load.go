@@ -60,7 +60,6 @@ type load struct {
 	ledger  ledger
 	enough  chan struct{} // closed when no more is to be sent
 	said    atomic.Int64  // records that were handed to Kafka's client
-	taken   atomic.Int64  // records that the service has taken, as last seen
 	aborted atomic.Int64  // records in transactions that were aborted
 }
 

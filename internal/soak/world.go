@@ -71,6 +71,7 @@ type world struct {
 	calling sync.RWMutex
 
 	workers  []*worker
+	taken    atomic.Int64 // records that the service has taken, as last seen
 	lostTail atomic.Int64 // records whose commits were lost in failovers
 
 	mu       sync.Mutex

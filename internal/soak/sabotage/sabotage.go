@@ -34,9 +34,10 @@ type Sabotage struct {
 	Strikes int
 	// Lasts is how long the soak has to be for that; three seconds if zero.
 	Lasts time.Duration
-	// Turns is what the checker must call it, and Says some of its words; none: any.
+	// Turns is what the checker must call it, and Says some of its words, any of which
+	// tells of it; none: whatever it says.
 	Turns        checker.Class
-	Says         string
+	Says         []string
 	Replacements []Replacement
 }
 
@@ -90,7 +91,7 @@ func All() []Sabotage {
 		{
 			Name:   "no-fence",
 			Breaks: "a batch is committed only by who has claimed the partition, at the position that it was fetched from",
-			Faults: []string{"worker.zombie"}, Strikes: 3, // a zombie with nothing but a COMMIT on its way does no harm
+			Faults: []string{"worker.zombie"}, Strikes: 6, // a zombie with nothing but a COMMIT on its way does no harm
 			Turns: checker.Doubled,
 			Replacements: []Replacement{
 				{fenceSQL, "AND epoch = $5 AND next_offset = $6\nRETURNING left", "AND ($5::bigint > 0 OR $6::bigint >= 0)\nRETURNING left"},
@@ -154,7 +155,7 @@ func (c *Commands) once(ctx context.Context, r Request, work func(context.Contex
 			Name:   "old-news",
 			Breaks: "who publishes a content that is new is told so",
 			Faults: []string{"redis.flush"}, Strikes: 1,
-			Turns: checker.Wrong, Says: "no new version, want a new one",
+			Turns: checker.Wrong, Says: []string{"no new version, want a new one"},
 			Replacements: []Replacement{
 				{definitionsFile, "New: v.Number > newest}", "New: v.Number > newest+1}"},
 			},
@@ -163,7 +164,7 @@ func (c *Commands) once(ctx context.Context, r Request, work func(context.Contex
 			Name:   "first-run",
 			Breaks: "a request that names no run is about the latest",
 			Faults: []string{"redis.flush"}, Strikes: 1, Lasts: 20 * time.Second, // until runs have followed others
-			Turns: checker.Wrong, Says: "the run of event",
+			Turns: checker.Wrong, Says: []string{"the run of event"},
 			Replacements: []Replacement{
 				{executionsFile, "tx.AnnotateExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(m.GetRun())", "tx.AnnotateExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(max(m.GetRun(), 1))"},
 				{executionsFile, "tx.PinExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(m.GetRun())", "tx.PinExecution(ctx, execution.ID(m.GetExecutionId()), execution.RunNumber(max(m.GetRun(), 1))"},
@@ -173,7 +174,7 @@ func (c *Commands) once(ctx context.Context, r Request, work func(context.Contex
 			Name:   "forgotten-runs",
 			Breaks: "a run that retention removes leaves a tombstone",
 			Faults: []string{"redis.flush"}, Strikes: 1, Lasts: 20 * time.Second, // until runs are removed
-			Turns: checker.Lost, Says: "executions is no row",
+			Turns: checker.Lost, Says: []string{"executions is no row"},
 			Replacements: []Replacement{
 				{pruningFile, "	for _, d := range due {\n		marks.Ids", "	for _, d := range due {\n		if d.Go.Has(retention.Run) {\n			continue\n		}\n		marks.Ids"},
 			},
@@ -182,7 +183,7 @@ func (c *Commands) once(ctx context.Context, r Request, work func(context.Contex
 			Name:   "ghosts",
 			Breaks: "what is said again of a run that retention has removed is a duplicate, and opens no other run",
 			Faults: []string{"redis.flush"}, Strikes: 1, Lasts: 40 * time.Second, // until it is said again
-			Turns: checker.Wrong, Says: "which was pruned",
+			Turns: checker.Wrong, Says: []string{"which was pruned", "latest_run is"},
 			Replacements: []Replacement{
 				{remainsFile, "	case m.Named:\n		return true\n", "	case m.Named:\n		return false\n"},
 			},
