@@ -31,9 +31,9 @@ func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
 	}
 	copying := time.Since(begun)
 	// What it will miss is gone for ever, unless somebody says it again. Kafka's
-	// records are read again. Callers and the service itself say nothing until it is
-	// promoted, and what they said before reaches it: else commands would have been
-	// published that nobody knows of afterwards.
+	// records are read again. Callers say nothing until it is promoted, and the service
+	// itself nothing that is published; what they said before reaches it. Else commands
+	// would have been published that nobody knows of afterwards.
 	w.calling.Lock()
 	defer w.calling.Unlock()
 	mute, err := w.mute(ctx)
@@ -57,6 +57,9 @@ func (w *world) failOver(ctx context.Context, _ *rand.Rand) (bool, error) {
 		before = p
 		return p.sum() >= followed.sum()+missed
 	})
+	if _, err := mute.Exec(ctx, "SELECT"); err != nil {
+		return false, fmt.Errorf("the service was not kept quiet: %w", err)
+	}
 	old := w.primary()
 	if err := old.Kill(); err != nil {
 		return false, err

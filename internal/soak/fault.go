@@ -102,10 +102,12 @@ func (f *faults) drive(ctx context.Context, l lane, random *rand.Rand) error {
 			byWeight = append(byWeight, x)
 		}
 	}
-	taken := int64(-1) // when the last fault was mended
 	for {
 		gap := time.Duration(random.Float64() * 2 * float64(l.gap) * f.options.Rest)
-		if !wait(ctx, gap) || l.stalls && !f.letRecover(ctx, taken) {
+		if !wait(ctx, gap) {
+			return nil
+		}
+		if l.stalls && random.IntN(2) == 0 && !f.letRecover(ctx) {
 			return nil
 		}
 		var x fault
@@ -118,7 +120,6 @@ func (f *faults) drive(ctx context.Context, l lane, random *rand.Rand) error {
 		if err != nil {
 			return fmt.Errorf("fault %s: %w", x.kind, err)
 		}
-		taken = f.taken.Load()
 		if !happened && f.count(x.kind) == 0 {
 			due = append(due, x)
 		}
@@ -128,12 +129,18 @@ func (f *faults) drive(ctx context.Context, l lane, random *rand.Rand) error {
 // recoverLimit is how long a fault waits for the service to be at work again.
 const recoverLimit = 20 * time.Second
 
-// letRecover lets the service take something after a fault, before the next one strikes:
-// on a slow machine it would else never come to it, and who does nothing cannot be
-// struck at work. A service that does not recover is struck nevertheless. False is
-// for the end of ctx.
-func (f *faults) letRecover(ctx context.Context, taken int64) bool {
-	for until := time.Now().Add(recoverLimit); f.taken.Load() == taken && time.Now().Before(until); {
+// letRecover waits until the service takes something. Half of the faults do so before
+// they strike: on a slow machine it would else never come to it, and who does nothing
+// cannot be struck at work. The others strike it as it is, and so does one that has
+// waited long enough. False is for the end of ctx.
+func (f *faults) letRecover(ctx context.Context) bool {
+	before := f.taken.Load()
+	for until := time.Now().Add(recoverLimit); time.Now().Before(until); {
+		now := f.taken.Load()
+		if now > before {
+			break
+		}
+		before = now // a failover has lost something
 		if !wait(ctx, 100*time.Millisecond) {
 			return false
 		}

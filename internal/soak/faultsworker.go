@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/quantfidential/trading-ecosystem/test-coordinator-data-adapter-go/internal/soak/checker"
 )
 
 func (w *world) workerFaults() lane {
@@ -46,7 +48,8 @@ func (w *world) killBusyWorkers(ctx context.Context, _ *rand.Rand) (bool, error)
 	w.postgresProxy.Hold(true)
 	defer w.postgresProxy.Hold(false)
 	wait(ctx, 1500*time.Millisecond) // long enough to do something about them
-	busy := atWork && w.postgresProxy.Held() > 0
+	ends, known := w.ends(ctx)
+	busy := atWork && known && w.postgresProxy.Held() > 0
 	for _, x := range w.workers {
 		if err := x.kill(); err != nil {
 			return false, err
@@ -54,7 +57,9 @@ func (w *world) killBusyWorkers(ctx context.Context, _ *rand.Rand) (bool, error)
 	}
 	w.postgresProxy.Cut()
 	w.postgresProxy.Hold(false)
-	busy = busy && w.recordsLeft(ctx)
+	if p, ok := w.await(ctx, 10*time.Second, readable); !ok || p.left(ends) == 0 {
+		busy = false
+	}
 	for _, x := range w.workers {
 		if err := x.start(); err != nil {
 			return false, err
@@ -72,16 +77,12 @@ func (w *world) atWork(ctx context.Context) bool {
 	return ok
 }
 
-// recordsLeft tells whether there is more in Kafka than was taken.
-func (w *world) recordsLeft(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+// ends are those of Kafka's log; false where Kafka is struck as well.
+func (w *world) ends(ctx context.Context) (map[checker.Partition]int64, bool) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	ends, err := w.kafkaLog().Ends(ctx)
-	if err != nil {
-		return false // Kafka is struck as well
-	}
-	p, err := readPosition(ctx, w.databaseURL(false))
-	return err == nil && p.left(ends) > 0
+	return ends, err == nil
 }
 
 // stopWorker is a restart, as of a new version.

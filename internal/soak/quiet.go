@@ -11,14 +11,14 @@ import (
 // quieten keeps the loop of every instance that says something of runs by itself
 // from its work, by the lock that its leader takes, for as long as the connection
 // lasts. What the loop was doing it has finished before, where nothing strikes: who
-// has lost the session that held the lock finishes the pass without it.
+// has lost the session that held the lock may go on with the pass.
 func (w *world) quieten(ctx context.Context) (*pgx.Conn, error) {
 	return w.hold(ctx, "SELECT pg_advisory_lock(hashtextextended('tcda:liveness', 0))")
 }
 
 // mute keeps every instance from taking anything more into the outbox, also while
 // faults strike, for as long as the connection lasts. What was taken before is
-// committed.
+// committed. What is published meanwhile cannot be marked so, and is published again.
 func (w *world) mute(ctx context.Context) (*pgx.Conn, error) {
 	return w.hold(ctx, "BEGIN; LOCK TABLE test_coordination.outbox IN SHARE MODE")
 }

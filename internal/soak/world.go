@@ -283,6 +283,7 @@ func (w *world) environment(instance, listen string) []string {
 		"LIVENESS_INTERVAL": "1s",
 		"LIVENESS_GRACE":    "1s",
 		"LIVENESS_SILENCE":  "24h",
+		// No topic for dead letters: ingest would wait for the outbox; see mute.
 	} {
 		env = append(env, config.EnvPrefix+name+"="+value)
 	}
