@@ -18,7 +18,7 @@
 //	world.go       the servers                     worker.go    the service
 //	load.go        storms, senders, ledger         faultproxy   cut, slow, and the COMMIT that is never answered
 //	callers.go     who writes through the API      calls.go     what they ask, until it is answered
-//	coordinator.go the runs that were asked for    quiet.go     the end of what the service says by itself
+//	coordinator.go the runs that were asked for    quiet.go     what keeps the service quiet, and the end of what it says by itself
 //	retention.go   what the workers remove meanwhile
 //	fault.go       faults, and when they strike
 //	faultsworker.go faultspostgres.go failover.go faultsredis.go faultskafka.go
@@ -27,6 +27,7 @@
 // never happened, when a worker died that nobody killed, or when what is left is
 // not taken. It ends by itself, failed, when a partition stops, when the service
 // stands still, and when the faults were not all there after four times their
-// time, and at least ten minutes more than it. What the processes are at the
-// moment of a fault is not repeated by a seed.
+// time, and at least ten minutes more than it. What strikes at that time has three
+// minutes to be mended; else nothing is judged, and the soak ends with an error. What
+// the processes are at the moment of a fault is not repeated by a seed.
 package soak

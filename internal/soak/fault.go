@@ -20,10 +20,12 @@ type fault struct {
 }
 
 // lane is one party that faults strike. Within a lane they come one after the
-// other; lanes do not wait for each other.
+// other; lanes do not wait for each other. On a slow machine the service would never
+// recover between faults that keep it from its work, and who does nothing cannot be
+// struck at work: so half of those wait for that, if not for long.
 type lane struct {
 	gap    time.Duration // between two faults, on average
-	stalls bool          // they keep the service from taking records; see letRecover
+	stalls bool          // they keep the service from taking records: half of them wait until it is at work
 	faults []fault
 }
 
@@ -104,10 +106,10 @@ func (f *faults) drive(ctx context.Context, l lane, random *rand.Rand) error {
 	}
 	for {
 		gap := time.Duration(random.Float64() * 2 * float64(l.gap) * f.options.Rest)
-		if !wait(ctx, gap) {
-			return nil
+		if l.stalls && random.IntN(2) == 0 {
+			f.atWork(ctx, 10*time.Second)
 		}
-		if l.stalls && random.IntN(2) == 0 && !f.letRecover(ctx) {
+		if !wait(ctx, gap) {
 			return nil
 		}
 		var x fault
@@ -124,28 +126,6 @@ func (f *faults) drive(ctx context.Context, l lane, random *rand.Rand) error {
 			due = append(due, x)
 		}
 	}
-}
-
-// recoverLimit is how long a fault waits for the service to be at work again.
-const recoverLimit = 20 * time.Second
-
-// letRecover waits until the service takes something. Half of the faults do so before
-// they strike: on a slow machine it would else never come to it, and who does nothing
-// cannot be struck at work. The others strike it as it is, and so does one that has
-// waited long enough. False is for the end of ctx.
-func (f *faults) letRecover(ctx context.Context) bool {
-	before := f.taken.Load()
-	for until := time.Now().Add(recoverLimit); time.Now().Before(until); {
-		now := f.taken.Load()
-		if now > before {
-			break
-		}
-		before = now // a failover has lost something
-		if !wait(ctx, 100*time.Millisecond) {
-			return false
-		}
-	}
-	return true
 }
 
 // What bounds one fault with its mending.

@@ -44,7 +44,7 @@ func (w *world) killWorker(ctx context.Context, random *rand.Rand) (bool, error)
 // counts if they were at work until then, with more to do, and waited for
 // PostgreSQL when they died.
 func (w *world) killBusyWorkers(ctx context.Context, _ *rand.Rand) (bool, error) {
-	atWork := w.atWork(ctx)
+	atWork := w.atWork(ctx, 5*time.Second)
 	w.postgresProxy.Hold(true)
 	defer w.postgresProxy.Hold(false)
 	wait(ctx, 1500*time.Millisecond) // long enough to do something about them
@@ -68,11 +68,12 @@ func (w *world) killBusyWorkers(ctx context.Context, _ *rand.Rand) (bool, error)
 	return busy, nil
 }
 
-// atWork waits for the position to move on, which tells that workers are.
-func (w *world) atWork(ctx context.Context) bool {
-	before, ok := w.await(ctx, 5*time.Second, readable)
+// atWork waits for the position to move on, which tells that workers are: for so long
+// at most, and before for so long until it can be read.
+func (w *world) atWork(ctx context.Context, limit time.Duration) bool {
+	before, ok := w.await(ctx, limit, readable)
 	if ok {
-		_, ok = w.await(ctx, 5*time.Second, func(p position) bool { return p.sum() > before.sum() })
+		_, ok = w.await(ctx, limit, func(p position) bool { return p.sum() > before.sum() })
 	}
 	return ok
 }

@@ -59,6 +59,7 @@ type load struct {
 	*world
 	ledger  ledger
 	enough  chan struct{} // closed when no more is to be sent
+	taken   atomic.Int64  // records that the service has taken, as last seen
 	said    atomic.Int64  // records that were handed to Kafka's client
 	aborted atomic.Int64  // records in transactions that were aborted
 }

@@ -95,7 +95,7 @@ func (s *soak) quiet(ctx context.Context) (*pgx.Conn, error) {
 		case err != nil:
 		case o.orphans > 0: // that the loop was in the middle of
 			release()
-		case o.waiting == 0 && o.reports+o.settled == 0 && holds != nil:
+		case o.work() == 0 && holds != nil:
 			s.tell("everything is said and published")
 			return holds, nil
 		}

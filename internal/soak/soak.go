@@ -132,7 +132,7 @@ func (s *soak) suffer(ctx context.Context) error {
 	})
 	all.Go(func() error {
 		// A service at work is struck, not one that is about to begin.
-		for s.taken.Load() == 0 && wait(striking, 100*time.Millisecond) {
+		for s.load.taken.Load() == 0 && wait(striking, 100*time.Millisecond) {
 		}
 		return s.faults.run(striking)
 	})
@@ -215,7 +215,7 @@ func (s *soak) look(ctx context.Context) {
 		return
 	}
 	s.last = p
-	s.taken.Store(p.taken)
+	s.load.taken.Store(p.taken)
 }
 
 func (s *soak) tellProgress() {

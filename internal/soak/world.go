@@ -71,7 +71,6 @@ type world struct {
 	calling sync.RWMutex
 
 	workers  []*worker
-	taken    atomic.Int64 // records that the service has taken, as last seen
 	lostTail atomic.Int64 // records whose commits were lost in failovers
 
 	mu       sync.Mutex
@@ -157,7 +156,8 @@ func (w *world) close(keep bool) error {
 }
 
 // postgresSettings are those of each cluster. Commits wait for the disk; the
-// rest is as small as one machine for everything wants it.
+// rest is as small as one machine for everything wants it, but for the connections:
+// where a server stood still, those before it and those after are there at once.
 var postgresSettings = map[string]string{"timezone": "Canada/Newfoundland", "max_connections": "300", "max_wal_size": "2GB", "wal_keep_size": "512MB"}
 
 func (w *world) startPostgres(ctx context.Context) error {
