@@ -146,11 +146,6 @@ func (s *Server) EnsureDatabase(ctx context.Context, name string) (err error) {
 	return nil
 }
 
-// settleLimit is how long a server may take to start, which is to recover what a
-// crash has left, or to stop, which is to write what it has in memory. On a slow disk
-// either takes minutes; a server that has ended is not waited for.
-const settleLimit = 5 * time.Minute
-
 // Stop ends the server in order ("fast": open transactions are rolled back). The
 // server can be started again with Restart.
 func (s *Server) Stop() error {
@@ -158,7 +153,7 @@ func (s *Server) Stop() error {
 	if err := s.process.Resume(); err != nil {
 		return err
 	}
-	if err := s.process.Stop(syscall.SIGINT, settleLimit); err != nil {
+	if err := s.process.Stop(syscall.SIGINT, time.Minute); err != nil {
 		return fmt.Errorf("stop PostgreSQL: %w", err)
 	}
 	return nil
@@ -204,7 +199,7 @@ var (
 // leaves processes for a moment, which notice the death of their parent and end;
 // PostgreSQL refuses to start beside them.
 func (s *Server) launch(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
